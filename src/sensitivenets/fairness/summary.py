@@ -1,0 +1,98 @@
+"""From single runs to means over the seeds, with intervals that know the splits overlap."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from scipy import stats
+
+from sensitivenets.fairness.biased_split import Cells
+from sensitivenets.fairness.results import (
+    EqualityOfOpportunity,
+    GroupRates,
+    OpportunityRun,
+    RateSummary,
+)
+from sensitivenets.intervals import Estimate
+
+
+def summarise(
+    cells: Cells, bias: float, test_share: float, runs: tuple[OpportunityRun, ...]
+) -> EqualityOfOpportunity:
+    """Join the runs of all seeds into means with intervals."""
+    before = [run.before for run in runs]
+    after = [run.after for run in runs if run.after is not None]
+    summaries = {"before": _summary(before, test_share)}
+    reduction = None
+    if after:
+        summaries["after"] = _summary(after, test_share)
+        paired = [abs(x.gap) - abs(phi.gap) for x, phi in zip(before, after, strict=True)]
+        reduction = mean_over_seeds(paired, test_share, lowest=-1)
+    return EqualityOfOpportunity(
+        target=cells.target,
+        positive=cells.positive,
+        sensitive=cells.sensitive,
+        favoured=cells.favoured,
+        other=cells.other,
+        bias=bias,
+        before=summaries["before"],
+        after=summaries.get("after"),
+        absolute_gap_reduction=reduction,
+        runs=runs,
+        dropped=int((~cells.usable).sum()),
+        notes=tuple(note for name, s in summaries.items() for note in _notes(name, s)),
+    )
+
+
+def _summary(rates: list[GroupRates], test_share: float) -> RateSummary:
+    def over_seeds(value: Callable[[GroupRates], float], lowest: float = 0) -> Estimate:
+        return mean_over_seeds([value(rate) for rate in rates], test_share, lowest)
+
+    return RateSummary(
+        accuracy=over_seeds(lambda rate: rate.accuracy),
+        tpr_favoured=over_seeds(lambda rate: rate.tpr_favoured),
+        tpr_other=over_seeds(lambda rate: rate.tpr_other),
+        gap=over_seeds(lambda rate: rate.gap, lowest=-1),
+        absolute_gap=over_seeds(lambda rate: abs(rate.gap)),
+    )
+
+
+def _notes(name: str, summary: RateSummary) -> list[str]:
+    if summary.accuracy.low <= 0.5:
+        return [
+            f"{name}: the classifier is not better than chance "
+            f"(accuracy {summary.accuracy}); its gap says nothing about fairness"
+        ]
+    return []
+
+
+def mean_over_seeds(values: Sequence[float], test_share: float, lowest: float = 0) -> Estimate:
+    """Mean of one number over repeated random splits, with the corrected 95 % t-interval.
+
+    Splits of one table overlap, so the plain standard error is too small; the variance is
+    scaled by ``1/k + test/train`` instead of ``1/k``.
+
+    Parameters
+    ----------
+    values : sequence of k floats
+        One a seed; k is at least 2.
+    test_share : float
+        Share of the subjects that each split tests on.
+    lowest : float, default=0
+        Smallest value the number can take; the largest is 1. The interval is cut there.
+
+    Returns
+    -------
+    Estimate
+        With ``n`` = k.
+
+    References
+    ----------
+    Nadeau and Bengio, Inference for the generalization error, Machine Learning 52, 2003.
+    """
+    k = len(values)
+    mean = float(np.mean(values))
+    variance = float(np.var(values, ddof=1)) * (1 / k + test_share / (1 - test_share))
+    half = float(stats.t.ppf(0.975, k - 1)) * variance**0.5
+    return Estimate(mean, max(lowest, mean - half), min(1.0, mean + half), k)
