@@ -1,0 +1,55 @@
+"""The audit: what an honest adversary still reads from embeddings, and whether to believe it."""
+
+from sensitivenets.audit.attribute_result import AttributeResult, Controls, Reduction, Threat
+from sensitivenets.audit.audit_result import (
+    AuditResult,
+    ContinuousResult,
+    Inversion,
+    RegressionResult,
+    RegressorResult,
+    SplitSummary,
+)
+from sensitivenets.audit.progress import Progress, progress_bar
+from sensitivenets.audit.quick import quick_audit
+from sensitivenets.audit.result_json import from_json, load_json, save_json, to_json
+from sensitivenets.audit.results import (
+    SCHEMA_VERSION,
+    AttackerResult,
+    BatteryResult,
+    Curve,
+    CurvePoint,
+    DescriptionLength,
+    Headline,
+)
+from sensitivenets.audit.splits import Split, split_by_column, split_by_identity, split_rows
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "AttackerResult",
+    "AttributeResult",
+    "AuditResult",
+    "BatteryResult",
+    "ContinuousResult",
+    "Controls",
+    "Curve",
+    "CurvePoint",
+    "DescriptionLength",
+    "Headline",
+    "Inversion",
+    "Progress",
+    "Reduction",
+    "RegressionResult",
+    "RegressorResult",
+    "Split",
+    "SplitSummary",
+    "Threat",
+    "from_json",
+    "load_json",
+    "progress_bar",
+    "quick_audit",
+    "save_json",
+    "split_by_column",
+    "split_by_identity",
+    "split_rows",
+    "to_json",
+]

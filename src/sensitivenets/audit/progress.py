@@ -1,0 +1,67 @@
+"""Progress of an audit, told to whoever wants to show it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+#: Called with (steps done, steps in total, what was just done).
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass
+class Steps:
+    """Counts steps and passes them on.
+
+    Attributes
+    ----------
+    total : int
+        Steps there will be.
+    progress : Progress or None
+        Told of each step, if given.
+    done : int
+        Steps done.
+    """
+
+    total: int
+    progress: Progress | None = None
+    done: int = field(default=0)
+
+    def advance(self, what: str) -> None:
+        """Count one step."""
+        self.done += 1
+        if self.progress is not None:
+            self.progress(self.done, max(self.total, self.done), what)
+
+
+@contextmanager
+def progress_bar(title: str = "audit") -> Iterator[Progress]:
+    """Show a progress bar on standard error, gone when done.
+
+    Parameters
+    ----------
+    title : str
+        Put in front of the bar.
+
+    Yields
+    ------
+    Progress
+        To give to `audit` or `quick_audit`.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bar
+
+    columns = (
+        TextColumn(title),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}"),
+    )
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda done, total, what: bar.update(
+            task, completed=done, total=total, description=what
+        )
