@@ -200,11 +200,12 @@ def test_a_collapsed_representation_has_no_gap_and_is_called_meaningless():
     constant = np.ones_like(before)
     steps = []
     result = equality_of_opportunity(
-        before, constant, hired, group, subjects, on_step=lambda: steps.append(1)
+        before, constant, hired, group, subjects, progress=lambda *step: steps.append(step)
     )
     assert result.after.gap.value == 0
     assert len(result.notes) == 1
     assert "after: the classifier is not better than chance" in result.notes[0]
+    assert steps[0] == (1, 10, "hired, seed 0")
     assert len(steps) == 10
 
 

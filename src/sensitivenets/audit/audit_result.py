@@ -175,6 +175,10 @@ class AuditResult:
         How well the map was undone, if it was given.
     verification, fairness : dict
         Utility and equality of opportunity, as JSON values: filled by those who measure them.
+    maps : dict
+        The t-SNE map of a sample of rows, before and after, as JSON values (see `maps.compute_map`).
+    provenance : dict
+        What was audited, as JSON values: files, fingerprints, the model, the command.
     trustworthy : bool
         Whether every attribute's figures can be trusted.
     reasons : tuple of str
@@ -203,5 +207,7 @@ class AuditResult:
     notes: tuple[str, ...] = ()
     verification: dict[str, Any] = field(default_factory=dict)
     fairness: dict[str, Any] = field(default_factory=dict)
+    maps: dict[str, Any] = field(default_factory=dict)
+    provenance: dict[str, Any] = field(default_factory=dict)
     library_version: str = ""
     schema_version: int = SCHEMA_VERSION

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
+from sensitivenets.audit.progress import Progress, Steps
 from sensitivenets.embeddings import FloatArray, check_vectors
 from sensitivenets.errors import InputError
 from sensitivenets.fairness.biased_split import BiasedSplit, Cells, check_cells, draw_biased_split
@@ -37,7 +38,7 @@ def equality_of_opportunity(
     bias: float = 0.7,
     test_share: float = 0.3,
     classifier: ClassifierMixin | None = None,
-    on_step: Callable[[], None] | None = None,
+    progress: Progress | None = None,
 ) -> EqualityOfOpportunity:
     """Measure the equality-of-opportunity gap that a biased training set causes.
 
@@ -67,9 +68,8 @@ def equality_of_opportunity(
         Share of the subjects that are tested on.
     classifier : scikit-learn classifier, optional
         Cloned for each fit; standardisation and an RBF support vector machine unless given.
-    on_step : callable, optional
-        Called after each fit, for a progress bar; there are ``len(seeds)`` fits for each
-        representation.
+    progress : callable, optional
+        Told of each fit: fits done, fits in total, what was just done.
 
     Returns
     -------
@@ -91,20 +91,20 @@ def equality_of_opportunity(
         raise InputError(f"seeds: expected at least two different ones, found {tuple(seeds)}")
     model = classifier if classifier is not None else _default_classifier()
 
+    steps = Steps(len(seeds) * (1 if after is None else 2), progress)
+
     def rates(vectors: FloatArray, split: BiasedSplit) -> GroupRates:
         measured = group_rates(predict_test_rows(vectors, cells, split, model))
-        if on_step is not None:
-            on_step()
+        steps.advance(f"{target.name}, seed {split.seed}")
         return measured
 
     runs = []
     for seed in seeds:
         split = draw_biased_split(cells, seed, bias=bias, test_share=test_share)
         after_rates = None if after is None else rates(after, split)
+        before_rates = rates(before, split)
         runs.append(
-            OpportunityRun(
-                seed, len(split.train), len(split.test), rates(before, split), after_rates
-            )
+            OpportunityRun(seed, len(split.train), len(split.test), before_rates, after_rates)
         )
     return summarise(cells, bias, test_share, tuple(runs))
 
