@@ -176,7 +176,7 @@ class AuditResult:
     verification, fairness : dict
         Utility and equality of opportunity, as JSON values: filled by those who measure them.
     maps : dict
-        The t-SNE map of a sample of rows, before and after, as JSON values (see `maps.compute_map`).
+        The t-SNE map of a sample of rows, before and after, as JSON values (see `maps.MapPair`).
     provenance : dict
         What was audited, as JSON values: files, fingerprints, the model, the command.
     trustworthy : bool
