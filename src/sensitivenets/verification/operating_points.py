@@ -1,0 +1,136 @@
+"""The figures read off an error curve, with their intervals: EER, AUC, FNMR at each FMR."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from sensitivenets.intervals import Estimate
+from sensitivenets.verification.bootstrap import Statistic, rate_estimate
+from sensitivenets.verification.rates import (
+    ErrorCurve,
+    area_under_curve,
+    equal_error_rate,
+    refusal,
+    threshold_at_fmr,
+)
+from sensitivenets.verification.scores import Float64Array
+
+
+@dataclass(frozen=True)
+class OperatingPoint:
+    """FNMR at the lowest threshold whose FMR does not exceed a target.
+
+    Attributes
+    ----------
+    target_fmr : float
+        The FMR asked for.
+    fnmr : Estimate or None
+        Lower is better; None if refused.
+    fmr : float or None
+        The FMR at that threshold, at most the target.
+    threshold : float or None
+        Cosine similarity; scores at or above it match.
+    refused : str or None
+        Why there is no figure: the comparisons are too few for this FMR.
+    """
+
+    target_fmr: float
+    fnmr: Estimate | None = None
+    fmr: float | None = None
+    threshold: float | None = None
+    refused: str | None = None
+
+    @property
+    def tar(self) -> Estimate | None:
+        """True acceptance rate, 1 - FNMR ("TAR at FAR"); None if refused. Higher is better."""
+        if self.fnmr is None:
+            return None
+        fnmr = self.fnmr
+        return Estimate(1 - fnmr.value, 1 - fnmr.high, 1 - fnmr.low, fnmr.n)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON-ready values; an infinite threshold, where nothing matches, is null."""
+        finite = self.threshold is not None and math.isfinite(self.threshold)
+        return {
+            "target_fmr": self.target_fmr,
+            "fnmr": asdict(self.fnmr) if self.fnmr else None,
+            "tar": asdict(self.tar) if self.tar else None,
+            "fmr": self.fmr,
+            "threshold": self.threshold if finite else None,
+            "refused": self.refused,
+        }
+
+
+@dataclass(frozen=True)
+class CurveSummary:
+    """The figures of one error curve.
+
+    Attributes
+    ----------
+    eer, auc : Estimate
+        Equal error rate and area under the ROC curve.
+    eer_threshold : float
+        Cosine similarity at the EER.
+    fnmr_at_fmr : tuple of OperatingPoint
+        One for each FMR target.
+    """
+
+    eer: Estimate
+    eer_threshold: float
+    auc: Estimate
+    fnmr_at_fmr: tuple[OperatingPoint, ...]
+
+
+def curve_statistics(targets: tuple[float, ...]) -> Statistic:
+    """Return the function that `summarise` needs replicates of: EER, AUC, FNMR at each target."""
+
+    def statistics(curve: ErrorCurve) -> Float64Array:
+        eer, _ = equal_error_rate(curve)
+        fnmr = [threshold_at_fmr(curve, target).fnmr for target in targets]
+        return np.array([eer, area_under_curve(curve), *fnmr])
+
+    return statistics
+
+
+def summarise(
+    curve: ErrorCurve, targets: tuple[float, ...], draws: Float64Array, n_units: int
+) -> CurveSummary:
+    """Read EER, AUC and FNMR off a curve and put intervals around them.
+
+    Parameters
+    ----------
+    curve : ErrorCurve
+        Of all comparisons.
+    targets : tuple of float
+        False match rates.
+    draws : ndarray of shape (1 + b, 2 + len(targets))
+        What `bootstrap.replicate` returned for `curve_statistics`.
+    n_units : int
+        Subjects with a genuine comparison.
+
+    Returns
+    -------
+    CurveSummary
+    """
+    eer, eer_threshold = equal_error_rate(curve)
+    n_pairs = curve.n_genuine + curve.n_impostor
+    points = [_point(curve, target, draws[:, 2 + k], n_units) for k, target in enumerate(targets)]
+    return CurveSummary(
+        rate_estimate(eer, draws[:, 0], n_pairs, n_units),
+        eer_threshold,
+        rate_estimate(area_under_curve(curve), draws[:, 1], n_pairs, n_units),
+        tuple(points),
+    )
+
+
+def _point(curve: ErrorCurve, target: float, draws: Float64Array, n_units: int) -> OperatingPoint:
+    refused = refusal(target, curve.n_impostor)
+    if refused:
+        return OperatingPoint(target, refused=refused)
+    point = threshold_at_fmr(curve, target)
+    fnmr = rate_estimate(point.fnmr, draws, curve.n_genuine, n_units)
+    return OperatingPoint(target, fnmr, point.fmr, point.threshold)

@@ -1,0 +1,56 @@
+"""Scores of pairs: the cosine similarity of two embeddings. Higher means more alike."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from sensitivenets.embeddings import FloatArray, check_vectors
+from sensitivenets.projection import normalise_rows
+from sensitivenets.verification.pairs import Pairs
+
+Float64Array = npt.NDArray[np.float64]
+
+_BLOCK_PAIRS = 4096
+
+
+def cosine_scores(
+    vectors: FloatArray, pairs: Pairs, *, block_pairs: int = _BLOCK_PAIRS
+) -> Float64Array:
+    """Compare the two embeddings of each pair.
+
+    Parameters
+    ----------
+    vectors : ndarray of shape (n, d)
+        Embeddings of any length; only their direction counts.
+    pairs : Pairs
+        Rows to compare.
+    block_pairs : int
+        Pairs whose embeddings are held at once.
+
+    Returns
+    -------
+    ndarray of shape (len(pairs),), float64
+        Cosine similarities in [-1, 1]; higher is more alike.
+
+    Raises
+    ------
+    InputError
+        If an embedding is zero or not finite, or a pair names a row that is not there.
+    """
+    check_vectors(vectors, "embeddings")
+    pairs.require_rows(len(vectors))
+    scores = np.empty(len(pairs), dtype=np.float64)
+    for start in range(0, len(pairs), block_pairs):
+        block = slice(start, start + block_pairs)
+        left = vectors[pairs.left[block]].astype(np.float64)
+        right = vectors[pairs.right[block]].astype(np.float64)
+        normalise_rows(left)
+        normalise_rows(right)
+        np.einsum("ij,ij->i", left, right, out=scores[block])
+    return np.clip(scores, -1, 1, out=scores)
+
+
+def squared_distances(scores: Float64Array) -> Float64Array:
+    """Squared Euclidean distances of unit vectors with these cosines: 2 - 2 cos, in [0, 4]."""
+    return 2 - 2 * scores
