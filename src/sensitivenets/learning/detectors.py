@@ -1,0 +1,124 @@
+"""Sensitivity detectors: softmax layers w_k that read one attribute from phi(x)."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import balanced_accuracy_score
+
+from sensitivenets.embeddings import FloatArray
+from sensitivenets.labels import Labels
+
+IntArray = npt.NDArray[np.int64]
+Solver = Literal["lbfgs", "adam"]
+
+# Section 4.2 of the paper.
+_ADAM_EPOCHS, _ADAM_BATCH, _ADAM_RATE, _ADAM_BETAS = 150, 128, 1e-3, (0.9, 0.999)
+_LBFGS_ITERATIONS = 200
+# One row in five of D-S is kept from the fit, to see whether the detector learned anything.
+_HELD_OUT = 0.2
+
+
+@dataclass(frozen=True)
+class Detector:
+    """A softmax layer.
+
+    Attributes
+    ----------
+    weight : ndarray of shape (k, c)
+        One column a class.
+    bias : ndarray of shape (c,)
+        One value a class.
+    balanced_accuracy : float
+        On rows of D-S kept from the fit, in [0, 1]; 1/c is chance.
+    """
+
+    weight: FloatArray
+    bias: FloatArray
+    balanced_accuracy: float
+
+
+class DetectorTrainer:
+    """Trains the detector of one attribute again and again, each time from where it stopped.
+
+    Parameters
+    ----------
+    attribute : Labels
+        Labels of the rows of D-S.
+    solver : {"lbfgs", "adam"}
+        Multinomial regression solved to its optimum, or the recipe of section 4.2: Adam,
+        learning rate 1e-3, batches of 128, 150 epochs.
+    C : float
+        Inverse strength of the l2 penalty of ``"lbfgs"``.
+    seed : int
+        Decides the held-out rows, and for ``"adam"`` the initial weights and the batches.
+    """
+
+    def __init__(self, attribute: Labels, *, solver: Solver, C: float, seed: int) -> None:
+        self.attribute = attribute
+        self._solver = solver
+        self._seed = seed
+        rows = np.flatnonzero(attribute.labelled)
+        held_out = np.random.default_rng(seed).random(len(rows)) < _HELD_OUT
+        first_of_class = np.unique(attribute.codes[rows], return_index=True)[1]
+        held_out[first_of_class] = False  # every class is learned, even one with a single row
+        self._fitted, self._measured = rows[~held_out], rows[held_out]
+        self._regression = LogisticRegression(C=C, max_iter=_LBFGS_ITERATIONS, warm_start=True)
+
+    def fit(self, phi: FloatArray) -> Detector:
+        """Best response to the present representation.
+
+        Parameters
+        ----------
+        phi : ndarray of shape (n, k)
+            phi(x) of all rows of D-S, in any orthonormal basis: a rotation changes no optimum.
+
+        Returns
+        -------
+        Detector
+            With as many columns as the attribute has classes.
+        """
+        X, y = phi[self._fitted], self.attribute.codes[self._fitted]
+        solve = self._solve_lbfgs if self._solver == "lbfgs" else self._solve_adam
+        weight, bias = solve(X, y)
+        guess = np.argmax(phi[self._measured] @ weight + bias, axis=1)
+        truth = self.attribute.codes[self._measured]
+        accuracy = balanced_accuracy_score(truth, guess) if len(truth) else float("nan")
+        return Detector(weight, bias, float(accuracy))
+
+    def _solve_lbfgs(self, X: FloatArray, y: IntArray) -> tuple[FloatArray, FloatArray]:
+        with warnings.catch_warnings():
+            # The next call goes on from here, so an unfinished solve costs nothing.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            self._regression.fit(X, y)
+        coefficients, intercept = self._regression.coef_, self._regression.intercept_
+        if len(coefficients) == 1:  # scikit-learn keeps one column for two classes
+            coefficients = np.concatenate([-coefficients, coefficients]) / 2
+            intercept = np.concatenate([-intercept, intercept]) / 2
+        return coefficients.T.astype(X.dtype), intercept.astype(X.dtype)
+
+    def _solve_adam(self, X: FloatArray, y: IntArray) -> tuple[FloatArray, FloatArray]:
+        generator = torch.Generator().manual_seed(self._seed)
+        bound = X.shape[1] ** -0.5
+        shape = (X.shape[1] + 1, len(self.attribute.classes))
+        layer = (torch.rand(shape, generator=generator) * 2 - 1) * bound  # last row: the bias
+        layer.requires_grad_()
+        optimiser = torch.optim.Adam([layer], lr=_ADAM_RATE, betas=_ADAM_BETAS)
+        features, classes = torch.from_numpy(X), torch.from_numpy(y)
+        for _ in range(_ADAM_EPOCHS):
+            order = torch.randperm(len(X), generator=generator)
+            for batch in torch.split(order, _ADAM_BATCH):
+                logits = features[batch] @ layer[:-1] + layer[-1]
+                loss = torch.nn.functional.cross_entropy(logits, classes[batch])
+                optimiser.zero_grad()
+                loss.backward()  # type: ignore[no-untyped-call]
+                optimiser.step()
+        solved = layer.detach().numpy()
+        return solved[:-1].copy(), solved[-1].copy()
