@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
 
 from sensitivenets.embeddings import FloatArray
+from sensitivenets.errors import CollapseWarning
+
+# Less than a tenth of the rank or the spread of the input says little about anyone.
+_COLLAPSED = 0.1
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,31 @@ def measure_collapse(X: FloatArray) -> Collapse:
         distinct_rows=len(np.unique(X, axis=0)),
         n_rows=len(X),
     )
+
+
+def warn_of_collapse(before: FloatArray, after: FloatArray) -> None:
+    """Compare the same rows before and after a map.
+
+    Parameters
+    ----------
+    before, after : ndarray of shape (n, d) and (n, k)
+        One or two thousand rows are enough.
+
+    Warns
+    -----
+    CollapseWarning
+        If nine tenths of the effective rank or of the spread are lost.
+    """
+    old, new = measure_collapse(before), measure_collapse(after)
+    lost_rank = new.effective_rank < _COLLAPSED * old.effective_rank
+    if lost_rank or new.spread < _COLLAPSED * old.spread:
+        warnings.warn(
+            f"the output has collapsed: effective rank {new.effective_rank:.1f} of "
+            f"{old.effective_rank:.1f}, spread {new.spread:.3f} of {old.spread:.3f}; "
+            "use a gentler setting (fewer layers or epochs, a smaller adversarial weight)",
+            CollapseWarning,
+            stacklevel=3,
+        )
 
 
 def covariance_spectrum(X: FloatArray) -> FloatArray:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
+
+import numpy as np
 
 from sensitivenets.embeddings import FloatArray
 
@@ -59,3 +62,33 @@ class Model:
     removed: Mapping[str, tuple[str, ...]]
     fingerprint: Mapping[str, Any] = field(default_factory=dict)
     curve: tuple[Mapping[str, Any], ...] = ()
+
+
+def fingerprint(X: FloatArray) -> dict[str, Any]:
+    """Identify a set of embeddings without keeping it.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, d)
+        Embeddings as they were given to a fit.
+
+    Returns
+    -------
+    dict
+        ``rows``, ``features`` and the ``sha256`` of the values in row order.
+    """
+    digest = hashlib.sha256(np.ascontiguousarray(X).data)
+    return {"rows": X.shape[0], "features": X.shape[1], "sha256": digest.hexdigest()}
+
+
+def json_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return estimator parameters as JSON values; a generator object becomes its text."""
+    plain = (bool, int, float, str, type(None))
+    return {
+        name: value
+        if isinstance(value, plain)
+        else dict(value)
+        if isinstance(value, Mapping)
+        else repr(value)
+        for name, value in parameters.items()
+    }

@@ -7,18 +7,15 @@ So the layers fold into one d x n_units matrix F = W_1 ... W_n.
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
 import torch
 from torch import Tensor
 
 from sensitivenets.embeddings import FloatArray
+from sensitivenets.learning.settings import Init
 from sensitivenets.learning.triplets import IntArray
 from sensitivenets.learning.unit_products import unit_products
 from sensitivenets.projection import normalise_rows
-
-Init = Literal["orthogonal", "glorot"]
 
 
 def initial_weight(

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
+from sensitivenets.embeddings import FloatArray
 from sensitivenets.learning.losses import triplet_loss
-from sensitivenets.learning.triplets import IntArray, Triplets
-
-ClassificationLoss = Literal["bce", "cross_entropy"]
+from sensitivenets.learning.triplets import IntArray, Triplets, mine_triplets
 
 
 @dataclass(frozen=True)
@@ -97,6 +96,56 @@ class TripletTask:
         return triplet_loss(positive, negative, margin=self._margin, hinge=self._hinge).mean()
 
 
+class TripletMiner:
+    """Makes the `TripletTask` of each layer.
+
+    Parameters
+    ----------
+    subjects : ndarray of shape (n,), int64
+        Identity of each row of D-P.
+    margin, hinge
+        See `triplet_loss`; the margin is that of Eq. 3, too.
+    n_triplets, memory_limit
+        See `mine_triplets`.
+    remine : bool
+        Mine again for each layer, on the output of the layers before it.
+    rng : numpy.random.Generator
+        Decides which triplets are drawn.
+    """
+
+    def __init__(
+        self,
+        subjects: IntArray,
+        *,
+        margin: float,
+        hinge: bool,
+        n_triplets: int,
+        remine: bool,
+        memory_limit: int,
+        rng: np.random.Generator,
+    ) -> None:
+        self._subjects = subjects
+        self._margin, self._hinge = margin, hinge
+        self._n_triplets, self._memory_limit = n_triplets, memory_limit
+        self._remine = remine
+        self._rng = rng
+        self.mined: list[Triplets] = []
+
+    def __call__(self, output: FloatArray) -> TripletTask:
+        """Mine triplets on unit rows, or return to those of the first layer."""
+        if self._remine or not self.mined:
+            triplets = mine_triplets(
+                output,
+                self._subjects,
+                margin=self._margin,
+                n_triplets=self._n_triplets,
+                rng=self._rng,
+                memory_limit=self._memory_limit,
+            )
+            self.mined.append(triplets)
+        return TripletTask(self.mined[-1], margin=self._margin, hinge=self._hinge)
+
+
 class ClassificationTask:
     """Tell classes apart: (binary) cross-entropy of a softmax layer on phi (section 4.4).
 
@@ -104,12 +153,10 @@ class ClassificationTask:
     ----------
     codes : ndarray of shape (n,), int64
         Class of each row; -1 rows take no part.
-    n_classes : int
-        Number of classes; 2 for ``"bce"``.
+    n_outputs : int
+        1 for binary cross-entropy, else the number of classes.
     n_units : int
         Features of phi.
-    loss : {"bce", "cross_entropy"}
-        Which of the two.
     device : torch.device
         Where phi is trained.
     """
@@ -117,16 +164,13 @@ class ClassificationTask:
     def __init__(
         self,
         codes: IntArray,
-        n_classes: int,
+        n_outputs: int,
         n_units: int,
-        loss: ClassificationLoss,
         device: torch.device,
     ) -> None:
         self._rows = np.flatnonzero(codes >= 0)
         self._codes = torch.from_numpy(codes)
-        self._binary = loss == "bce"
         # Zero is a fair start for a convex layer and takes no random numbers.
-        n_outputs = 1 if self._binary else n_classes
         self._weight = torch.nn.Parameter(torch.zeros(n_units, n_outputs, device=device))
         self._bias = torch.nn.Parameter(torch.zeros(n_outputs, device=device))
 
@@ -151,6 +195,6 @@ class ClassificationTask:
         del cosines
         logits = products + self._bias
         truth = self._codes[torch.from_numpy(batch.rows)].to(logits.device)
-        if self._binary:
+        if logits.shape[1] == 1:
             return binary_cross_entropy_with_logits(logits[:, 0], truth.to(logits.dtype))
         return cross_entropy(logits, truth)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,40 +12,18 @@ from torch import Tensor
 
 from sensitivenets.collapse import measure_collapse
 from sensitivenets.embeddings import FloatArray
-from sensitivenets.learning.detectors import DetectorTrainer
-from sensitivenets.learning.losses import sensitive_regulariser
-from sensitivenets.learning.projection import Init, Phi, compact, unit_rows
-from sensitivenets.learning.tasks import Task
-
-Schedule = Literal["alternate", "sum"]
+from sensitivenets.learning.adversaries import (
+    Adversary,
+    FrozenDetector,
+    best_responses,
+    regulariser,
+)
+from sensitivenets.learning.projection import Phi, compact, unit_rows
+from sensitivenets.learning.settings import Settings
+from sensitivenets.learning.tasks import Batch, Task
 
 # Rows looked at for rank and spread after each epoch.
 _COLLAPSE_ROWS = 2000
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How to train; the meaning of each is in the docstring of `SensitiveNet`."""
-
-    n_layers: int
-    n_units: int
-    init: Init
-    n_epochs: int
-    batch_size: int
-    learning_rate: float
-    adversarial_weight: float
-    target: float
-    schedule: Schedule
-    detector_interval: int
-
-
-@dataclass(frozen=True)
-class Adversary:
-    """One attribute to remove: who detects it, on what, and the class D_k all rows shall show."""
-
-    trainer: DetectorTrainer
-    X: FloatArray
-    target_class: int
 
 
 @dataclass(frozen=True)
@@ -77,17 +55,6 @@ class EpochRecord:
     def to_dict(self) -> dict[str, Any]:
         """Return the record as JSON values."""
         return asdict(self)
-
-
-@dataclass(frozen=True)
-class FrozenDetector:
-    """A detector on phi as the loss of phi sees it: constants."""
-
-    name: str
-    weight: Tensor
-    bias: Tensor
-    target_class: int
-    balanced_accuracy: float
 
 
 def train(
@@ -127,14 +94,15 @@ def train(
     """
     rng = np.random.default_rng(seed)
     generator = torch.Generator().manual_seed(seed)
-    sample = X[rng.permutation(len(X))[:_COLLAPSE_ROWS]]
     phi = Phi(X, settings.n_units, device)
-    frozen_output = X
+    sample = X[rng.permutation(len(X))[:_COLLAPSE_ROWS]]
+    output = X
     for layer in range(1, settings.n_layers + 1):
-        task = make_task(frozen_output)
+        task = make_task(output)
         phi.add_layer(settings.init, generator)
-        parameters = [phi.weight, *task.parameters()]
-        optimiser = torch.optim.Adam(parameters, lr=settings.learning_rate, fused=True)
+        optimiser = torch.optim.Adam(
+            [phi.weight, *task.parameters()], lr=settings.learning_rate, fused=True
+        )
         detectors: list[FrozenDetector] = []
         step = 0
         for epoch in range(1, settings.n_epochs + 1):
@@ -142,82 +110,58 @@ def train(
             for batch in task.batches(settings.batch_size, rng):
                 if step % settings.detector_interval == 0:
                     detectors = best_responses(adversaries, phi.folded(), device)
-                active = _active(detectors, settings.schedule, step)
-                head = task.head()
-                directions = _directions(head, active, phi.weight)
-                cosines, products = phi.products(batch.rows, batch.left, batch.right, directions)
-                n_head = 0 if head is None else head.shape[1]
-                primary = task.loss(batch, cosines, products[:, :n_head])
-                weights = batch.weights.to(device)
-                regulariser = _regulariser(
-                    products[:, n_head:], active, settings.target, weights
-                )  # Lambda_A + Lambda_P + Lambda_N, mean over the batch
-                loss = primary + settings.adversarial_weight * regulariser
+                primary, hidden = eq4_terms(phi, task, batch, detectors, settings, step)
+                loss = primary + settings.adversarial_weight * hidden
                 optimiser.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]
                 optimiser.step()
-                losses.append((loss.item(), primary.item(), regulariser.item()))
+                losses.append((loss.item(), primary.item(), hidden.item()))
                 step += 1
             root, _ = compact(phi.folded())
-            collapse = measure_collapse(unit_rows(sample, root))
-            report(
-                EpochRecord(
-                    layer,
-                    epoch,
-                    *np.mean(losses, axis=0).tolist(),
-                    {d.name: d.balanced_accuracy for d in detectors},
-                    collapse.effective_rank,
-                    collapse.spread,
-                )
-            )
-        frozen_output = unit_rows(X, root)
+            report(_record(layer, epoch, losses, detectors, unit_rows(sample, root)))
+        output = unit_rows(X, root)
     return phi.folded()
 
 
-def best_responses(
-    adversaries: Sequence[Adversary], folded: FloatArray, device: torch.device
-) -> list[FrozenDetector]:
-    """Re-train every detector on phi(D-S) and freeze it.
+def eq4_terms(
+    phi: Phi,
+    task: Task,
+    batch: Batch,
+    detectors: Sequence[FrozenDetector],
+    settings: Settings,
+    step: int,
+) -> tuple[Tensor, Tensor]:
+    """Compute the two terms of Eq. 4 on one batch.
 
-    The fit takes place in the `compact` form of phi, whose optimum is the same, turned.
+    Returns
+    -------
+    primary : Tensor, scalar
+        Mean of L'0 over triplets (or rows).
+    hidden : Tensor, scalar
+        Mean of Lambda_A + Lambda_P + Lambda_N over triplets (or of Lambda over rows).
     """
-    root, basis = compact(folded)
-    frozen = []
-    for adversary in adversaries:
-        detector = adversary.trainer.fit(unit_rows(adversary.X, root))
-        frozen.append(
-            FrozenDetector(
-                adversary.trainer.attribute.name,
-                torch.from_numpy(basis @ detector.weight).to(device),
-                torch.from_numpy(detector.bias).to(device),
-                adversary.target_class,
-                detector.balanced_accuracy,
-            )
-        )
-    return frozen
+    if settings.schedule == "alternate" and detectors:
+        detectors = [detectors[step % len(detectors)]]
+    head = task.head()
+    columns = [] if head is None else [head]
+    columns += [detector.weight for detector in detectors]
+    directions = torch.cat(columns, dim=1) if columns else phi.weight.new_empty(settings.n_units, 0)
+    cosines, products = phi.products(batch.rows, batch.left, batch.right, directions)
+    n_head = 0 if head is None else head.shape[1]
+    primary = task.loss(batch, cosines, products[:, :n_head])
+    weights = batch.weights.to(products.device)
+    return primary, regulariser(products[:, n_head:], detectors, weights, target=settings.target)
 
 
-def _active(detectors: list[FrozenDetector], schedule: Schedule, step: int) -> list[FrozenDetector]:
-    """Return the detectors that this step works against: one in turn, or all."""
-    if schedule == "sum" or not detectors:
-        return detectors
-    return [detectors[step % len(detectors)]]
-
-
-def _directions(head: Tensor | None, active: list[FrozenDetector], like: Tensor) -> Tensor:
-    columns = ([] if head is None else [head]) + [detector.weight for detector in active]
-    return torch.cat(columns, dim=1) if columns else like.new_empty(like.shape[1], 0)
-
-
-def _regulariser(
-    products: Tensor, active: list[FrozenDetector], target: float, weights: Tensor
-) -> Tensor:
-    """Eq. 6 through each active detector, weighted over the rows of the batch."""
-    total = products.new_zeros(())
-    first = 0
-    for detector in active:
-        logits = products[:, first : first + len(detector.bias)] + detector.bias
-        probability = torch.softmax(logits, dim=1)[:, detector.target_class]
-        total = total + weights @ sensitive_regulariser(probability, target=target)
-        first += len(detector.bias)
-    return total
+def _record(
+    layer: int,
+    epoch: int,
+    losses: list[tuple[float, float, float]],
+    detectors: Sequence[FrozenDetector],
+    output: FloatArray,
+) -> EpochRecord:
+    loss, primary, hidden = np.mean(losses, axis=0).tolist()
+    accuracies = {detector.name: detector.balanced_accuracy for detector in detectors}
+    collapse = measure_collapse(output)
+    rank, spread = collapse.effective_rank, collapse.spread
+    return EpochRecord(layer, epoch, loss, primary, hidden, accuracies, rank, spread)

@@ -1,0 +1,165 @@
+"""From labelled embeddings to a trained phi: who keeps what, who detects what, then Fig. 2."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from sensitivenets.embeddings import FloatArray
+from sensitivenets.errors import DetectorWarning, InputError
+from sensitivenets.labels import Labels
+from sensitivenets.learning.adversaries import Adversary
+from sensitivenets.learning.detectors import DetectorTrainer
+from sensitivenets.learning.progress import training_progress
+from sensitivenets.learning.settings import Settings
+from sensitivenets.learning.tasks import ClassificationTask, Task, TripletMiner
+from sensitivenets.learning.training import EpochRecord, train
+from sensitivenets.parameter_checks import require_one_of
+
+
+@dataclass(frozen=True)
+class TrainedPhi:
+    """What a fit leaves behind.
+
+    Attributes
+    ----------
+    weight : ndarray of shape (d, n_units), float32
+        The product of all layers.
+    curve : tuple of EpochRecord
+        One record an epoch.
+    n_triplets_found, n_triplets_used : int
+        Triplets of the first layer that satisfy Eq. 3, and how many were trained on.
+    """
+
+    weight: FloatArray
+    curve: tuple[EpochRecord, ...]
+    n_triplets_found: int = 0
+    n_triplets_used: int = 0
+
+
+def fit_phi(
+    X: FloatArray,
+    labels: Labels,
+    attributes: Mapping[str, Labels],
+    X_detector: FloatArray,
+    settings: Settings,
+    *,
+    seed: int,
+    device: str | None = None,
+    verbose: bool = False,
+) -> TrainedPhi:
+    """Train phi on D-P against detectors on D-S.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, d), float32
+        D-P, unit rows.
+    labels : Labels
+        Identity or class of the rows of `X`.
+    attributes : mapping of str to Labels
+        Attributes of the rows of `X_detector`.
+    X_detector : ndarray of shape (m, d), float32
+        D-S, unit rows.
+    settings : Settings
+        How to train.
+    seed : int
+        Decides everything random.
+    device : str, optional
+        Torch device; the GPU if there is one, unless given.
+    verbose : bool
+        Show a progress bar on stderr.
+
+    Returns
+    -------
+    TrainedPhi
+        See there.
+    """
+    on = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    adversaries = make_adversaries(attributes, X_detector, settings, seed)
+    miner = triplet_miner(labels, settings, seed) if settings.loss == "triplet" else None
+    curve: list[EpochRecord] = []
+    with training_progress(settings.n_layers, settings.n_epochs, verbose=verbose) as show:
+
+        def report(record: EpochRecord) -> None:
+            curve.append(record)
+            show(record)
+
+        weight = train(
+            X,
+            miner or classification(labels, settings, on),
+            adversaries,
+            settings,
+            seed=seed,
+            device=on,
+            report=report,
+        )
+    if miner is None:
+        return TrainedPhi(weight, tuple(curve))
+    first = miner.mined[0]
+    return TrainedPhi(weight, tuple(curve), first.n_found, len(first))
+
+
+def triplet_miner(subjects: Labels, settings: Settings, seed: int) -> TripletMiner:
+    """Build the maker of triplet tasks."""
+    return TripletMiner(
+        subjects.codes,
+        margin=settings.margin,
+        hinge=settings.hinge,
+        n_triplets=settings.n_triplets,
+        remine=settings.remine,
+        memory_limit=settings.memory_limit,
+        rng=np.random.default_rng(seed),
+    )
+
+
+def classification(
+    labels: Labels, settings: Settings, device: torch.device
+) -> Callable[[FloatArray], Task]:
+    """Build the maker of classification tasks; a new layer starts with a new head."""
+    n_outputs = 1 if settings.loss == "bce" else len(labels.classes)
+    return lambda _: ClassificationTask(labels.codes, n_outputs, settings.n_units, device)
+
+
+def make_adversaries(
+    attributes: Mapping[str, Labels], X: FloatArray, settings: Settings, seed: int
+) -> list[Adversary]:
+    """Train the first detector of each attribute, on the embeddings themselves.
+
+    Raises
+    ------
+    InputError
+        If `target_classes` names an unknown attribute or class.
+
+    Warns
+    -----
+    DetectorWarning
+        If a detector reads its attribute no better than chance.
+    """
+    targets = dict(settings.target_classes or {})
+    unknown = sorted(set(targets) - set(attributes))
+    if unknown:
+        raise InputError(
+            f"target_classes: {unknown} not among the attributes to remove, {list(attributes)}"
+        )
+    adversaries = []
+    for name, labels in attributes.items():
+        target = targets.get(name, labels.classes[0])
+        require_one_of(f"target_classes[{name!r}]", target, labels.classes)
+        trainer = DetectorTrainer(
+            labels, solver=settings.detector_solver, C=settings.detector_C, seed=seed
+        )
+        read = trainer.fit(X).balanced_accuracy
+        if not read > trainer.chance_ceiling:
+            warnings.warn(
+                f"the detector of {name!r} never learned it: balanced accuracy {100 * read:.1f} % "
+                f"on held-out rows, where chance reaches {100 * trainer.chance_ceiling:.1f} %; "
+                "there is nothing linear to remove, or D-S is too small to see it",
+                DetectorWarning,
+                stacklevel=2,
+            )
+        adversaries.append(Adversary(trainer, X, labels.classes.index(target)))
+    return adversaries

@@ -1,0 +1,258 @@
+"""SensitiveNet: the paper's estimator."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from sensitivenets.collapse import warn_of_collapse
+from sensitivenets.embeddings import FloatArray
+from sensitivenets.estimator_inputs import detector_set, primary_labels, unit_copy
+from sensitivenets.model import Model, fingerprint, json_parameters
+from sensitivenets.projection import Projection
+
+# Rows whose rank and spread are compared before and after.
+_COLLAPSE_ROWS = 2000
+
+
+class SensitiveNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    """Learn a projection phi that keeps a primary task and hides sensitive attributes.
+
+    Dense layers with linear activation and an l2-normalisation, trained one after the other
+    against detectors of the attributes (Morales, Fierrez, Vera-Rodriguez and Tolosana,
+    "SensitiveNets: Learning Agnostic Representations with Application to Face Images", TPAMI
+    2020). The layers fold into one matrix, so `transform` is a matrix product and a
+    normalisation, in numpy.
+
+    What the paper leaves open is a parameter here, and its default was measured on validation
+    splits of real faces: docs/paper_method.md has the numbers. phi is linear: an attacker who
+    whitens before attacking undoes much of it. Judge a result with `sensitivenets.audit`.
+
+    Parameters
+    ----------
+    loss : {"triplet", "bce", "cross_entropy"}, default="triplet"
+        What phi must keep. ``"triplet"``: telling identities apart (Eq. 5), `y` is the identity.
+        ``"bce"`` and ``"cross_entropy"``: a label with two or more classes (section 4.4).
+    n_layers : int, default=3
+        Layers; the paper found at least three necessary.
+    n_units : int, default=1024
+        Features of each layer and of the output.
+    n_epochs : int, default=2
+        Passes over the triplets (or rows) for each layer.
+    batch_size : int, default=512
+        Triplets (or rows) a step.
+    learning_rate : float, default=1e-3
+        Of Adam, for phi.
+    init : {"orthogonal", "glorot"}, default="orthogonal"
+        Initial weights of a layer; ``"orthogonal"`` starts where the layer before stopped.
+    margin : float, default=0.2
+        alpha of Eq. 3 and Eq. 5.
+    n_triplets : int, default=100_000
+        Triplets to draw from all that satisfy Eq. 3.
+    remine : bool, default=False
+        Mine triplets again on the output of each layer instead of once on `X`.
+    hinge : bool, default=True
+        Whether L'0 stops at zero. Eq. 5 prints no hinge.
+    adversarial_weight : float, default=0.1
+        Weight of the regulariser Lambda; Eq. 4 has 1.
+    target : float, default=0.9
+        Probability of the fixed class that Eq. 6 drives detectors to.
+    target_classes : mapping of str to str, optional
+        The fixed class D_k of each attribute; its first class in ascending order unless given.
+    schedule : {"alternate", "sum"}, default="alternate"
+        Work against one attribute a step in turn, or against all at once.
+    detector_solver : {"lbfgs", "adam"}, default="lbfgs"
+        Detectors solved to their optimum, or by the recipe of section 4.2 (Adam, 150 epochs).
+    detector_C : float, default=1.0
+        Inverse l2 penalty of the ``"lbfgs"`` detectors, as in scikit-learn.
+    detector_interval : int, default=49
+        Steps between re-trainings of the detectors; 49 are a quarter of an epoch of 100 000
+        triplets.
+    memory_limit : int, default=2**30
+        Bytes that mining triplets may take beside a copy of `X`.
+    device : str, optional
+        Torch device; the GPU if there is one, unless given.
+    verbose : bool, default=False
+        Show a progress bar on stderr.
+    random_state : int, RandomState or None, default=None
+        Decides everything random; the same int gives the same bits on the same machine.
+
+    Attributes
+    ----------
+    model_ : Model
+        The fitted map with its record; `sensitivenets.model_folder.save_model` writes it.
+        Its fingerprint says how many triplets satisfy Eq. 3 and how many were trained on.
+
+    Examples
+    --------
+    >>> from sensitivenets.datasets.synthetic import synthetic_diveface
+    >>> table = synthetic_diveface(n_subjects=60, images_per_subject=4, random_state=0)
+    >>> net = SensitiveNet(n_layers=1, n_epochs=1, n_triplets=500, random_state=0)
+    >>> sensitive = {"gender": table.column("gender")}
+    >>> phi = net.fit_transform(table.vectors, table.column("subject"), sensitive=sensitive)
+    >>> phi.shape
+    (240, 1024)
+    """
+
+    model_: Model
+
+    def __init__(
+        self,
+        *,
+        loss: Literal["triplet", "bce", "cross_entropy"] = "triplet",
+        n_layers: int = 3,
+        n_units: int = 1024,
+        n_epochs: int = 2,
+        batch_size: int = 512,
+        learning_rate: float = 1e-3,
+        init: Literal["orthogonal", "glorot"] = "orthogonal",
+        margin: float = 0.2,
+        n_triplets: int = 100_000,
+        remine: bool = False,
+        hinge: bool = True,
+        adversarial_weight: float = 0.1,
+        target: float = 0.9,
+        target_classes: Mapping[str, str] | None = None,
+        schedule: Literal["alternate", "sum"] = "alternate",
+        detector_solver: Literal["lbfgs", "adam"] = "lbfgs",
+        detector_C: float = 1.0,
+        detector_interval: int = 49,
+        memory_limit: int = 2**30,
+        device: str | None = None,
+        verbose: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
+        self.loss = loss
+        self.n_layers = n_layers
+        self.n_units = n_units
+        self.n_epochs = n_epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.init = init
+        self.margin = margin
+        self.n_triplets = n_triplets
+        self.remine = remine
+        self.hinge = hinge
+        self.adversarial_weight = adversarial_weight
+        self.target = target
+        self.target_classes = target_classes
+        self.schedule = schedule
+        self.detector_solver = detector_solver
+        self.detector_C = detector_C
+        self.detector_interval = detector_interval
+        self.memory_limit = memory_limit
+        self.device = device
+        self.verbose = verbose
+        self.random_state = random_state
+
+    def fit(
+        self,
+        X: npt.ArrayLike,
+        y: Any = None,
+        *,
+        sensitive: Any = None,
+        detector: tuple[npt.ArrayLike, Any] | None = None,
+    ) -> SensitiveNet:
+        """Learn phi.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+            D-P: embeddings; l2-normalised here.
+        y : array-like of shape (n,)
+            Identity of each row, or its class for the classification losses; null takes no part.
+        sensitive : mapping, data frame or array-like, optional
+            Attributes to remove, by name, for the rows of `X`; null is unlabelled.
+        detector : tuple (X, sensitive), optional
+            D-S: other embeddings from the same network with their attributes, for the detectors.
+            Given instead of `sensitive`.
+
+        Returns
+        -------
+        SensitiveNet
+            Itself.
+
+        Raises
+        ------
+        InputError
+            If a parameter, the data, or their combination cannot be used.
+        ImportError
+            If torch is not installed.
+
+        Warns
+        -----
+        DetectorWarning
+            If an attribute cannot be read from `X` in the first place, or none is given.
+        CollapseWarning
+            If the output has lost nine tenths of the rank or the spread of the input.
+        """
+        if importlib.util.find_spec("torch") is None:
+            raise ImportError("fitting needs torch: pip install 'sensitivenets[train]'")
+        from sensitivenets.learning.fitting import fit_phi
+        from sensitivenets.learning.settings import Settings
+
+        vectors: FloatArray = validate_data(self, X, dtype=np.float32, ensure_min_samples=2)
+        settings = Settings(**{f.name: getattr(self, f.name) for f in fields(Settings)})
+        labels = primary_labels(y, len(vectors), self.loss)
+        attributes, X_detector = detector_set(vectors, sensitive, detector)
+        unit = unit_copy(vectors, "X")
+        trained = fit_phi(
+            unit,
+            labels,
+            attributes,
+            unit if detector is None else unit_copy(X_detector, "detector"),
+            settings,
+            seed=int(check_random_state(self.random_state).randint(2**31)),
+            device=self.device,
+            verbose=self.verbose,
+        )
+        triplets = {"found": trained.n_triplets_found, "used": trained.n_triplets_used}
+        self.model_ = Model(
+            map=Projection(trained.weight),
+            method=type(self).__name__,
+            parameters=json_parameters(self.get_params()),
+            removed={name: attribute.classes for name, attribute in attributes.items()},
+            fingerprint={
+                "primary": fingerprint(vectors),
+                "detector": fingerprint(X_detector),
+                "triplets": triplets,
+            },
+            curve=tuple(record.to_dict() for record in trained.curve),
+        )
+        sample = unit[:: max(1, len(unit) // _COLLAPSE_ROWS)]
+        warn_of_collapse(sample, self.model_.map(sample))
+        return self
+
+    def transform(self, X: npt.ArrayLike) -> FloatArray:
+        """Map embeddings to agnostic embeddings.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d), float32 or float64
+            Embeddings from the network that made the training embeddings; not copied.
+
+        Returns
+        -------
+        ndarray of shape (n, n_units), of the type of `X`
+            Unit rows.
+        """
+        check_is_fitted(self)
+        return self.model_.map(validate_data(self, X, dtype=[np.float64, np.float32], reset=False))
+
+    @property
+    def _n_features_out(self) -> int:
+        return self.model_.map.n_features_out
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
