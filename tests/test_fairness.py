@@ -11,6 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from sensitivenets.embedding_files import read_table
 from sensitivenets.errors import InputError
 from sensitivenets.fairness import (
+    EqualityOfOpportunity,
     Predictions,
     check_cells,
     draw_biased_split,
@@ -172,6 +173,10 @@ def test_same_seeds_same_result_and_json_holds_all_of_it():
     assert data["before"]["gap"]["value"] == first.before.gap.value
     assert [run["seed"] for run in data["runs"]] == [4, 9]
     assert data["runs"][0]["after"]["gap"] == first.runs[0].after.gap
+    assert EqualityOfOpportunity.from_dict(data) == first
+    del data["before"]["gap"]
+    with pytest.raises(InputError, match=r"fairness: expected what .* 'gap'; run it again"):
+        EqualityOfOpportunity.from_dict(data)
 
 
 def test_favoured_and_positive_are_chosen_as_documented():

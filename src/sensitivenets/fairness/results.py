@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from sensitivenets.errors import InputError
 from sensitivenets.intervals import Estimate
 
 Flags = npt.NDArray[np.bool_]
@@ -130,3 +132,41 @@ class EqualityOfOpportunity:
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values, nested as the attributes are."""
         return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> EqualityOfOpportunity:
+        """Rebuild from what `to_dict` returned, or from the JSON of it.
+
+        Raises
+        ------
+        InputError
+            If a field is missing, unknown or of the wrong kind.
+        """
+        try:
+            runs = tuple(_run(run) for run in data["runs"])
+            reduction, after = data["absolute_gap_reduction"], data["after"]
+            return cls(**{
+                **data,
+                "before": _rates(data["before"]),
+                "after": None if after is None else _rates(after),
+                "absolute_gap_reduction": None if reduction is None else Estimate(**reduction),
+                "runs": runs,
+                "notes": tuple(data["notes"]),
+            })
+        except (KeyError, TypeError) as error:
+            raise InputError(
+                f"fairness: expected what equality_of_opportunity found, {error}; run it again"
+            ) from error
+
+
+def _rates(data: Mapping[str, Any]) -> RateSummary:
+    return RateSummary(**{name: Estimate(**estimate) for name, estimate in data.items()})
+
+
+def _run(data: Mapping[str, Any]) -> OpportunityRun:
+    after = data["after"]
+    return OpportunityRun(**{
+        **data,
+        "before": GroupRates(**data["before"]),
+        "after": None if after is None else GroupRates(**after),
+    })
