@@ -23,8 +23,11 @@ def primary_labels(y: Any, n_rows: int, loss: str) -> Labels:
         If it is missing, of another length, or has too few or too many classes for the loss.
     """
     if y is None:
-        wanted = "the identity" if loss == "triplet" else "the class"
-        raise InputError(f"loss={loss!r}: expected y, {wanted} of each row; found None")
+        wanted = "identity" if loss == "triplet" else "class"
+        raise InputError(
+            f"requires y to be passed, but the target y is None: loss={loss!r} expects the "
+            f"{wanted} of each row"
+        )
     labels = encode("y", y).require_two_classes()
     if len(labels) != n_rows:
         raise InputError(f"y: expected one label for each of {n_rows} rows, found {len(labels)}")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from numbers import Integral, Real
 from typing import Any
+
+import numpy as np
 
 from sensitivenets.errors import InputError
 
@@ -32,7 +33,7 @@ def require_int(name: str, value: Any, *, minimum: int) -> None:
     InputError
         Naming the parameter, the bound and the value found.
     """
-    if not isinstance(value, Integral) or isinstance(value, bool) or value < minimum:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < minimum:
         raise InputError(f"{name}: expected an integer of at least {minimum}; found {value!r}")
 
 
@@ -51,8 +52,8 @@ def require_real(
     InputError
         Naming the parameter, the range and the value found.
     """
-    inside = isinstance(value, Real) and math.isfinite(value) and above < value
-    if not (inside and minimum <= value <= maximum):
+    number = isinstance(value, int | float | np.number) and math.isfinite(value)
+    if not (number and value > above and minimum <= value <= maximum):
         lower = f"above {above}" if above > -math.inf else f"at least {minimum}"
         upper = f" and at most {maximum}" if maximum < math.inf else ""
         raise InputError(f"{name}: expected a number {lower}{upper}; found {value!r}")

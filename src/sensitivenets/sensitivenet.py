@@ -63,8 +63,9 @@ class SensitiveNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         Whether L'0 stops at zero. Eq. 5 prints no hinge.
     adversarial_weight : float, default=0.1
         Weight of the regulariser Lambda; Eq. 4 has 1.
-    target : float, default=0.9
-        Probability of the fixed class that Eq. 6 drives detectors to.
+    target : float or "chance", default=0.9
+        Probability of the fixed class that Eq. 6 drives detectors to: 0.9 in the paper;
+        ``"chance"`` is one over the number of classes.
     target_classes : mapping of str to str, optional
         The fixed class D_k of each attribute; its first class in ascending order unless given.
     schedule : {"alternate", "sum"}, default="alternate"
@@ -119,7 +120,7 @@ class SensitiveNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         remine: bool = False,
         hinge: bool = True,
         adversarial_weight: float = 0.1,
-        target: float = 0.9,
+        target: float | Literal["chance"] = 0.9,
         target_classes: Mapping[str, str] | None = None,
         schedule: Literal["alternate", "sum"] = "alternate",
         detector_solver: Literal["lbfgs", "adam"] = "lbfgs",

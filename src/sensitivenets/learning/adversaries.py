@@ -26,11 +26,14 @@ class Adversary:
         Unit embeddings of D-S.
     target_class : int
         D_k: the class that all rows shall show.
+    target : float
+        The probability of that class to drive detectors to; 0.9 in Eq. 6.
     """
 
     trainer: DetectorTrainer
     X: FloatArray
     target_class: int
+    target: float
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,8 @@ class FrozenDetector:
         One value a class.
     target_class : int
         D_k.
+    target : float
+        Its probability to aim at.
     balanced_accuracy : float
         On rows of D-S it was not fitted on; 1/c is chance.
     """
@@ -55,6 +60,7 @@ class FrozenDetector:
     weight: Tensor
     bias: Tensor
     target_class: int
+    target: float
     balanced_accuracy: float
 
 
@@ -87,15 +93,14 @@ def best_responses(
                 torch.from_numpy(basis @ detector.weight).to(device),
                 torch.from_numpy(detector.bias).to(device),
                 adversary.target_class,
+                adversary.target,
                 detector.balanced_accuracy,
             )
         )
     return frozen
 
 
-def regulariser(
-    products: Tensor, detectors: Sequence[FrozenDetector], weights: Tensor, *, target: float
-) -> Tensor:
+def regulariser(products: Tensor, detectors: Sequence[FrozenDetector], weights: Tensor) -> Tensor:
     """Sum Lambda (Eq. 6) over detectors, weighted over rows.
 
     Parameters
@@ -106,8 +111,6 @@ def regulariser(
         In that order.
     weights : Tensor of shape (u,)
         How much each row counts.
-    target : float
-        See `sensitive_regulariser`.
 
     Returns
     -------
@@ -119,6 +122,6 @@ def regulariser(
     for detector in detectors:
         logits = products[:, first : first + len(detector.bias)] + detector.bias
         probability = torch.softmax(logits, dim=1)[:, detector.target_class]
-        total = total + weights @ sensitive_regulariser(probability, target=target)
+        total = total + weights @ sensitive_regulariser(probability, target=detector.target)
         first += len(detector.bias)
     return total

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import torch
+from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score
@@ -102,6 +103,8 @@ class DetectorTrainer:
         return Detector(weight, bias, float(accuracy))
 
     def _solve_lbfgs(self, X: FloatArray, y: IntArray) -> tuple[FloatArray, FloatArray]:
+        if getattr(self._regression, "n_features_in_", X.shape[1]) != X.shape[1]:
+            self._regression = clone(self._regression)  # phi is narrower than x: start anew
         with warnings.catch_warnings():
             # The next call goes on from here, so an unfinished solve costs nothing.
             warnings.simplefilter("ignore", ConvergenceWarning)

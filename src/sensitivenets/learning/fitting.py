@@ -161,5 +161,6 @@ def make_adversaries(
                 DetectorWarning,
                 stacklevel=2,
             )
-        adversaries.append(Adversary(trainer, X, labels.classes.index(target)))
+        aim = 1 / len(labels.classes) if settings.target == "chance" else float(settings.target)
+        adversaries.append(Adversary(trainer, X, labels.classes.index(target), aim))
     return adversaries

@@ -36,7 +36,7 @@ class Settings:
     remine: bool
     hinge: bool
     adversarial_weight: float
-    target: float
+    target: float | Literal["chance"]
     target_classes: Mapping[str, str] | None
     schedule: Schedule
     detector_solver: Solver
@@ -57,4 +57,5 @@ class Settings:
         require_real("margin", self.margin, above=0)
         require_real("detector_C", self.detector_C, above=0)
         require_real("adversarial_weight", self.adversarial_weight, minimum=0)
-        require_real("target", self.target, minimum=0, maximum=1)
+        if self.target != "chance":
+            require_real("target", self.target, minimum=0, maximum=1)

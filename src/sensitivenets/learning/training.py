@@ -150,7 +150,7 @@ def eq4_terms(
     n_head = 0 if head is None else head.shape[1]
     primary = task.loss(batch, cosines, products[:, :n_head])
     weights = batch.weights.to(products.device)
-    return primary, regulariser(products[:, n_head:], detectors, weights, target=settings.target)
+    return primary, regulariser(products[:, n_head:], detectors, weights)
 
 
 def _record(
