@@ -24,7 +24,7 @@ from sensitivenets.errors import InputError
 from sensitivenets.intervals import Estimate
 from sensitivenets.labels import Labels
 from sensitivenets.verification.pairs import BoolArray, IntArray, Pairs
-from sensitivenets.verification.rates import ErrorCurve, curve_from_counts, tie_ends
+from sensitivenets.verification.rates import ErrorCurve, curve_from_counts
 from sensitivenets.verification.scores import Float64Array
 
 Statistic = Callable[[ErrorCurve], Float64Array]
@@ -63,6 +63,10 @@ class ScoredPairs:
         return len(np.unique(self.left[self.same]))
 
 
+# Distinct scores beyond which neighbours are counted together: far finer than any interval.
+_MAX_CELLS = 20_000
+
+
 def replicate(
     pairs: ScoredPairs, statistic: Statistic, n_bootstrap: int, random_state: int
 ) -> Float64Array:
@@ -75,7 +79,7 @@ def replicate(
     statistic : callable
         From an `ErrorCurve` to an array of shape (k,).
     n_bootstrap : int
-        Draws.
+        Draws. The same number of subjects and `random_state` give the same draws.
     random_state : int
         Seed of the draws.
 
@@ -85,23 +89,18 @@ def replicate(
         First the statistics of the comparisons as they are, then those of the draws. A draw
         without genuine or without impostor comparisons is NaN.
     """
-    order = np.argsort(-pairs.scores, kind="stable")
-    scores, left, right = pairs.scores[order], pairs.left[order], pairs.right[order]
-    weight = None if pairs.weight is None else pairs.weight[order]
-    ends = tie_ends(scores)
-    same = left == right
-    is_genuine, is_impostor = same.astype(np.float64), (~same).astype(np.float64)
-    if weight is not None:
-        is_genuine *= weight
-        is_impostor *= weight
-    n_pairs = int(np.count_nonzero(same)), int(np.count_nonzero(~same))
+    edges, cell = _cells(pairs.scores)
+    same = pairs.same
+    weight = np.ones(len(same)) if pairs.weight is None else pairs.weight
+    ends = [(array[same], array[~same]) for array in (pairs.left, pairs.right, weight, cell)]
+    (genuine, left), (_, right), (genuine_weight, impostor_weight), (genuine_cell, cells) = ends
+    n_pairs = len(genuine), len(left)
     generator = np.random.default_rng(random_state)
 
     def of_draw(times: Float64Array) -> Float64Array:
-        left_times = times[left]
-        genuine = np.cumsum(is_genuine * left_times)[ends]
-        impostor = np.cumsum(is_impostor * left_times * times[right])[ends]
-        return statistic(curve_from_counts(scores[ends], genuine, impostor, n=n_pairs))
+        true = np.bincount(genuine_cell, times[genuine] * genuine_weight, len(edges))
+        false = np.bincount(cells, times[left] * times[right] * impostor_weight, len(edges))
+        return statistic(curve_from_counts(edges, np.cumsum(true), np.cumsum(false), n=n_pairs))
 
     rows = [of_draw(np.ones(pairs.n_subjects))]
     for _ in range(n_bootstrap):
@@ -112,6 +111,13 @@ def replicate(
         except InputError:
             rows.append(np.full_like(rows[0], np.nan))
     return np.stack(rows)
+
+
+def _cells(scores: Float64Array) -> tuple[Float64Array, IntArray]:
+    """Descending lower edges of cells of scores, and the cell of each score."""
+    distinct = np.unique(scores)
+    edges = distinct[:: -(-len(distinct) // _MAX_CELLS)]
+    return edges[::-1], len(edges) - np.searchsorted(edges, scores, side="right")
 
 
 def rate_estimate(value: float, replicates: Float64Array, n: int, n_units: int) -> Estimate:

@@ -101,7 +101,7 @@ def error_curve(scores: Float64Array, same: BoolArray) -> ErrorCurve:
         If one kind of comparison is missing.
     """
     order = np.argsort(-scores, kind="stable")
-    ends = tie_ends(scores[order])
+    ends = _tie_ends(scores[order])
     genuine = same[order]
     return curve_from_counts(
         scores[order][ends],
@@ -110,7 +110,7 @@ def error_curve(scores: Float64Array, same: BoolArray) -> ErrorCurve:
     )
 
 
-def tie_ends(descending: Float64Array) -> Any:
+def _tie_ends(descending: Float64Array) -> Any:
     """Positions of the last of each run of equal values."""
     return np.append(np.flatnonzero(np.diff(descending)), len(descending) - 1)
 
