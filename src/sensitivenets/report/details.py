@@ -1,0 +1,182 @@
+"""Rows of the detailed tables: every attacker, verification, groups, provenance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sensitivenets.audit import AttackerResult, AttributeResult, BatteryResult
+from sensitivenets.report.numbers import count, estimate_of, interval, percent, plain
+from sensitivenets.report.recognition import Experiment
+
+
+@dataclass(frozen=True)
+class AttackerRow:
+    """One attacker on one preparation, on each representation it was run on.
+
+    Attributes
+    ----------
+    attacker, preparation : str
+        As in `AttackerResult`.
+    results : tuple of AttackerResult or None
+        Before, after, and after the map was undone: as many as the table has columns.
+    notes : tuple of str
+        What went wrong, with the representation in front.
+    """
+
+    attacker: str
+    preparation: str
+    results: tuple[AttackerResult | None, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def last_auc(self) -> float | None:
+        """Area under the ROC curve on the second table, or on the only one."""
+        result = self.results[min(1, len(self.results) - 1)]
+        return None if result is None else result.auc
+
+
+@dataclass(frozen=True)
+class TextRow:
+    """A label and one text a column."""
+
+    label: str
+    cells: tuple[str, ...]
+
+
+def batteries(attribute: AttributeResult) -> dict[str, BatteryResult]:
+    """Return the representations that were attacked, by column heading."""
+    columns = {
+        "before": attribute.before,
+        "after": attribute.after,
+        "after, map undone": attribute.inverted,
+    }
+    return {heading: battery for heading, battery in columns.items() if battery is not None}
+
+
+def attacker_rows(attribute: AttributeResult) -> list[AttackerRow]:
+    """List every attacker and preparation in the order the audit ran them."""
+    columns = batteries(attribute)
+    found = {
+        heading: {(r.attacker, r.preparation): r for r in battery.attackers}
+        for heading, battery in columns.items()
+    }
+    keys = dict.fromkeys(key for results in found.values() for key in results)
+    rows = []
+    for key in keys:
+        results = tuple(found[heading].get(key) for heading in columns)
+        notes = tuple(
+            f"{heading}: {note}"
+            for heading, result in zip(columns, results, strict=True)
+            if result
+            for note in result.notes
+        )
+        rows.append(AttackerRow(*key, results, notes))
+    return rows
+
+
+def verification_rows(experiment: Experiment) -> list[TextRow]:
+    """Write the figures of one protocol, one column a table."""
+    sides = list(experiment.sides.values())
+    rows = [
+        TextRow(label, tuple(_with_interval(side.get(key)) for side in sides))
+        for label, key in (
+            ("Accuracy (higher is better)", "accuracy"),
+            ("Equal error rate (lower is better)", "eer"),
+            ("Area under the ROC curve (higher is better)", "auc"),
+        )
+        if any(side.get(key) for side in sides)
+    ]
+    targets = dict.fromkeys(p["target_fmr"] for side in sides for p in side.get("fnmr_at_fmr", ()))
+    for target in targets:
+        label = f"False non-match rate at a false match rate of {100 * target:g} %"
+        rows.append(TextRow(label, tuple(_at(side, target) for side in sides)))
+    for label, key in (
+        ("Pairs of one person", "n_genuine"),
+        ("Pairs of two people", "n_impostor"),
+        ("People", "n_subjects"),
+    ):
+        rows.append(TextRow(label, tuple(count(side.get(key)) for side in sides)))
+    return rows
+
+
+def _with_interval(data: Any) -> str:
+    estimate = estimate_of(data)
+    if estimate is None:
+        return "–"
+    return f"{percent(estimate.value, 2)} {interval(estimate.low, estimate.high)}"
+
+
+def _at(side: Mapping[str, Any], target: float) -> str:
+    for point in side.get("fnmr_at_fmr", ()):
+        if point["target_fmr"] == target:
+            return str(point["refused"]) if point.get("refused") else _with_interval(point["fnmr"])
+    return "–"
+
+
+@dataclass(frozen=True)
+class GroupTable:
+    """Error rates of the groups of one attribute at one global threshold.
+
+    Attributes
+    ----------
+    title : str
+        Attribute and false match rate.
+    columns : tuple of str
+        Headings.
+    rows : tuple of TextRow
+        One a group, then the ratio of the largest to the smallest rate.
+    """
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[TextRow, ...]
+
+
+def group_tables(experiment: Experiment) -> list[GroupTable]:
+    """Write the error rates of each group, one table an attribute and a threshold."""
+    comparisons: dict[tuple[str, float], dict[str, Mapping[str, Any]]] = {}
+    for side, measured in experiment.sides.items():
+        for comparison in measured.get("groups", ()):
+            key = (comparison["attribute"], comparison["target_fmr"])
+            comparisons.setdefault(key, {})[side] = comparison
+    return [_group_table(*key, sides) for key, sides in comparisons.items()]
+
+
+def _group_table(
+    attribute: str, target: float, sides: Mapping[str, Mapping[str, Any]]
+) -> GroupTable:
+    rates = (("fmr", "false matches"), ("fnmr", "false non-matches"))
+    columns = tuple(f"{name}, {side}" for _, name in rates for side in sides)
+    by_group: dict[str, list[str]] = {}
+    for rate, _ in rates:
+        for comparison in sides.values():
+            for group in comparison["groups"]:
+                refused = group.get(f"{rate}_refused")
+                cell = str(refused) if refused else _with_interval(group[rate])
+                by_group.setdefault(group["group"], []).append(cell)
+    ratios = [_ratio(c[f"{rate}_ratio"]) for rate, _ in rates for c in sides.values()]
+    rows = [TextRow(group, tuple(cells)) for group, cells in by_group.items()]
+    title = f"{attribute}, one threshold for all: false match rate of {100 * target:g} % overall"
+    return GroupTable(title, columns, (*rows, TextRow("Largest over smallest", tuple(ratios))))
+
+
+def _ratio(ratio: Mapping[str, Any]) -> str:
+    if ratio.get("value") is None:
+        return str(ratio.get("refused") or "–")
+    high = "∞" if ratio["high"] is None else plain(ratio["high"], 1)
+    return f"{plain(ratio['value'], 1)} [{plain(ratio['low'], 1)}, {high}]"
+
+
+def flat(tree: Mapping[str, Any], prefix: str = "") -> list[TextRow]:
+    """Nested mappings as one list: ``{"before": {"rows": 3}}`` gives "before, rows: 3"."""
+    rows: list[TextRow] = []
+    for name, value in tree.items():
+        if isinstance(value, Mapping):
+            rows += flat(value, f"{prefix}{name}, ")
+        elif isinstance(value, (list, tuple)):
+            rows.append(TextRow(f"{prefix}{name}", (", ".join(map(str, value)),)))
+        else:
+            rows.append(TextRow(f"{prefix}{name}", ("–" if value is None else str(value),)))
+    return rows

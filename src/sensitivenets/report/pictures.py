@@ -1,0 +1,154 @@
+"""The pictures of an audit: which there are, what they are called, what they show in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from matplotlib.axes import Axes
+
+from sensitivenets import plots
+from sensitivenets.audit import AttributeResult, AuditResult
+from sensitivenets.fairness import EqualityOfOpportunity
+from sensitivenets.intervals import Estimate
+from sensitivenets.maps import MapPair
+from sensitivenets.plots import PlanePoint
+from sensitivenets.report.recognition import experiments, recognition
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture, not yet drawn.
+
+    Attributes
+    ----------
+    name : str
+        File name without its ending; letters, digits and hyphens.
+    section : str
+        Where in the report it belongs: "attribute-0", "curves", "maps", ...
+    description : str
+        What it shows, for a reader who does not see it, and under it for one who does.
+    draw : callable
+        Draws it on a new figure.
+    """
+
+    name: str
+    section: str
+    description: str
+    draw: Callable[[], Axes]
+
+
+def pictures(audit: AuditResult) -> list[Picture]:
+    """List the pictures that the data of an audit allow.
+
+    Parameters
+    ----------
+    audit : AuditResult
+        What was found.
+
+    Returns
+    -------
+    list of Picture
+        In the order of the report.
+    """
+    everything = [*audit.attributes, *([audit.joint] if audit.joint else [])]
+    return [
+        *_attackers(everything),
+        *_plane(audit, everything),
+        *_curves(everything),
+        *_maps(audit),
+        *_verification(audit),
+        *_fairness(audit),
+    ]
+
+
+def _attackers(attributes: list[AttributeResult]) -> list[Picture]:
+    return [
+        Picture(
+            f"attackers-{k}",
+            f"attribute-{k}",
+            "Each attacker in its best preparation. The dashed line is a guess: a dot on it reads "
+            "nothing, a dot further right reads more.",
+            partial(plots.plot_attackers, attribute),
+        )
+        for k, attribute in enumerate(attributes)
+    ]
+
+
+def _plane(audit: AuditResult, attributes: list[AttributeResult]) -> list[Picture]:
+    kept = recognition(audit)
+    if kept is None or kept.before is None or kept.after is None:
+        return []
+    points = [
+        PlanePoint(side, utility, Estimate(top.balanced_accuracy, top.low, top.high, top.n), a.name)
+        for a in attributes
+        for side, utility, top in (
+            ("before", kept.before, a.before.strongest),
+            ("after", kept.after, a.strongest),
+        )
+    ]
+    text = (
+        "What still leaks against what was kept. The best place is down and right: little read, "
+        "everybody recognised."
+    )
+    draw = partial(plots.plot_plane, points, utility=kept.name)
+    return [Picture("privacy-utility", "recognition", text, draw)]
+
+
+def _curves(attributes: list[AttributeResult]) -> list[Picture]:
+    found = []
+    if any(b.removal_curve for a in attributes for b in (a.before, a.after) if b):
+        text = (
+            "How well an attacker does when most features are withheld. A line that stays high "
+            "says that the attribute is spread over all features."
+        )
+        draw = partial(plots.plot_removal_curve, attributes)
+        found.append(Picture("features-removed", "curves", text, draw))
+    if any(b.learning_curve for a in attributes for b in (a.before, a.after) if b):
+        text = (
+            "How well an attacker does with more labelled examples. A line that still climbs at "
+            "its right end says that more labels would read more."
+        )
+        draw = partial(plots.plot_learning_curve, attributes)
+        found.append(Picture("labels", "curves", text, draw))
+    return found
+
+
+def _maps(audit: AuditResult) -> list[Picture]:
+    if not audit.maps:
+        return []
+    maps = MapPair.from_dict(audit.maps)
+    text = (
+        f"A t-SNE map of {len(maps.codes)} rows, coloured by {' and '.join(maps.attributes)}; the "
+        "same rows and the same seed in each."
+    )
+    found = [Picture("map-before", "maps", text, partial(plots.plot_map, maps, "before"))]
+    if maps.after is not None:
+        found.append(Picture("map-after", "maps", text, partial(plots.plot_map, maps, "after")))
+    return found
+
+
+def _verification(audit: AuditResult) -> list[Picture]:
+    found = []
+    for k, experiment in enumerate(experiments(audit.verification)):
+        curves = experiment.curves()
+        if not curves:
+            continue
+        section = f"verification-{k}"
+        roc = "How many pairs of one person are accepted, against how many of two people are."
+        det = "Both errors on normal-deviate axes. Down and left is better."
+        found.append(Picture(f"roc-{k}", section, roc, partial(plots.plot_roc, curves)))
+        found.append(Picture(f"det-{k}", section, det, partial(plots.plot_det, curves)))
+    return found
+
+
+def _fairness(audit: AuditResult) -> list[Picture]:
+    results = [EqualityOfOpportunity.from_dict(data) for data in audit.fairness.values()]
+    if not results:
+        return []
+    text = (
+        "How many of those who deserve the positive answer get it, in each group. The shorter "
+        "the line between the two, the fairer."
+    )
+    return [Picture("opportunity", "fairness", text, partial(plots.plot_opportunity, results))]

@@ -1,0 +1,90 @@
+"""The page itself: a template filled with words, tables and pictures; everything is escaped."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from sensitivenets.audit import AuditResult
+from sensitivenets.fairness import EqualityOfOpportunity
+from sensitivenets.report import numbers
+from sensitivenets.report.details import (
+    attacker_rows,
+    batteries,
+    flat,
+    group_tables,
+    verification_rows,
+)
+from sensitivenets.report.inline_svg import inline_svg
+from sensitivenets.report.pictures import Picture, pictures
+from sensitivenets.report.recognition import experiments
+from sensitivenets.report.summary import summarise
+from sensitivenets.report.table_one import table_one
+
+
+def render(audit: AuditResult) -> str:
+    """Draw the report of an audit as one self-contained HTML page.
+
+    Parameters
+    ----------
+    audit : AuditResult
+        What was found.
+
+    Returns
+    -------
+    str
+        HTML without scripts and without references to anything outside the page.
+    """
+    by_section: dict[str, list[dict[str, Any]]] = {}
+    for picture in pictures(audit):
+        by_section.setdefault(picture.section, []).append(_drawn(picture))
+    everything = [*audit.attributes, *([audit.joint] if audit.joint else [])]
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            audit=audit,
+            summary=summarise(audit),
+            groups=table_one(audit),
+            attributes=everything,
+            pictures=by_section,
+            experiments=experiments(audit.verification),
+            fairness=[EqualityOfOpportunity.from_dict(d) for d in audit.fairness.values()],
+            provenance=flat(audit.provenance),
+            two_tables=audit.n_features_after is not None,
+        )
+    )
+
+
+def _drawn(picture: Picture) -> dict[str, Any]:
+    svg = inline_svg(picture.draw(), picture.name, picture.description)
+    return {"svg": svg, "description": picture.description}
+
+
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("sensitivenets.report"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    style = files("sensitivenets.report").joinpath("templates/report.css").read_text("utf-8")
+    environment.globals |= {
+        "style": Markup(style),
+        "attacker_rows": attacker_rows,
+        "batteries": batteries,
+        "verification_rows": verification_rows,
+        "group_tables": group_tables,
+    }
+    environment.filters |= {
+        "percent": numbers.percent,
+        "points": numbers.points,
+        "count": numbers.count,
+        "plain": numbers.plain,
+    }
+    environment.globals["interval"] = numbers.interval
+    return environment

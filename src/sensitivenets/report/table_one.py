@@ -1,0 +1,123 @@
+"""Table I of the paper: before, after, reduction, random, for recognition and each attribute."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sensitivenets.audit import AttributeResult, AuditResult, BatteryResult, Reduction
+from sensitivenets.intervals import Estimate
+from sensitivenets.plots.attackers import best_of_each
+from sensitivenets.report.recognition import recognition
+
+# The paper's three attackers, by the names that batteries give them.
+_PAPER_ATTACKERS = {
+    "NN": "Neural network (NN)",
+    "SVM": "Support vector machine (SVM)",
+    "RF": "Random forest (RF)",
+}
+
+
+@dataclass(frozen=True)
+class TableRow:
+    """One line: figures in [0, 1], None where nothing was measured.
+
+    Attributes
+    ----------
+    task : str
+        "Recognition", or the attribute.
+    before, after : Estimate or None
+        Verification accuracy, or the attacker's balanced accuracy.
+    reduction, low, high : float or None
+        (before - after) / (before - random) and its interval.
+    random : float
+        What a guess reaches.
+    """
+
+    task: str
+    before: Estimate | None
+    after: Estimate | None
+    reduction: float | None
+    low: float | None
+    high: float | None
+    random: float
+
+
+@dataclass(frozen=True)
+class TableGroup:
+    """The lines of one attacker under its name."""
+
+    title: str
+    rows: tuple[TableRow, ...]
+
+
+def table_one(audit: AuditResult) -> tuple[TableGroup, ...]:
+    """Build Table I from an audit.
+
+    Parameters
+    ----------
+    audit : AuditResult
+        What was found.
+
+    Returns
+    -------
+    tuple of TableGroup
+        Recognition where it was measured, the strongest attacker, then the paper's three.
+    """
+    everything = (*audit.attributes, *([audit.joint] if audit.joint else []))
+    groups = [TableGroup("Strongest attacker", tuple(_strongest(a) for a in everything))]
+    for name, title in _PAPER_ATTACKERS.items():
+        rows = tuple(row for a in everything if (row := _of_attacker(a, name)) is not None)
+        if rows:
+            groups.append(TableGroup(title, rows))
+    kept = _recognition(audit)
+    return (*([kept] if kept else []), *groups)
+
+
+def _recognition(audit: AuditResult) -> TableGroup | None:
+    kept = recognition(audit)
+    if kept is None:
+        return None
+    share = None
+    if kept.before is not None and kept.after is not None and kept.before.value > 0.5:
+        share = (kept.before.value - kept.after.value) / (kept.before.value - 0.5)
+    row = TableRow(kept.name, kept.before, kept.after, share, None, None, 0.5)
+    return TableGroup("Recognition (to be kept)", (row,))
+
+
+def _strongest(attribute: AttributeResult) -> TableRow:
+    reduction = attribute.reduction
+    tops = [attribute.before.strongest]
+    if attribute.after is not None:
+        tops.append(attribute.strongest)
+    estimates = [Estimate(t.balanced_accuracy, t.low, t.high, t.n) for t in tops]
+    return TableRow(
+        attribute.name,
+        estimates[0],
+        estimates[1] if attribute.after is not None else None,
+        *_share(reduction),
+        attribute.chance,
+    )
+
+
+def _of_attacker(attribute: AttributeResult, name: str) -> TableRow | None:
+    before = _best(attribute.before, name)
+    after = _best(attribute.after, name) if attribute.after else None
+    if before is None and after is None:
+        return None
+    reduction = next((r for r in attribute.reductions if r.attacker == name), None)
+    return TableRow(attribute.name, before, after, *_share(reduction), attribute.chance)
+
+
+def _best(battery: BatteryResult, name: str) -> Estimate | None:
+    result = best_of_each(battery).get(name)
+    if result is None or result.balanced_accuracy is None:
+        return None
+    value = result.balanced_accuracy
+    low, high = (value if end is None else end for end in (result.low, result.high))
+    return Estimate(value, low, high, result.n)
+
+
+def _share(reduction: Reduction | None) -> tuple[float | None, float | None, float | None]:
+    if reduction is None:
+        return None, None, None
+    return reduction.reduction, reduction.low, reduction.high
