@@ -1,0 +1,223 @@
+"""Balanced accuracy and AUC, with intervals and noise bounds that respect identities."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.metrics import roc_auc_score
+
+from sensitivenets.audit.splits import IntArray
+from sensitivenets.embeddings import FloatArray
+
+N_DRAWS = 1000
+# Of many identities fewer draws are enough, and their weights fit into memory.
+_FEWEST_DRAWS = 200
+_WEIGHTS = 20_000_000
+# Draws at a time: bounds the memory of a table of 100 000 test rows.
+_CHUNK = 50
+_NOISE_QUANTILE = 0.99
+
+
+def balanced_accuracy(y: IntArray, predicted: IntArray) -> float:
+    """Mean recall over the classes that occur in `y`, in [0, 1]; higher means more is read."""
+    classes, index = np.unique(y, return_inverse=True)
+    recalls = np.bincount(index, weights=predicted == y) / np.bincount(index)
+    return float(recalls.mean()) if len(classes) else float("nan")
+
+
+def mean_auc(y: IntArray, scores: FloatArray) -> float | None:
+    """Area under the ROC curve of each class against the rest, mean over the classes.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n,)
+        Class codes 0 to K - 1, each present.
+    scores : ndarray of shape (n, K)
+        Higher means more of that class.
+
+    Returns
+    -------
+    float or None
+        In [0, 1]; None if a score is not finite.
+    """
+    if not np.isfinite(scores).all():
+        return None
+    classes = range(scores.shape[1])
+    return float(np.mean([roc_auc_score(y == label, scores[:, label]) for label in classes]))
+
+
+@dataclass(frozen=True)
+class AttackedSet:
+    """The labels and identities attacked, and the draws that all intervals share.
+
+    Attributes
+    ----------
+    y : ndarray of shape (n,)
+        Class codes 0 to K - 1, each present.
+    n_classes : int
+        K.
+    identities : ndarray of shape (n,)
+        Identity number of each row, 0 to m - 1.
+    weights : ndarray of shape (draws, m), float32
+        How often each bootstrap draw takes each identity.
+    seed : int
+        Decides the permutations of the noise bound.
+    """
+
+    y: IntArray
+    n_classes: int
+    identities: IntArray
+    weights: FloatArray
+    seed: int
+
+    @classmethod
+    def make(cls, y: IntArray, n_classes: int, identities: IntArray, seed: int) -> AttackedSet:
+        """Draw the bootstrap weights: m identities with replacement, up to `N_DRAWS` times."""
+        index = np.unique(identities, return_inverse=True)[1]
+        m = int(index.max()) + 1
+        rng = np.random.default_rng(seed)
+        n_draws = min(N_DRAWS, max(_FEWEST_DRAWS, _WEIGHTS // m))
+        weights = np.empty((n_draws, m), dtype=np.float32)
+        for draw in weights:
+            draw[:] = np.bincount(rng.integers(m, size=m), minlength=m)
+        return cls(y, n_classes, index, weights, seed)
+
+    def draws(self, predictions: npt.NDArray[np.int64]) -> FloatArray:
+        """Balanced accuracy of each attacker in each bootstrap draw.
+
+        Parameters
+        ----------
+        predictions : ndarray of shape (n, attackers)
+            Predicted class codes.
+
+        Returns
+        -------
+        ndarray of shape (draws, attackers)
+            A class that a draw misses does not count in it.
+        """
+        recalls = np.zeros((len(self.weights), predictions.shape[1]))
+        present = np.zeros((len(self.weights), 1))
+        for label in range(self.n_classes):
+            rows = self.y == label
+            correct = self._sum_by_identity(rows, predictions == label)
+            n_rows = self._sum_by_identity(rows, np.ones((len(self.y), 1)))
+            total = self.weights @ n_rows
+            recalls += self.weights @ correct / np.maximum(total, 1)
+            present += total > 0
+        return recalls / np.maximum(present, 1)
+
+    def interval(self, value: float, draws: FloatArray) -> tuple[float, float]:
+        """95 % percentile interval; a perfect score on few identities is not certain either."""
+        low, high = np.percentile(draws, [2.5, 97.5])
+        # No error among m: the rate is below 3 / m with 95 % (rule of three).
+        slack = min(3 / self.weights.shape[1], 1.0)
+        if value == 1:
+            low = min(low, 1 - slack)
+        if value == 0:
+            high = max(high, slack)
+        return float(min(low, value)), float(max(high, value))
+
+    def noise_draws(self, predictions: npt.NDArray[np.int64]) -> FloatArray:
+        """Best balanced accuracy of these predictions against permuted labels, shape (draws,).
+
+        Labels move between identities as a whole where each identity has one label, else
+        between rows.
+        """
+        rng = np.random.default_rng([self.seed, 1])
+        hits = [(predictions == label).astype(np.float32) for label in range(self.n_classes)]
+        best = [self._permuted_best(rng, hits) for _ in range(0, N_DRAWS, _CHUNK)]
+        return np.concatenate(best)
+
+    def _permuted_best(self, rng: np.random.Generator, hits: list[FloatArray]) -> FloatArray:
+        permuted = np.stack([self._permute(rng) for _ in range(_CHUNK)])
+        total = np.zeros((_CHUNK, hits[0].shape[1]))
+        for label, hit in enumerate(hits):
+            rows = (permuted == label).astype(np.float32)
+            total += rows @ hit / np.maximum(rows.sum(axis=1, keepdims=True), 1)
+        return np.asarray(total.max(axis=1) / self.n_classes)
+
+    def _permute(self, rng: np.random.Generator) -> IntArray:
+        m = self.weights.shape[1]
+        if m == len(self.y):
+            return rng.permutation(self.y)
+        label_of = np.zeros(m, dtype=np.int64)
+        label_of[self.identities] = self.y
+        if np.array_equal(label_of[self.identities], self.y):
+            return np.asarray(rng.permutation(label_of)[self.identities])
+        return rng.permutation(self.y)
+
+    def _sum_by_identity(self, rows: npt.NDArray[np.bool_], values: npt.NDArray) -> FloatArray:  # type: ignore[type-arg]
+        sums = np.zeros((self.weights.shape[1], values.shape[1]), dtype=np.float32)
+        np.add.at(sums, self.identities[rows], values[rows].astype(np.float32))
+        return sums
+
+
+@dataclass(frozen=True)
+class StrongestScore:
+    """The best balanced accuracy of a battery, its interval, and what noise would reach.
+
+    Attributes
+    ----------
+    column : int
+        Which attacker.
+    value, low, high : float
+        Balanced accuracy and its 95 % interval.
+    noise_bound : float
+        99 % quantile of the best under permuted labels.
+    """
+
+    column: int
+    value: float
+    low: float
+    high: float
+    noise_bound: float
+
+
+def strongest_score(test: AttackedSet, predictions: npt.NDArray[np.int64]) -> StrongestScore:
+    """Find the strongest attacker, with the interval that `Headline` describes.
+
+    Parameters
+    ----------
+    test : AttackedSet
+        What was attacked.
+    predictions : ndarray of shape (n, attackers)
+        Predicted class codes.
+
+    Returns
+    -------
+    StrongestScore
+        See there.
+    """
+    values = [balanced_accuracy(test.y, column) for column in predictions.T]
+    column = int(np.argmax(values))
+    value = values[column]
+    low, high = test.interval(value, test.draws(predictions).max(axis=1))
+    half = max(high - value, value - low)
+    noise = float(np.quantile(test.noise_draws(predictions), _NOISE_QUANTILE))
+    return StrongestScore(column, value, max(value - half, 0.0), min(value + half, 1.0), noise)
+
+
+def reduction_interval(
+    before: FloatArray, after: FloatArray, chance: float
+) -> tuple[float, float] | None:
+    """95 % interval of (before - after) / (before - chance) over shared bootstrap draws.
+
+    Parameters
+    ----------
+    before, after : ndarray of shape (draws,)
+        Balanced accuracy in each draw.
+    chance : float
+        Of a guess.
+
+    Returns
+    -------
+    tuple of float, or None
+        None if `before` is not above chance in nearly every draw.
+    """
+    headroom = before - chance
+    if np.quantile(headroom, 0.025) <= 0:
+        return None
+    low, high = np.percentile((before - after) / np.maximum(headroom, 1e-9), [2.5, 97.5])
+    return float(low), float(high)
