@@ -12,7 +12,7 @@ from sensitivenets.embeddings import FloatArray
 from sensitivenets.errors import InputError
 
 # Rows whose input and output stay in the cache between the product and the normalisation.
-_BLOCK_ROWS = 1024
+_BLOCK_ROWS = 4096
 
 
 @dataclass(frozen=True)
