@@ -14,10 +14,10 @@ from sensitivenets.errors import InputError
 from sensitivenets.intervals import Estimate
 from sensitivenets.labels import Labels
 from sensitivenets.verification.bootstrap import replicate
+from sensitivenets.verification.group_pairs import GroupPairs, check_group_labels
 from sensitivenets.verification.groups import (
     MIN_SUBJECTS,
     GroupComparison,
-    GroupPairs,
     compare_groups,
 )
 from sensitivenets.verification.operating_points import (
@@ -26,7 +26,7 @@ from sensitivenets.verification.operating_points import (
     summarise,
 )
 from sensitivenets.verification.pair_sampling import plan_sample
-from sensitivenets.verification.rates import FMR_TARGETS, ErrorCurve, check_targets
+from sensitivenets.verification.rates import EER_METHOD, FMR_TARGETS, ErrorCurve, check_targets
 from sensitivenets.verification.score_histograms import (
     RESOLUTION,
     Progress,
@@ -88,7 +88,7 @@ class AllPairsResult:
             "n_genuine": self.n_genuine,
             "n_impostor": self.n_impostor,
             "resolution": self.resolution,
-            "eer": asdict(self.eer) | {"threshold": self.eer_threshold},
+            "eer": asdict(self.eer) | {"threshold": self.eer_threshold, "method": EER_METHOD},
             "auc": asdict(self.auc),
             "fnmr_at_fmr": [point.to_dict() for point in self.fnmr_at_fmr],
             "groups": [comparison.to_dict() for comparison in self.groups],
@@ -153,10 +153,8 @@ def verify_all_pairs(
     check_vectors(vectors, "embeddings")
     targets = check_targets(fmr_targets)
     groups = groups or {}
-    _check_labels(len(vectors), subject, groups)
-    measure = _Measurement(
-        targets, n_bootstrap, random_state, memory_limit, effective_n_jobs(n_jobs), progress
-    )
+    check_group_labels(len(vectors), {f"identity {subject.name!r}": subject, **groups})
+    measure = _Measurement(targets, random_state, memory_limit, effective_n_jobs(n_jobs), progress)
     known = int(np.count_nonzero(subject.labelled))
     measure = measure.with_room_for(known, vectors.shape[1], copies=2 if groups else 1)
     rows = SubjectRows.of(vectors, subject.codes)
@@ -166,24 +164,22 @@ def verify_all_pairs(
     assert pairs.sample is not None
     draws = replicate(pairs.sample, curve_statistics(targets), n_bootstrap, random_state)
     summary = summarise(pairs.curve, targets, draws, pairs.n_genuine_subjects)
-    comparisons = [
-        comparison
-        for name, labels in groups.items()
-        for comparison in compare_groups(
-            name,
-            measure.within_groups(rows, name, labels, summary.fnmr_at_fmr),
-            summary.fnmr_at_fmr,
-            min_subjects=min_group_subjects,
-            n_bootstrap=n_bootstrap,
-            random_state=random_state,
-        )
-    ]
+    comparisons = compare_groups(
+        (
+            (name, measure.within_groups(rows, name, labels, summary.fnmr_at_fmr))
+            for name, labels in groups.items()
+        ),
+        summary.fnmr_at_fmr,
+        min_subjects=min_group_subjects,
+        n_bootstrap=n_bootstrap,
+        random_state=random_state,
+    )
     return AllPairsResult(
         eer=summary.eer,
         eer_threshold=summary.eer_threshold,
         auc=summary.auc,
         fnmr_at_fmr=summary.fnmr_at_fmr,
-        groups=tuple(comparisons),
+        groups=comparisons,
         curve=pairs.curve,
         n_rows=known,
         n_unlabelled=len(subject) - known,
@@ -199,7 +195,6 @@ class _Measurement:
     """What all passes over pairs of one call have in common."""
 
     targets: tuple[float, ...]
-    n_bootstrap: int
     random_state: int
     memory_limit: int
     n_jobs: int
@@ -272,14 +267,6 @@ class _Measurement:
             for code, group in enumerate(labels.classes)
             if cutoffs and (codes == code).any()
         }
-
-
-def _check_labels(n_rows: int, subject: Labels, groups: Mapping[str, Labels]) -> None:
-    for name, labels in {f"identity {subject.name!r}": subject, **groups}.items():
-        if len(labels) != n_rows:
-            raise InputError(
-                f"{name}: expected one label for each of {n_rows} rows, found {len(labels)}"
-            )
 
 
 def _check_pairs(rows: SubjectRows, subject: Labels) -> None:

@@ -3,8 +3,10 @@
 Subjects are drawn with replacement, not comparisons. With m_s the number of times that subject s
 was drawn, a genuine comparison of s counts m_s times and an impostor comparison of s and t counts
 m_s m_t times, so that both ends of an impostor comparison vary ("two-way"). Intervals are
-percentiles over replicates. They are slightly too wide rather than too narrow: the part of the
-impostor variance that belongs to single comparisons is counted up to three times (Owen, 2007).
+percentiles over replicates. The part of the impostor variance that belongs to single comparisons
+is counted up to three times (Owen, 2007), which makes intervals of rare false matches wide. On
+simulated subjects, 95 % intervals held the true EER, AUC and FNMR in 88 to 100 % of the draws of
+60 to 300 subjects; intervals that take pairs as independent did so far less often.
 
 References
 ----------
@@ -77,7 +79,7 @@ def replicate(
     pairs : ScoredPairs
         Genuine and impostor comparisons.
     statistic : callable
-        From an `ErrorCurve` to an array of shape (k,).
+        From an `ErrorCurve` to an array, of any one shape.
     n_bootstrap : int
         Draws. The same number of subjects and `random_state` give the same draws.
     random_state : int
@@ -85,7 +87,7 @@ def replicate(
 
     Returns
     -------
-    ndarray of shape (1 + n_bootstrap, k)
+    ndarray of shape (1 + n_bootstrap, ...)
         First the statistics of the comparisons as they are, then those of the draws. A draw
         without genuine or without impostor comparisons is NaN.
     """
@@ -133,8 +135,9 @@ def rate_estimate(value: float, replicates: Float64Array, n: int, n_units: int) 
     n : int
         Comparisons behind the rate.
     n_units : int
-        Independent subjects behind the rate. Where no error (or nothing but errors) was seen, no
-        draw can show any; the rule of three gives the end of the interval: 3 / n_units.
+        Independent subjects (for an FMR: pairs of subjects) behind the rate. Where no error, or
+        nothing but errors, was seen, no draw can show otherwise; the rule of three then gives the
+        end of the interval: 3 / n_units.
 
     Returns
     -------

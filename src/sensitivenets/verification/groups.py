@@ -8,43 +8,20 @@ ISO/IEC 19795-10:2024 asks for such differentials together with their uncertaint
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import numpy as np
 
 from sensitivenets.intervals import Estimate
-from sensitivenets.verification.bootstrap import ScoredPairs, rate_estimate, replicate
+from sensitivenets.verification.bootstrap import rate_estimate, replicate
+from sensitivenets.verification.group_pairs import GroupPairs
 from sensitivenets.verification.operating_points import OperatingPoint
 from sensitivenets.verification.rates import ErrorCurve, refusal
 from sensitivenets.verification.scores import Float64Array
 
 MIN_SUBJECTS = 20
-
-
-@dataclass(frozen=True)
-class GroupPairs:
-    """The comparisons within one group.
-
-    Attributes
-    ----------
-    curve : ErrorCurve or None
-        Of all comparisons; None where a kind of them is missing.
-    sample : ScoredPairs or None
-        Those behind the intervals, all subjects of the table sharing one set of codes.
-    n_subjects, n_genuine_subjects : int
-        Subjects of the group, and those of them with a genuine pair.
-    n_genuine, n_impostor : int
-        Comparisons.
-    """
-
-    curve: ErrorCurve | None
-    sample: ScoredPairs | None
-    n_subjects: int
-    n_genuine_subjects: int
-    n_genuine: int
-    n_impostor: int
 
 
 @dataclass(frozen=True)
@@ -148,22 +125,19 @@ def rates_at(curve: ErrorCurve, thresholds: Float64Array) -> Float64Array:
 
 
 def compare_groups(
-    attribute: str,
-    groups: Mapping[str, GroupPairs],
+    attributes: Iterable[tuple[str, Mapping[str, GroupPairs]]],
     points: tuple[OperatingPoint, ...],
     *,
     min_subjects: int = MIN_SUBJECTS,
     n_bootstrap: int,
     random_state: int,
 ) -> tuple[GroupComparison, ...]:
-    """Compare the groups of an attribute at each global threshold.
+    """Compare the groups of each attribute at each global threshold.
 
     Parameters
     ----------
-    attribute : str
-        Its name.
-    groups : mapping of str to GroupPairs
-        Comparisons within each group.
+    attributes : iterable of (str, mapping of str to GroupPairs)
+        For each attribute its name, and the comparisons within each of its groups.
     points : tuple of OperatingPoint
         Global thresholds; refused ones are left out.
     min_subjects : int
@@ -176,37 +150,47 @@ def compare_groups(
     Returns
     -------
     tuple of GroupComparison
-        One for each point that was not refused.
+        One for each attribute and each point that was not refused.
     """
     used = [p for p in points if p.threshold is not None and math.isfinite(p.threshold)]
-    thresholds = np.array([p.threshold for p in used])
+    thresholds = np.array([p.threshold for p in used], dtype=np.float64)
     if not used:
         return ()
-    draws = {
-        name: replicate(
-            pairs.sample, lambda c: rates_at(c, thresholds).ravel(), n_bootstrap, random_state
-        ).reshape(-1, 2, len(used))
-        for name, pairs in groups.items()
-        if pairs.sample is not None
-    }
     comparisons = []
-    for k, point in enumerate(used):
-        of_point = {name: draw[:, :, k] for name, draw in draws.items()}
-        rates = tuple(
-            _group_rates(name, pairs, point, of_point.get(name), min_subjects)
-            for name, pairs in groups.items()
-        )
-        comparisons.append(
-            GroupComparison(
-                attribute,
-                point.target_fmr,
-                float(thresholds[k]),
-                rates,
-                _ratio(rates, "fmr", {name: draw[:, 0] for name, draw in of_point.items()}),
-                _ratio(rates, "fnmr", {name: draw[:, 1] for name, draw in of_point.items()}),
+    for attribute, groups in attributes:
+        draws = {
+            name: replicate(
+                pairs.sample, lambda curve: rates_at(curve, thresholds), n_bootstrap, random_state
             )
-        )
+            for name, pairs in groups.items()
+            if pairs.sample is not None
+        }
+        for k, point in enumerate(used):
+            at_point = {name: draw[:, :, k] for name, draw in draws.items()}
+            comparisons.append(_compare(attribute, groups, point, at_point, min_subjects))
     return tuple(comparisons)
+
+
+def _compare(
+    attribute: str,
+    groups: Mapping[str, GroupPairs],
+    point: OperatingPoint,
+    draws: Mapping[str, Float64Array],
+    min_subjects: int,
+) -> GroupComparison:
+    assert point.threshold is not None
+    rates = tuple(
+        _group_rates(name, pairs, point, draws.get(name), min_subjects)
+        for name, pairs in groups.items()
+    )
+    return GroupComparison(
+        attribute,
+        point.target_fmr,
+        point.threshold,
+        rates,
+        _ratio(rates, "fmr", {name: draw[:, 0] for name, draw in draws.items()}),
+        _ratio(rates, "fnmr", {name: draw[:, 1] for name, draw in draws.items()}),
+    )
 
 
 def _group_rates(
@@ -223,10 +207,18 @@ def _group_rates(
         name, pairs.n_genuine_subjects, "subjects with two rows or more", min_subjects
     )
     fmr = fnmr = None
-    if pairs.curve is not None and draws is not None and point.threshold is not None:
-        values = rates_at(pairs.curve, np.array([point.threshold]))[:, 0]
+    if pairs.curve is None or draws is None or point.threshold is None:
+        missing = (
+            f"group {name!r} has {pairs.n_genuine} genuine and {pairs.n_impostor} impostor pairs; "
+            "both kinds are needed"
+        )
+        fmr_refused, fnmr_refused = fmr_refused or missing, fnmr_refused or missing
+    else:
+        values = rates_at(pairs.curve, np.array([point.threshold]))[:, 0].tolist()
         if not fmr_refused:
-            fmr = rate_estimate(values[0], draws[:, 0], pairs.n_impostor, pairs.n_subjects)
+            pairs_of_subjects = pairs.n_subjects * (pairs.n_subjects - 1) // 2
+            n_units = min(pairs_of_subjects, pairs.n_impostor)
+            fmr = rate_estimate(values[0], draws[:, 0], pairs.n_impostor, n_units)
         if not fnmr_refused:
             fnmr = rate_estimate(values[1], draws[:, 1], pairs.n_genuine, pairs.n_genuine_subjects)
     return GroupRates(
@@ -259,7 +251,8 @@ def _ratio(
     }
     if len(values) < 2:
         return RateRatio(refused=f"{len(values)} groups have a figure, at least 2 needed")
-    highest, lowest = max(values, key=values.__getitem__), min(values, key=values.__getitem__)
+    ascending = sorted(values, key=values.__getitem__)
+    highest, lowest = ascending[-1], ascending[0]
     if values[lowest] == 0:
         return RateRatio(
             highest=highest,

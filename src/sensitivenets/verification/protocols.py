@@ -7,7 +7,7 @@ Huang, Ramesh, Berg, Learned-Miller (2007), Labeled Faces in the Wild. UMass Amh
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -18,14 +18,22 @@ from sensitivenets.errors import InputError
 from sensitivenets.intervals import Estimate
 from sensitivenets.labels import Labels
 from sensitivenets.verification.bootstrap import ScoredPairs, replicate, subjects_of_pairs
+from sensitivenets.verification.group_pairs import check_group_labels, pairs_within_groups
+from sensitivenets.verification.groups import MIN_SUBJECTS, GroupComparison, compare_groups
 from sensitivenets.verification.operating_points import (
     OperatingPoint,
     curve_statistics,
     summarise,
 )
 from sensitivenets.verification.pairs import Pairs
-from sensitivenets.verification.rates import FMR_TARGETS, ErrorCurve, check_targets, error_curve
-from sensitivenets.verification.scores import cosine_scores
+from sensitivenets.verification.rates import (
+    EER_METHOD,
+    FMR_TARGETS,
+    ErrorCurve,
+    check_targets,
+    error_curve,
+)
+from sensitivenets.verification.scores import Float64Array, cosine_scores
 from sensitivenets.verification.thresholds import (
     Accuracy,
     best_threshold_accuracy,
@@ -56,6 +64,8 @@ class VerificationResult:
         Area under the ROC curve; higher is better, 0.5 is chance.
     fnmr_at_fmr : tuple of OperatingPoint
         FNMR (and TAR) at each FMR asked for, refused where the pairs are too few for it.
+    groups : tuple of GroupComparison
+        For each attribute and each FMR: error rates of the groups at the global threshold.
     curve : ErrorCurve
         ROC and DET: both error rates at every threshold, all pairs pooled.
     n_genuine, n_impostor, n_subjects : int
@@ -70,6 +80,7 @@ class VerificationResult:
     eer_threshold: float
     auc: Estimate
     fnmr_at_fmr: tuple[OperatingPoint, ...]
+    groups: tuple[GroupComparison, ...]
     curve: ErrorCurve
     n_genuine: int
     n_impostor: int
@@ -102,9 +113,10 @@ class VerificationResult:
             "n_subjects": self.n_subjects,
             "subjects_from": self.subjects_from,
             "accuracy": self.accuracy.to_dict(),
-            "eer": asdict(self.eer) | {"threshold": self.eer_threshold},
+            "eer": asdict(self.eer) | {"threshold": self.eer_threshold, "method": EER_METHOD},
             "auc": asdict(self.auc),
             "fnmr_at_fmr": [point.to_dict() for point in self.fnmr_at_fmr],
+            "groups": [comparison.to_dict() for comparison in self.groups],
             "roc": self.curve.to_dict(),
         }
 
@@ -116,7 +128,9 @@ def verify(
     protocol: Protocol | None = None,
     training: Pairs | None = None,
     subject: Labels | None = None,
+    groups: Mapping[str, Labels] | None = None,
     fmr_targets: Sequence[float] = FMR_TARGETS,
+    min_group_subjects: int = MIN_SUBJECTS,
     n_bootstrap: int = 1000,
     random_state: int = 0,
 ) -> VerificationResult:
@@ -137,8 +151,13 @@ def verify(
         For ``view1``: the pairs on which to choose the threshold (``pairsDevTrain.txt``).
     subject : Labels, optional
         Identity of each row, for the intervals; otherwise taken from the genuine pairs.
+    groups : mapping of str to Labels, optional
+        Attributes whose groups to compare at the global thresholds; only pairs within a group
+        count.
     fmr_targets : sequence of float
-        False match rates at which to report the FNMR.
+        False match rates at which to report the FNMR, and to set global thresholds.
+    min_group_subjects : int, default=20
+        Groups of fewer subjects are listed without rates.
     n_bootstrap : int, default=1000
         Draws of subjects behind the intervals of EER, AUC and FNMR.
     random_state : int, default=0
@@ -162,32 +181,49 @@ def verify(
     protocol = _choose_protocol(protocol, pairs, training)
     scores = cosine_scores(vectors, pairs)
     curve = error_curve(scores, pairs.same)
+    groups = dict(groups or {})
+    check_group_labels(len(vectors), groups)
     codes = subjects_of_pairs(pairs, len(vectors), subject)
     scored = ScoredPairs(scores, codes[pairs.left], codes[pairs.right], int(codes.max()) + 1)
     draws = replicate(scored, curve_statistics(targets), n_bootstrap, random_state)
     summary = summarise(curve, targets, draws, scored.n_genuine_subjects)
-    if protocol == "view2":
-        accuracy = cross_validated_accuracy(scores, pairs.same, pairs.fold)
-    elif training is None:
-        accuracy = best_threshold_accuracy(scores, pairs.same)
-    else:
-        training.require_both_kinds()
-        accuracy = trained_threshold_accuracy(
-            cosine_scores(vectors, training), training.same, scores, pairs.same
-        )
+    comparisons = compare_groups(
+        ((name, pairs_within_groups(scored, pairs, labels)) for name, labels in groups.items()),
+        summary.fnmr_at_fmr,
+        min_subjects=min_group_subjects,
+        n_bootstrap=n_bootstrap,
+        random_state=random_state,
+    )
     return VerificationResult(
         protocol=protocol,
-        accuracy=accuracy,
+        accuracy=_accuracy(protocol, vectors, pairs, scores, training),
         eer=summary.eer,
         eer_threshold=summary.eer_threshold,
         auc=summary.auc,
         fnmr_at_fmr=summary.fnmr_at_fmr,
+        groups=comparisons,
         curve=curve,
         n_genuine=curve.n_genuine,
         n_impostor=curve.n_impostor,
         n_subjects=scored.n_subjects,
         subjects_from="genuine pairs" if subject is None else f"column {subject.name!r}",
     )
+
+
+def _accuracy(
+    protocol: Protocol,
+    vectors: FloatArray,
+    pairs: Pairs,
+    scores: Float64Array,
+    training: Pairs | None,
+) -> Accuracy:
+    if protocol == "view2":
+        return cross_validated_accuracy(scores, pairs.same, pairs.fold)
+    if training is None:
+        return best_threshold_accuracy(scores, pairs.same)
+    training.require_both_kinds()
+    training_scores = cosine_scores(vectors, training)
+    return trained_threshold_accuracy(training_scores, training.same, scores, pairs.same)
 
 
 def _choose_protocol(protocol: Protocol | None, pairs: Pairs, training: Pairs | None) -> Protocol:

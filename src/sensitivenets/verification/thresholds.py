@@ -84,8 +84,8 @@ def best_threshold(scores: Float64Array, same: BoolArray) -> float:
 
     Examples
     --------
-    >>> best_threshold(np.array([0.9, 0.7, 0.2, 0.1]), np.array([True, True, False, False]))
-    0.45
+    >>> best_threshold(np.array([0.75, 0.5, 0.25, 0.0]), np.array([True, True, False, False]))
+    0.375
     """
     if not len(scores):
         raise InputError("expected pairs to choose a threshold on, found none")
@@ -100,8 +100,10 @@ def best_threshold(scores: Float64Array, same: BoolArray) -> float:
     edges = np.concatenate([[distinct[0]], distinct, [np.nextafter(distinct[-1], np.inf)]])
     widths = np.where(right == right.max(), np.diff(edges), -1)
     chosen = int(np.argmax(widths))
-    # The middle may round to the lower score, which would then match.
-    return float(max((edges[chosen] + edges[chosen + 1]) / 2, np.nextafter(edges[chosen], np.inf)))
+    low, high = float(edges[chosen]), float(edges[chosen + 1])
+    middle = (low + high) / 2
+    # Between neighbouring floats the middle rounds, perhaps to the lower score, which would match.
+    return middle if middle > low else high
 
 
 def decide_accuracy(scores: Float64Array, same: BoolArray, threshold: float) -> float:
