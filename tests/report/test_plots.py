@@ -196,7 +196,7 @@ def test_opportunity_joins_the_rates_of_both_groups(audit):
     assert [t.get_text() for t in ax.get_yticklabels()] == ["smiling, after", "smiling, before"]
     spans = [line.get_xdata() for line in ax.get_lines() if len(line.get_xdata()) == 2]
     assert [abs(a - b) for a, b in spans] == pytest.approx([0.05, 0.3])
-    assert legend_of(ax) == ["Female (favoured in training)", "Male"]
+    assert legend_of(ax) == ["Female (favoured)", "Male"]
 
 
 def test_plane_shows_both_axes_of_every_point():

@@ -8,7 +8,16 @@ from matplotlib.axes import Axes
 
 from sensitivenets.audit.attribute_result import AttributeResult
 from sensitivenets.audit.results import AttackerResult, BatteryResult
-from sensitivenets.plots.style import INK, MUTED, PAPER, SERIES, drawing, legend_below, percent_axis
+from sensitivenets.plots.style import (
+    INK,
+    MUTED,
+    PAPER,
+    SERIES,
+    drawing,
+    legend_below,
+    percent_axis,
+    shortened,
+)
 
 _LOOKS: dict[str, dict[str, Any]] = {
     "before": {"color": MUTED, "marker": "o", "markerfacecolor": PAPER},
@@ -52,19 +61,19 @@ def plot_attackers(attribute: AttributeResult, ax: Axes | None = None) -> Axes:
         {name for results in best.values() for name in results},
         key=lambda name: [_score(results.get(name)) for results in reversed(best.values())],
     )
-    with drawing(ax, (4.9, 1.3 + 0.27 * len(names))) as ax:
+    with drawing(ax, (4.3, 1.3 + 0.27 * len(names))) as ax:
         step = 0.22 if len(best) > 1 else 0.0
         for k, (label, results) in enumerate(best.items()):
             offset = step * ((len(best) - 1) / 2 - k)
             rows = [y for y, name in enumerate(names) if name in results]
             _dots(ax, [y + offset for y in rows], [results[names[y]] for y in rows], label)
         ax.axvline(attribute.chance, color=INK, linestyle=(0, (4, 3)), linewidth=1, label="a guess")
-        ax.set_yticks(range(len(names)), names)
+        ax.set_yticks(range(len(names)), [shortened(name) for name in names])
         ax.tick_params(axis="y", length=0)
         ax.spines["left"].set_visible(False)
         ax.set_ylim(-0.6, len(names) - 0.4)
         ax.set_xlabel("balanced accuracy (95 % interval)")
-        ax.set_title(f"Attackers on {attribute.name}")
+        ax.set_title(f"Attackers on {shortened(attribute.name)}")
         percent_axis(ax, "x", *_limits(attribute.chance, best))
         legend_below(ax, ncols=2 if len(best) > 2 else 3)
     return ax

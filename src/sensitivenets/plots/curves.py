@@ -10,7 +10,15 @@ from matplotlib.axes import Axes
 
 from sensitivenets.audit.attribute_result import AttributeResult
 from sensitivenets.audit.results import Curve
-from sensitivenets.plots.style import MUTED, PAPER, SERIES, drawing, legend_below, percent_axis
+from sensitivenets.plots.style import (
+    MUTED,
+    PAPER,
+    SERIES,
+    drawing,
+    legend_below,
+    percent_axis,
+    shortened,
+)
 
 
 def plot_removal_curve(attributes: Sequence[AttributeResult], ax: Axes | None = None) -> Axes:
@@ -111,7 +119,7 @@ def _draw_pair(
             markersize=4,
             markerfacecolor=face,
             color=colour,
-            label=f"{attribute.name}, {label}",
+            label=f"{shortened(attribute.name)}, {label}",
         )
     if before is not None or after is not None:
         ax.axhline(attribute.chance, color=colour, linestyle=":", linewidth=1.2)

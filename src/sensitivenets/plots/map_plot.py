@@ -10,17 +10,18 @@ from matplotlib.figure import Figure
 
 from sensitivenets.errors import InputError
 from sensitivenets.maps import MapPair
-from sensitivenets.plots.style import MUTED, PAPER, drawing, legend_below
+from sensitivenets.plots.style import MUTED, PAPER, drawing, legend_below, shortened
 
 CAPTION = (
     "A picture proves nothing: t-SNE can hide groups that an attacker reads, and show groups "
     "that none does. Judge by the attackers."
 )
 
-# A hue for each class of the last attribute; dark discs and light triangles for the first one's.
+# A hue for each class of one attribute; dark discs and light triangles for the other one's. None
+# is a colour of `SERIES`, which a page may replace: the points are pixels and would keep theirs.
 _HUES = (
-    ("#0072b2", "#6bb8e8"),
-    ("#d55e00", "#f2a76b"),
+    ("#0073b4", "#6bb8e8"),
+    ("#d66002", "#f2a76b"),
     ("#00805d", "#63c9a8"),
     ("#8b3d88", "#d498d1"),
     ("#8c6d00", "#d9b84a"),
@@ -62,7 +63,7 @@ def plot_map(
     points = maps.before if which == "before" else maps.after
     if points is None:
         raise InputError("maps: expected a map after, found only one before; audit two tables")
-    with drawing(ax, (4.9, 5.3 if explained else 4.4)) as ax:
+    with drawing(ax, (4.3, 4.8 if explained else 4.0)) as ax:
         for code in _legend_order(maps):
             group = maps.groups[code]
             colour, marker = _look(maps, group)
@@ -76,7 +77,7 @@ def plot_map(
                 linewidths=0,
                 alpha=0.85,
                 rasterized=True,
-                label=" · ".join(group),
+                label=" · ".join(shortened(name, 20) for name in group),
             )
         ax.set_title(f"Map {which}")
         ax.set_xticks([])
@@ -86,7 +87,7 @@ def plot_map(
         ax.spines[:].set_linewidth(0.5)
         ax.set_aspect("equal", adjustable="datalim")
         if explained:
-            ax.set_xlabel(_wrap(72), fontsize=8, color=MUTED)
+            ax.set_xlabel(_wrap(64), fontsize=7.5, color=MUTED)
             legend_below(ax, _columns(maps), marker_scale=1.8)
     return ax
 

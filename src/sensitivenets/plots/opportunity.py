@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 
 from sensitivenets.fairness import EqualityOfOpportunity, RateSummary
-from sensitivenets.plots.style import MUTED, SERIES, drawing, legend_below, percent_axis
+from sensitivenets.plots.style import MUTED, SERIES, drawing, legend_below, percent_axis, shortened
 
 
 def plot_opportunity(results: Sequence[EqualityOfOpportunity], ax: Axes | None = None) -> Axes:
@@ -25,8 +25,8 @@ def plot_opportunity(results: Sequence[EqualityOfOpportunity], ax: Axes | None =
     Axes
         One row for each task, before and after. A shorter line is fairer.
     """
-    rows = [(f"{r.target}, {side}", r, s) for r in results for side, s in _sides(r)]
-    with drawing(ax, (4.9, 1.4 + 0.36 * len(rows))) as ax:
+    rows = [(f"{shortened(r.target, 20)}, {side}", r, s) for r in results for side, s in _sides(r)]
+    with drawing(ax, (4.3, 1.4 + 0.36 * len(rows))) as ax:
         for y, (_, _, summary) in enumerate(reversed(rows)):
             pair = (summary.tpr_favoured, summary.tpr_other)
             ax.plot([e.value for e in pair], [y, y], color=MUTED, linewidth=3, alpha=0.35)
@@ -61,6 +61,6 @@ def _sides(result: EqualityOfOpportunity) -> list[tuple[str, RateSummary]]:
 
 
 def _group_names(results: Sequence[EqualityOfOpportunity]) -> tuple[str, str]:
-    favoured = sorted({result.favoured for result in results})
-    other = sorted({result.other for result in results})
-    return f"{' / '.join(favoured)} (favoured in training)", " / ".join(other)
+    favoured = sorted({shortened(result.favoured, 20) for result in results})
+    other = sorted({shortened(result.other, 20) for result in results})
+    return f"{' / '.join(favoured)} (favoured)", " / ".join(other)

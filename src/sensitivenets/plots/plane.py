@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from matplotlib.axes import Axes
 
 from sensitivenets.intervals import Estimate
-from sensitivenets.plots.style import INK, SERIES, drawing, legend_below, percent_axis
+from sensitivenets.plots.style import INK, SERIES, drawing, legend_below, percent_axis, shortened
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def plot_plane(
         Down and right is better.
     """
     series = list(dict.fromkeys(point.series for point in points))
-    with drawing(ax, (4.9, 3.7)) as ax:
+    with drawing(ax, (4.3, 3.5)) as ax:
         for k, name in enumerate(series):
             members = [point for point in points if point.series == name]
             colour = SERIES[k % len(SERIES)]
@@ -74,11 +74,11 @@ def plot_plane(
                 elinewidth=1.2,
                 linewidth=0.8,
                 markersize=5,
-                label=name or None,
+                label=shortened(name) or None,
             )
         for point in points:
             ax.annotate(
-                point.label,
+                shortened(point.label),
                 (point.utility.value, point.leakage.value),
                 xytext=(6, 5),
                 textcoords="offset points",

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import matplotlib as mpl
@@ -15,9 +18,17 @@ def svg_text(figure: Figure) -> str:
     """Return a figure as SVG; text stays text, so that it can be read aloud, found and copied."""
     buffer = io.StringIO()
     # A fixed salt and no date: the same picture is the same file.
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "sensitivenets"}):
+    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "sensitivenets"}), _any_script():
         figure.savefig(buffer, format="svg", metadata={"Date": None}, dpi=160)
     return buffer.getvalue()
+
+
+@contextmanager
+def _any_script() -> Iterator[None]:
+    """Let names be in scripts that matplotlib's own font lacks; an SVG takes the reader's font."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        yield
 
 
 def save(figure: Figure, path: str | Path) -> tuple[Path, Path]:
@@ -40,6 +51,6 @@ def save(figure: Figure, path: str | Path) -> tuple[Path, Path]:
     svg, png = (stem.with_name(stem.name + ending) for ending in (".svg", ".png"))
     with atomic_file(svg) as temporary:
         temporary.write_text(svg_text(figure), encoding="utf-8")
-    with atomic_file(png) as temporary:
+    with atomic_file(png) as temporary, _any_script():
         figure.savefig(temporary, format="png", dpi=200)
     return svg, png

@@ -40,6 +40,7 @@ _RC: dict[Any, Any] = {
     "grid.linewidth": 0.8,
     "legend.frameon": False,
     "legend.fontsize": 8.5,
+    "legend.handlelength": 1.7,
     "legend.handletextpad": 0.5,
     "legend.columnspacing": 1.4,
     "legend.labelcolor": INK,
@@ -56,7 +57,7 @@ _RC: dict[Any, Any] = {
 
 
 @contextmanager
-def drawing(ax: Axes | None, size: tuple[float, float] = (4.9, 3.3)) -> Iterator[Axes]:
+def drawing(ax: Axes | None, size: tuple[float, float] = (4.3, 3.1)) -> Iterator[Axes]:
     """Yield the given axes, or those of a new figure, with the style in force for the block.
 
     Parameters
@@ -75,6 +76,11 @@ def drawing(ax: Axes | None, size: tuple[float, float] = (4.9, 3.3)) -> Iterator
         yield ax if ax is not None else Figure(size, layout="constrained").subplots()
 
 
+def shortened(name: str, limit: int = 32) -> str:
+    """Cut a name that would push the picture off its page."""
+    return name if len(name) <= limit else name[: limit - 1] + "…"
+
+
 def figure_of(ax: Axes) -> Figure:
     """Return the figure that holds the axes."""
     return cast(Figure, ax.get_figure(root=True))
@@ -88,12 +94,15 @@ def legend_below(ax: Axes, ncols: int, marker_scale: float = 1.0) -> None:
     ax : Axes
         With labelled artists.
     ncols : int
-        Columns of the legend.
+        Columns of the legend, fewer where the names are too long.
     marker_scale : float, default=1.0
         How much larger than in the picture to show markers.
     """
     figure = figure_of(ax)
     handles, labels = ax.get_legend_handles_labels()
+    # A column is its marker and gap, a third of an inch, and its longest text in 8.5 pt.
+    column = 0.35 + 0.062 * max(map(len, labels), default=0)
+    ncols = max(1, min(ncols, int(figure.get_figwidth() / column)))
     if len(figure.axes) == 1 and isinstance(figure.get_layout_engine(), ConstrainedLayoutEngine):
         figure.legend(
             handles, labels, loc="outside lower center", ncols=ncols, markerscale=marker_scale

@@ -40,7 +40,7 @@ def plot_roc(curves: Mapping[str, ErrorCurve], ax: Axes | None = None) -> Axes:
             first = curve.tar[~seen][-1] if (~seen).any() else curve.tar[0]
             ax.step(fmr, np.r_[first, curve.tar[seen]], where="post", label=label, **look)
         ax.set_xlim(lowest, 1)
-        ax.yaxis.set_major_formatter(mticker.PercentFormatter(xmax=1, symbol=" %"))
+        ax.yaxis.set_major_formatter(mticker.FuncFormatter(_percent))
         ax.xaxis.set_major_formatter(mticker.FuncFormatter(_percent))
         ax.set_ylim(top=1.005)
         ax.grid(visible=True)
@@ -71,7 +71,7 @@ def plot_det(curves: Mapping[str, ErrorCurve], ax: Axes | None = None) -> Axes:
     ----------
     Martin et al., The DET curve in assessment of detection task performance, Eurospeech 1997.
     """
-    with drawing(ax, (4.4, 4.0)) as ax:
+    with drawing(ax, (4.0, 3.9)) as ax:
         for look, (label, curve) in zip(_looks(len(curves)), curves.items(), strict=True):
             inside = (curve.fmr > 0) & (curve.fmr < 1) & (curve.fnmr > 0) & (curve.fnmr < 1)
             fmr, fnmr = stats.norm.ppf(curve.fmr[inside]), stats.norm.ppf(curve.fnmr[inside])
@@ -103,4 +103,4 @@ def _looks(n: int) -> list[dict[str, Any]]:
 
 
 def _percent(rate: float, _: int = 0) -> str:
-    return f"{100 * rate:g} %"
+    return f"{100 * rate:.4g} %"

@@ -76,6 +76,23 @@ def attacker_rows(attribute: AttributeResult) -> list[AttackerRow]:
     return rows
 
 
+def description_lengths(attribute: AttributeResult) -> list[str]:
+    """Say in bits how readable the labels are; no sentence where it was not measured."""
+    measured = {
+        heading: battery.description_length
+        for heading, battery in batteries(attribute).items()
+        if battery.description_length is not None
+    }
+    if not measured:
+        return []
+    bits = ", ".join(f"{plain(m.bits_per_row)} {heading}" for heading, m in measured.items())
+    prior = plain(next(iter(measured.values())).prior_bits_per_row)
+    return [
+        f"Bits to write down the label of a row: {bits}; {prior} without the embeddings. Fewer "
+        "bits mean that the labels are easier to read."
+    ]
+
+
 def verification_rows(experiment: Experiment) -> list[TextRow]:
     """Write the figures of one protocol, one column a table."""
     sides = list(experiment.sides.values())

@@ -15,6 +15,8 @@ _THEME = {INK: "--ink", MUTED: "--muted", GRID: "--line", PAPER: "--paper"} | {
     colour: f"--series-{k}" for k, colour in enumerate(SERIES, start=1)
 }
 _COLOUR = re.compile("|".join(map(re.escape, _THEME)))
+# Characters that XML forbids, whoever put them into a name.
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _REFERENCE = re.compile(r"url\(#([^)]+)\)")
 
 
@@ -36,7 +38,7 @@ def inline_svg(ax: Axes, name: str, description: str) -> Markup:
         An ``svg`` element without fixed size, style sheet, or reference to anything outside.
     """
     # The text was written by matplotlib in this process: it holds no entities to be afraid of.
-    root = ET.fromstring(svg_text(figure_of(ax)))
+    root = ET.fromstring(_CONTROL.sub("", svg_text(figure_of(ax))))
     for element in list(root):
         if element.tag.endswith("}metadata"):
             root.remove(element)

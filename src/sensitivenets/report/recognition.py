@@ -13,6 +13,7 @@ from sensitivenets.intervals import Estimate
 from sensitivenets.report.numbers import estimate_of
 from sensitivenets.verification import ErrorCurve
 
+_ONE_MINUS_EER = "verification, 1 − equal error rate"
 _SIDES = ("before", "after")
 _NAMES = {
     "view1": "Given pairs (LFW view 1)",
@@ -61,6 +62,11 @@ class Recognition:
     before: Estimate | None
     after: Estimate | None
 
+    @property
+    def is_eer(self) -> bool:
+        """Whether the figure is one minus the equal error rate."""
+        return self.name == _ONE_MINUS_EER
+
 
 def experiments(verification: Mapping[str, Any]) -> list[Experiment]:
     """Read the field `verification` of an audit.
@@ -102,7 +108,7 @@ def recognition(audit: AuditResult) -> Recognition | None:
     for experiment in measured:
         sides = [_right(experiment.sides.get(s, {}).get("eer")) for s in _SIDES]
         if any(sides):
-            return Recognition("verification, 1 − equal error rate", *sides)
+            return Recognition(_ONE_MINUS_EER, *sides)
     return None
 
 

@@ -14,6 +14,7 @@ from sensitivenets.report import numbers
 from sensitivenets.report.details import (
     attacker_rows,
     batteries,
+    description_lengths,
     flat,
     group_tables,
     verification_rows,
@@ -77,6 +78,7 @@ def _environment() -> jinja2.Environment:
         "style": Markup(style),
         "attacker_rows": attacker_rows,
         "batteries": batteries,
+        "description_lengths": description_lengths,
         "verification_rows": verification_rows,
         "group_tables": group_tables,
     }

@@ -110,8 +110,10 @@ def _kept_phrase(audit: AuditResult) -> str:
     kept = recognition(audit)
     if kept is None or kept.after is None:
         return ""
-    reference = "" if kept.before is None else f" ({percent(kept.before.value)} before)"
-    return f"keep a {kept.name} of {percent(kept.after.value)}{reference}"
+    figures = [kept.after.value, *([] if kept.before is None else [kept.before.value])]
+    name = "an equal error rate" if kept.is_eer else f"a {kept.name}"
+    after, *before = [percent(1 - f if kept.is_eer else f) for f in figures]
+    return f"keep {name} of {after}" + "".join(f" ({figure} before)" for figure in before)
 
 
 def _leak_phrase(audit: AuditResult, let: str) -> str:

@@ -63,10 +63,9 @@ def write_report(
     out = Path(out)
     if out.exists() and not out.is_dir():
         raise InputError(f"{out}: expected a folder to write the report to, found a file")
-    text = to_json(_as_result(audit))
-    # What the page shows is what the file says: it is drawn from the text that is written.
-    result = from_json(text)
-    page = render(result)
+    # What the page shows is what the file says: it is drawn from what the file is read back as.
+    result = from_json(to_json(_as_result(audit)))
+    text, page = to_json(result), render(result)
     files = ReportFiles(out / "audit.json", out / "report.html")
     for path, content in ((files.json, text), (files.html, page)):
         with atomic_file(path) as temporary:
