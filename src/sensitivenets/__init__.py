@@ -1,3 +1,94 @@
-"""Agnostic embeddings: remove sensitive attributes, keep the task, and prove what still leaks."""
+"""Agnostic embeddings: remove sensitive attributes, keep the task, and prove what still leaks.
+
+The public names, by what they are for; each is loaded when first used, so that importing the
+package costs nothing. torch is needed to fit and not to apply; matplotlib to draw.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from sensitivenets.audit import AuditResult, audit, quick_audit
+    from sensitivenets.datasets.synthetic import synthetic_diveface
+    from sensitivenets.embedding_files import read_table, write_table
+    from sensitivenets.embeddings import EmbeddingTable
+    from sensitivenets.errors import (
+        CollapseWarning,
+        DataWarning,
+        DetectorWarning,
+        InputError,
+        ModelFolderError,
+    )
+    from sensitivenets.fairness import equality_of_opportunity
+    from sensitivenets.model import Model
+    from sensitivenets.model_folder import load_model, save_model
+    from sensitivenets.report import write_report
+    from sensitivenets.sensitivenet import SensitiveNet
+    from sensitivenets.verification import read_pairs, verify, verify_all_pairs
+
+__all__ = [
+    "AuditResult",
+    "CollapseWarning",
+    "DataWarning",
+    "DetectorWarning",
+    "EmbeddingTable",
+    "InputError",
+    "Model",
+    "ModelFolderError",
+    "SensitiveNet",
+    "audit",
+    "equality_of_opportunity",
+    "load_model",
+    "quick_audit",
+    "read_pairs",
+    "read_table",
+    "save_model",
+    "synthetic_diveface",
+    "verify",
+    "verify_all_pairs",
+    "write_report",
+    "write_table",
+]
+
+_HOME = {
+    # embeddings and their labels
+    "EmbeddingTable": "embeddings",
+    "read_table": "embedding_files",
+    "write_table": "embedding_files",
+    "synthetic_diveface": "datasets.synthetic",
+    # removing attributes
+    "SensitiveNet": "sensitivenet",
+    "Model": "model",
+    "save_model": "model_folder",
+    "load_model": "model_folder",
+    # proving it
+    "quick_audit": "audit",
+    "audit": "audit",
+    "AuditResult": "audit",
+    "write_report": "report",
+    # what was kept
+    "read_pairs": "verification",
+    "verify": "verification",
+    "verify_all_pairs": "verification",
+    "equality_of_opportunity": "fairness",
+    # what can go wrong
+    "InputError": "errors",
+    "ModelFolderError": "errors",
+    "DataWarning": "errors",
+    "CollapseWarning": "errors",
+    "DetectorWarning": "errors",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

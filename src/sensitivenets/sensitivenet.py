@@ -42,7 +42,8 @@ class SensitiveNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         What phi must keep. ``"triplet"``: telling identities apart (Eq. 5), `y` is the identity.
         ``"bce"`` and ``"cross_entropy"``: a label with two or more classes (section 4.4).
     n_layers : int, default=3
-        Layers; the paper found at least three necessary.
+        Layers. The paper found at least three necessary; so did we: one leaves a linear reader of
+        ethnicity at 48 %, three at 37 %, six lose verification.
     n_units : int, default=1024
         Features of each layer and of the output.
     n_epochs : int, default=2
@@ -57,19 +58,21 @@ class SensitiveNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         alpha of Eq. 3 and Eq. 5.
     n_triplets : int, default=100_000
         Triplets to draw from all that satisfy Eq. 3.
-    remine : bool, default=False
-        Mine triplets again on the output of each layer instead of once on `X`.
+    remine : bool, default=True
+        Mine triplets again on the output of each layer. Mined once, on `X`, they are over-fitted:
+        verification falls from 69 to 30 % (true accepts at one false accept in 1 000).
     hinge : bool, default=True
-        Whether L'0 stops at zero. Eq. 5 prints no hinge.
-    adversarial_weight : float, default=0.1
-        Weight of the regulariser Lambda; Eq. 4 has 1.
-    target : float or "chance", default=0.9
-        Probability of the fixed class that Eq. 6 drives detectors to: 0.9 in the paper;
-        ``"chance"`` is one over the number of classes.
+        Whether L'0 stops at zero. Eq. 5 prints no hinge; without one the output collapses.
+    adversarial_weight : float, default=1.0
+        Weight of the regulariser Lambda, as in Eq. 4.
+    target : float or "chance", default="chance"
+        Probability of the fixed class that Eq. 6 drives detectors to. The paper has 0.9, which
+        can be met by moving all rows across the detector's boundary; ``"chance"`` is one over the
+        number of classes. Verification: 69 against 29 %, at the same leakage.
     target_classes : mapping of str to str, optional
         The fixed class D_k of each attribute; its first class in ascending order unless given.
     schedule : {"alternate", "sum"}, default="alternate"
-        Work against one attribute a step in turn, or against all at once.
+        Work against one attribute a step in turn, or against all at once; no difference seen.
     detector_solver : {"lbfgs", "adam"}, default="lbfgs"
         Detectors solved to their optimum, or by the recipe of section 4.2 (Adam, 150 epochs).
     detector_C : float, default=1.0
@@ -117,10 +120,10 @@ class SensitiveNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         init: Literal["orthogonal", "glorot"] = "orthogonal",
         margin: float = 0.2,
         n_triplets: int = 100_000,
-        remine: bool = False,
+        remine: bool = True,
         hinge: bool = True,
-        adversarial_weight: float = 0.1,
-        target: float | Literal["chance"] = 0.9,
+        adversarial_weight: float = 1.0,
+        target: float | Literal["chance"] = "chance",
         target_classes: Mapping[str, str] | None = None,
         schedule: Literal["alternate", "sum"] = "alternate",
         detector_solver: Literal["lbfgs", "adam"] = "lbfgs",
