@@ -119,8 +119,8 @@ def test_attackers_show_the_best_preparation_of_each_with_the_strongest_on_top(g
 
 def test_attackers_of_one_table(alone):
     ax = plot_attackers(alone.attributes[0])
-    assert legend_of(ax) == ["before", "a guess"]
-    assert np.round(lines_of(ax)["before"][:, 1]).tolist() == list(range(7))
+    assert legend_of(ax) == ["attacked", "a guess"]
+    assert np.round(lines_of(ax)["attacked"][:, 1]).tolist() == list(range(7))
 
 
 def test_removal_curve_is_fig_3(audit):

@@ -30,7 +30,9 @@ def test_one_sentence_says_it_all(audit):
 
 def test_an_audit_that_failed_says_so_first(audit):
     failed = dataclasses.replace(audit, trustworthy=False, reasons=("gender: broken",))
-    assert words(failed).startswith("This audit cannot be trusted (gender: broken). The new")
+    assert words(failed).startswith(
+        "This audit cannot be trusted (gender: broken); taken at face value, the new embeddings"
+    )
     assert "can be trusted." not in words(failed)
     assert summarise(failed).trust == "gender: broken"
 

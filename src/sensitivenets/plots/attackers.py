@@ -22,6 +22,7 @@ from sensitivenets.plots.style import (
 _LOOKS: dict[str, dict[str, Any]] = {
     "before": {"color": MUTED, "marker": "o", "markerfacecolor": PAPER},
     "after": {"color": SERIES[0], "marker": "o"},
+    "attacked": {"color": SERIES[0], "marker": "o"},
     "after, map undone": {"color": SERIES[1], "marker": "D"},
 }
 
@@ -51,7 +52,7 @@ def plot_attackers(attribute: AttributeResult, ax: Axes | None = None) -> Axes:
     Axes
         Left is safer: the dashed line is a guess. The strongest attacker is on top.
     """
-    batteries = {"before": attribute.before}
+    batteries = {"before" if attribute.after is not None else "attacked": attribute.before}
     if attribute.after is not None:
         batteries["after"] = attribute.after
     if attribute.inverted is not None:

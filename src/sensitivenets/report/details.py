@@ -47,8 +47,9 @@ class TextRow:
 
 def batteries(attribute: AttributeResult) -> dict[str, BatteryResult]:
     """Return the representations that were attacked, by column heading."""
+    first = "balanced accuracy" if attribute.after is None else "before"
     columns = {
-        "before": attribute.before,
+        first: attribute.before,
         "after": attribute.after,
         "after, map undone": attribute.inverted,
     }

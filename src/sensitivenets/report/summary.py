@@ -61,7 +61,11 @@ def summarise(audit: AuditResult) -> Summary:
 
 def _sentence(audit: AuditResult) -> str:
     if not audit.trustworthy:
-        return f"This audit cannot be trusted ({'; '.join(audit.reasons)}). {_finding(audit)}."
+        finding = _finding(audit)
+        return (
+            f"This audit cannot be trusted ({'; '.join(audit.reasons)}); taken at face value, "
+            f"{finding[0].lower()}{finding[1:]}."
+        )
     return f"{_finding(audit)}; the audit can be trusted."
 
 
