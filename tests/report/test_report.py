@@ -12,6 +12,7 @@ from sensitivenets.audit import to_json
 from sensitivenets.errors import InputError
 from sensitivenets.report import write_report
 from sensitivenets.report.pictures import pictures
+from sensitivenets.report.table_one import table_one
 
 VOID = {"meta", "br", "img", "link", "input", "hr"}
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{ 7*7 }}</style> $x_1$ \x08 中"
@@ -148,6 +149,25 @@ def test_table_one_has_the_figures_of_the_json(written, page):
     assert "verification accuracy 99.6 % [98.6, 100.1] 97.2 % [96.2, 97.7] 4.8 % 50.0 %" in text
     for title in ("Neural network (NN)", "Support vector machine (SVM)", "Random forest (RF)"):
         assert title in text
+
+
+def test_table_one_has_one_line_an_attribute_whatever_the_battery_calls_its_attackers(alone):
+    def renamed(name):
+        return {"NN": "MLP", "RF": "random forest"}.get(name, name)
+
+    def lines(audit):
+        return {group.title: [row.task for row in group.rows] for group in table_one(audit)}
+
+    attributes = []
+    for attribute in alone.attributes:
+        attackers = tuple(
+            dataclasses.replace(result, attacker=renamed(result.attacker))
+            for result in attribute.before.attackers
+        )
+        before = dataclasses.replace(attribute.before, attackers=attackers)
+        attributes.append(dataclasses.replace(attribute, before=before))
+    assert lines(alone)["Support vector machine (SVM)"] == ["gender", "ethnicity"]
+    assert lines(dataclasses.replace(alone, attributes=tuple(attributes))) == lines(alone)
 
 
 def test_every_attacker_is_listed_and_failures_are_told(page, gender):

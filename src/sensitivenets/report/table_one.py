@@ -66,8 +66,7 @@ def table_one(audit: AuditResult) -> tuple[TableGroup, ...]:
     everything = (*audit.attributes, *([audit.joint] if audit.joint else []))
     groups = [TableGroup("Strongest attacker", tuple(_strongest(a) for a in everything))]
     for title, names in _PAPER_ATTACKERS.items():
-        found = (_of_attacker(a, name) for a in everything for name in names)
-        rows = tuple(row for row in found if row is not None)
+        rows = tuple(row for a in everything if (row := _first_of(a, names)) is not None)
         if rows:
             groups.append(TableGroup(title, rows))
     kept = _recognition(audit)
@@ -98,6 +97,11 @@ def _strongest(attribute: AttributeResult) -> TableRow:
         *_share(reduction),
         attribute.chance,
     )
+
+
+def _first_of(attribute: AttributeResult, names: tuple[str, ...]) -> TableRow | None:
+    rows = (_of_attacker(attribute, name) for name in names)
+    return next((row for row in rows if row is not None), None)
 
 
 def _of_attacker(attribute: AttributeResult, name: str) -> TableRow | None:
