@@ -327,7 +327,7 @@ def test_real_lfw_all_pairs():
         pytest.skip("SENSITIVENETS_DATA is unset: no real faces to verify")
     table = read_table(Path(folder) / "lfw.parquet")
     result = verify_all_pairs(
-        table, table.labels("subject"), table.attributes(["gender"]), n_bootstrap=50
+        table, table.labels("subject"), table.attributes(["gender"]), n_bootstrap=10
     )
     assert (result.n_genuine, result.n_impostor) == (242_257, 87_307_271)
     assert result.fnmr_at_fmr[1].tar.value == pytest.approx(0.99782, abs=2e-5)

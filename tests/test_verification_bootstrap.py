@@ -34,19 +34,19 @@ def _estimates(vectors, subject, n_bootstrap, seed=0):
 def test_intervals_cover_the_truth_and_binomial_ones_do_not():
     rng = np.random.default_rng(0)
     truth = [e.value for e in _estimates(*_draw(rng, 2000), n_bootstrap=0)]
-    n_tables = 80
+    n_tables = 60
     covered = np.zeros(3)
     covered_by_binomial = 0
     for seed in range(n_tables):
-        estimates = _estimates(*_draw(rng, 50), n_bootstrap=150, seed=seed)
+        estimates = _estimates(*_draw(rng, 50), n_bootstrap=120, seed=seed)
         covered += [e.low <= t <= e.high for e, t in zip(estimates, truth, strict=True)]
         auc = estimates[1]
         # What taking all pairs as independent would give.
         reach = 1.96 * np.sqrt(auc.value * (1 - auc.value) / auc.n)
         covered_by_binomial += abs(auc.value - truth[1]) <= reach
-    # 95 % promised; 67 of 80 is what a binomial of 0.92 falls below once in 200 tests.
-    assert (covered >= 67).all()
-    assert covered_by_binomial < 40
+    # 95 % promised; a true coverage of 92 % gives fewer than 49 of 60 once in 200 tests.
+    assert (covered >= 49).all()
+    assert covered_by_binomial < 30
 
 
 def test_weights_of_a_draw_by_hand():

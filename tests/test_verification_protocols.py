@@ -149,6 +149,19 @@ def test_verify_joins_the_parts():
         assert estimate.low < estimate.high
 
 
+def test_verify_view_1_trains_on_other_pairs():
+    vectors, subject = _subjects()
+    pairs = _random_pairs(subject)
+    test, training = pairs.take(pairs.fold < 5), pairs.take(pairs.fold >= 5)
+    result = verify(vectors, test, protocol="view1", training=training, n_bootstrap=5)
+    threshold = best_threshold(cosine_scores(vectors, training), training.same)
+    assert result.accuracy.thresholds == (threshold,)
+    assert result.accuracy.value == np.mean(
+        (cosine_scores(vectors, test) >= threshold) == test.same
+    )
+    assert result.accuracy.chosen_on == "1000 training pairs"
+
+
 def test_verify_refuses_an_fmr_below_the_resolution():
     vectors, subject = _subjects()
     result = verify(vectors, _random_pairs(subject), n_bootstrap=10)

@@ -19,7 +19,7 @@ from sensitivenets.embeddings import FloatArray
 from sensitivenets.errors import InputError
 from sensitivenets.verification.bootstrap import ScoredPairs
 from sensitivenets.verification.pair_sampling import SamplingPlan
-from sensitivenets.verification.pairs import IntArray
+from sensitivenets.verification.pairs import BoolArray, IntArray
 from sensitivenets.verification.rates import ErrorCurve, curve_from_counts
 from sensitivenets.verification.scores import Float64Array
 from sensitivenets.verification.subject_rows import SubjectRows
@@ -133,7 +133,7 @@ def count_scores(
     firsts = range(0, len(rows), _BLOCK_ROWS)
 
     def count(worker: int) -> _Counter:
-        counter = _Counter(rows, plan)
+        counter = _Counter(rows, plan, columns)
         for done, first in enumerate(firsts[worker::n_jobs]):
             for block in _blocks(rows.codes, first, columns):
                 counter.add(block)
@@ -176,20 +176,35 @@ def _blocks(codes: IntArray, first: int, columns: int) -> Iterator[_Block]:
 class _Counter:
     """The counts and kept pairs of one thread."""
 
-    def __init__(self, rows: SubjectRows, plan: SamplingPlan | None) -> None:
+    def __init__(self, rows: SubjectRows, plan: SamplingPlan | None, columns: int) -> None:
         self.rows = rows
         self.plan = plan
         self.genuine = np.zeros(_N_BINS, dtype=np.int64)
         self.impostor = np.zeros(_N_BINS, dtype=np.int64)
         self.kept: list[tuple[IntArray, Float64Array, Float64Array]] = []
+        # Fresh memory for every block would cost as much as the counting.
+        size = _BLOCK_ROWS * columns
+        self._position = np.empty(size, dtype=np.float32)
+        self._bins = np.empty(size, dtype=np.int64)
+        self._high = np.empty(size, dtype=np.bool_)
+
+    def _room(self, shape: tuple[int, int]) -> tuple[FloatArray, BinCounts, BoolArray]:
+        n = shape[0] * shape[1]
+        return (
+            self._position[:n].reshape(shape),
+            self._bins[:n].reshape(shape),
+            self._high[:n].reshape(shape),
+        )
 
     def add(self, block: _Block) -> None:
         """Count the pairs of one block."""
+        shape = block.last - block.first, block.stop - block.start
+        position, bins, _ = self._room(shape)
         # A power of two: the scaling is exact.
         left = self.rows.unit[block.first : block.last] * np.float32(_BINS_PER_UNIT)
-        position = left @ self.rows.unit[block.start : block.stop].T
+        np.matmul(left, self.rows.unit[block.start : block.stop].T, out=position)
         position += np.float32(_OFFSET)
-        bins = position.astype(np.int64)
+        np.copyto(bins, position, casting="unsafe")
         if block.mixed:
             self._count_mixed(block, position, bins)
         else:
@@ -199,23 +214,31 @@ class _Counter:
     def _count_mixed(self, block: _Block, position: FloatArray, bins: BinCounts) -> None:
         codes = self.rows.codes
         row = np.arange(block.first, block.last)[:, None]
-        after = np.arange(block.start, block.stop) > row
         same = codes[row] == codes[None, block.start : block.stop]
-        genuine, impostor = after & same, after & ~same
-        self.genuine += np.bincount(bins[genuine], minlength=_N_BINS)
-        self.impostor += np.bincount(bins[impostor], minlength=_N_BINS)
-        self._keep(block, position, impostor)
+        if block.start < block.last:
+            # Below the diagonal the same pairs appear again; bin 0 is a spare one.
+            before = np.arange(block.start, block.stop) <= row
+            same &= ~before
+            bins[before] = 0
+            position[before] = 0
+        genuine = np.bincount(bins[same], minlength=_N_BINS)
+        self.genuine += genuine
+        self.impostor += np.bincount(bins.ravel(), minlength=_N_BINS) - genuine
+        self.impostor[0] = 0
+        self._keep(block, position, same)
         if self.plan is not None:
-            at = np.flatnonzero(genuine)
+            at = np.flatnonzero(same)
             self._keep_some(block, position, at, np.full(len(at), self.plan.genuine_share))
 
-    def _keep(
-        self, block: _Block, position: FloatArray, impostor: npt.NDArray[np.bool_] | None
-    ) -> None:
+    def _keep(self, block: _Block, position: FloatArray, genuine: BoolArray | None) -> None:
         if self.plan is None:
             return
-        high = position >= np.float32(self.plan.cutoffs[0] / RESOLUTION + _OFFSET)
-        at = np.flatnonzero(high if impostor is None else high & impostor)
+        lowest = max(self.plan.cutoffs[0] / RESOLUTION + _OFFSET, 1)
+        high = self._room(position.shape)[2]
+        np.greater_equal(position, np.float32(lowest), out=high)
+        if genuine is not None:
+            high &= ~genuine
+        at = np.flatnonzero(high)
         share = self.plan.impostor_share(_scores(position.ravel()[at]))
         self._keep_some(block, position, at, share)
 
