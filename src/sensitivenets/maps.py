@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from sklearn.manifold import TSNE
+from threadpoolctl import threadpool_limits
 
 from sensitivenets.collapse import measure_collapse
 from sensitivenets.embeddings import FloatArray, check_vectors
@@ -191,4 +192,6 @@ def _coordinates(vectors: FloatArray, perplexity: float, random_state: int) -> P
     scaled = np.asarray(vectors, dtype=np.float64) - vectors.mean(axis=0, dtype=np.float64)
     scaled /= np.abs(scaled).max()
     tsne = TSNE(perplexity=perplexity, init="pca", random_state=random_state, n_jobs=1)
-    return np.asarray(tsne.fit_transform(scaled), dtype=np.float64)
+    # One thread: sums in one order, so that one seed gives one picture on any machine.
+    with threadpool_limits(1):
+        return np.asarray(tsne.fit_transform(scaled), dtype=np.float64)
