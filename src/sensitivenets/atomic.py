@@ -61,8 +61,13 @@ def atomic_folder(path: Path) -> Iterator[Path]:
             # rename cannot replace a folder that is not empty: move the old one aside first.
             aside = Path(tempfile.mkdtemp(prefix=f".{path.name}.old.", dir=path.parent))
             path.rename(aside / path.name)
-            temporary.rename(path)
-            shutil.rmtree(aside)
+            try:
+                temporary.rename(path)
+            except BaseException:
+                (aside / path.name).rename(path)
+                raise
+            finally:
+                shutil.rmtree(aside, ignore_errors=True)
         else:
             temporary.rename(path)
     finally:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -53,7 +55,7 @@ def read_table(path: str | Path, *, embedding: str = "embedding") -> EmbeddingTa
         vectors, columns = reader(path, embedding)
     except InputError:
         raise
-    except (pa.ArrowException, ValueError, EOFError, OSError, zipfile.BadZipFile) as error:
+    except _DAMAGED as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(f"{path}: cannot be read as {path.suffix}: {reason}") from error
     return EmbeddingTable(vectors, columns, str(path), embedding)
@@ -68,17 +70,23 @@ def _require(name: str, present: list[str], path: Path) -> None:
 
 
 def _read_parquet(path: Path, embedding: str) -> tuple[FloatArray, pa.Table]:
-    table = pq.read_table(path, memory_map=True)
-    _require(embedding, table.column_names, path)
+    names = pq.read_schema(path, memory_map=True).names
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise InputError(f"{path}: two columns are named {twice!r}; rename one")
+    _require(embedding, names, path)
+    table = pq.read_table(path, memory_map=True, page_checksum_verification=True)
     vectors = vectors_from_arrow(table[embedding], f"{path}: column {embedding!r}")
     return vectors, table.drop_columns([embedding])
 
 
 def _read_npz(path: Path, embedding: str) -> tuple[FloatArray, pa.Table]:
-    with np.load(path, allow_pickle=False) as arrays:
+    # Opened here: np.load would leave a damaged archive open.
+    with path.open("rb") as file, np.lib.npyio.NpzFile(file, allow_pickle=False) as arrays:
         _require(embedding, arrays.files, path)
-        vectors = _as_float32(arrays[embedding], f"{path}: array {embedding!r}")
-        columns = {name: arrays[name] for name in arrays.files if name != embedding}
+        # A member that is no array comes as bytes.
+        columns = {name: np.asarray(arrays[name]) for name in arrays.files}
+    vectors = _as_float32(columns.pop(embedding), f"{path}: array {embedding!r}")
     for name, values in columns.items():
         if values.shape != (len(vectors),):
             raise InputError(
@@ -89,7 +97,8 @@ def _read_npz(path: Path, embedding: str) -> tuple[FloatArray, pa.Table]:
 
 def _read_npy(path: Path, embedding: str) -> tuple[FloatArray, pa.Table]:
     del embedding  # a .npy file holds one array and no name
-    vectors = _as_float32(np.load(path, mmap_mode="r", allow_pickle=False), str(path))
+    matrix = np.lib.format.open_memmap(path, mode="r")
+    vectors = _as_float32(matrix, str(path))
     labels = path.with_suffix(".csv")
     if not labels.is_file():
         return vectors, pa.table({})
@@ -103,9 +112,25 @@ def _as_float32(array: FloatArray, where: str) -> FloatArray:
             f"{where}: expected a float matrix of shape (rows, features), found {array.dtype} "
             f"of shape {array.shape}"
         )
-    return array.astype(np.float32, copy=False)
+    # What float32 cannot hold becomes infinite and is refused with its row, by check_vectors.
+    with np.errstate(over="ignore"):
+        return array.astype(np.float32, copy=False)
 
 
+# What reading a damaged or hostile file raises; memory, where it claims an absurd shape.
+_DAMAGED = (
+    pa.ArrowException,
+    ValueError,
+    KeyError,
+    EOFError,
+    OSError,
+    MemoryError,
+    OverflowError,
+    NotImplementedError,
+    zipfile.BadZipFile,
+    zlib.error,
+    tokenize.TokenError,
+)
 _READERS: dict[str, Callable[[Path, str], tuple[FloatArray, pa.Table]]] = {
     ".parquet": _read_parquet,
     ".npz": _read_npz,
@@ -141,4 +166,5 @@ def write_table(table: EmbeddingTable, path: str | Path) -> None:
             use_dictionary=table.columns.column_names,
             compression="zstd",
             write_statistics=table.columns.column_names,
+            write_page_checksum=True,
         )

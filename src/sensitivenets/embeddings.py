@@ -197,13 +197,21 @@ def vectors_from_arrow(column: pa.ChunkedArray, where: str) -> FloatArray:
             f"{where}, row {ragged}: expected {dim} features as in row 0, found "
             f"{lengths[ragged].as_py()}; embed all rows with one model"
         )
-    chunk = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
-    values = chunk.flatten()
-    if values.null_count:
-        row = pc.index(pc.is_null(values), True).as_py() // dim
-        raise InputError(f"{where}, row {row}: null among the features; drop or embed it again")
-    matrix = values.to_numpy(zero_copy_only=True).reshape(-1, dim)
-    return matrix.astype(np.float32, copy=False)  # type: ignore[no-any-return]
+    chunks = [chunk.flatten() for chunk in column.chunks]
+    start = 0
+    for values in chunks:
+        if values.null_count:
+            row = start + pc.index(pc.is_null(values), True).as_py() // dim
+            raise InputError(f"{where}, row {row}: null among the features; drop or embed it again")
+        start += len(values) // max(dim, 1)
+    flat = [values.to_numpy(zero_copy_only=True) for values in chunks]
+    if len(flat) == 1 and flat[0].dtype == np.float32:
+        return flat[0].reshape(len(column), dim)  # type: ignore[no-any-return]
+    joined = np.empty(len(column) * dim, dtype=np.float32)
+    # What float32 cannot hold becomes infinite and is refused with its row, by check_vectors.
+    with np.errstate(over="ignore"):
+        np.concatenate(flat, out=joined, casting="same_kind")
+    return joined.reshape(len(column), dim)
 
 
 def vectors_to_arrow(vectors: FloatArray) -> pa.FixedSizeListArray:

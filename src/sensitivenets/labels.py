@@ -112,6 +112,9 @@ def encode(name: str, values: Any) -> Labels:
 def _as_arrow(values: Any) -> pa.Array:
     if isinstance(values, pa.ChunkedArray):
         values = values.combine_chunks()
+    if isinstance(values, (list, tuple)) or hasattr(values, "__arrow_c_stream__"):
+        # By way of numpy, a NaN among text would be text, and integers with nulls be floats.
+        values = pa.array(values, from_pandas=True)
     if not isinstance(values, pa.Array):
         array = np.asarray(values)
         if array.ndim != 1:

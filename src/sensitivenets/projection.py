@@ -62,13 +62,15 @@ class Projection:
         Raises
         ------
         InputError
-            If `X` has another number of features.
+            If `X` has another number of features, or is not of a floating-point type.
         """
         if X.ndim != 2 or X.shape[1] != self.n_features_in:
             raise InputError(
                 f"expected embeddings of {self.n_features_in} features, found an array of shape "
                 f"{X.shape}; use the network that made the training embeddings"
             )
+        if X.dtype.kind != "f":
+            raise InputError(f"expected floating-point embeddings, found {X.dtype}; convert them")
         weight = self.weight.astype(X.dtype, copy=False)
         bias = None if self.bias is None else self.bias.astype(X.dtype, copy=False)
         if out is None:

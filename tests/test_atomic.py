@@ -1,0 +1,120 @@
+import os
+import signal
+import stat
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from sensitivenets.atomic import atomic_file, atomic_folder
+
+
+def names(folder):
+    return sorted(entry.name for entry in folder.iterdir())
+
+
+def test_a_file_appears_when_the_block_ends(tmp_path):
+    with atomic_file(tmp_path / "a" / "f.txt") as temporary:
+        temporary.write_text("new")
+        assert not (tmp_path / "a" / "f.txt").exists()
+        assert temporary.parent == tmp_path / "a"
+    assert (tmp_path / "a" / "f.txt").read_text() == "new"
+    assert names(tmp_path / "a") == ["f.txt"]
+
+
+def test_a_folder_appears_when_the_block_ends(tmp_path):
+    with atomic_folder(tmp_path / "a" / "d") as temporary:
+        (temporary / "f.txt").write_text("new")
+        assert not (tmp_path / "a" / "d").exists()
+    assert (tmp_path / "a" / "d" / "f.txt").read_text() == "new"
+    assert names(tmp_path / "a") == ["d"]
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+def test_an_exception_leaves_the_old_file_and_nothing_else(tmp_path, error):
+    (tmp_path / "f.txt").write_text("old")
+
+    def write():
+        with atomic_file(tmp_path / "f.txt") as temporary:
+            temporary.write_text("half")
+            raise error
+
+    with pytest.raises(type(error)):
+        write()
+    assert names(tmp_path) == ["f.txt"]
+    assert (tmp_path / "f.txt").read_text() == "old"
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+def test_an_exception_leaves_the_old_folder_and_nothing_else(tmp_path, error):
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d" / "old.txt").write_text("old")
+
+    def write():
+        with atomic_folder(tmp_path / "d") as temporary:
+            (temporary / "new.txt").write_text("half")
+            raise error
+
+    with pytest.raises(type(error)):
+        write()
+    assert names(tmp_path) == ["d"]
+    assert names(tmp_path / "d") == ["old.txt"]
+
+
+def test_an_old_folder_is_replaced_as_a_whole(tmp_path):
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d" / "old.txt").write_text("old")
+    with atomic_folder(tmp_path / "d") as temporary:
+        (temporary / "new.txt").write_text("new")
+    assert names(tmp_path) == ["d"]
+    assert names(tmp_path / "d") == ["new.txt"]
+
+
+def test_a_folder_that_cannot_be_put_in_place_leaves_the_old_one(tmp_path, monkeypatch):
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d" / "old.txt").write_text("old")
+    rename = Path.rename
+
+    def refuse_the_new(self, target):
+        if (self / "new.txt").exists():
+            raise PermissionError(13, "Permission denied")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", refuse_the_new)
+    with pytest.raises(PermissionError), atomic_folder(tmp_path / "d") as temporary:
+        (temporary / "new.txt").write_text("new")
+    assert names(tmp_path) == ["d"]
+    assert names(tmp_path / "d") == ["old.txt"]
+
+
+def test_permissions_follow_the_umask(tmp_path):
+    old = os.umask(0o027)
+    try:
+        with atomic_file(tmp_path / "f") as temporary:
+            temporary.write_text("x")
+        with atomic_folder(tmp_path / "d"):
+            pass
+        assert os.umask(0o027) == 0o027
+    finally:
+        os.umask(old)
+    assert stat.S_IMODE((tmp_path / "f").stat().st_mode) == 0o640
+    assert stat.S_IMODE((tmp_path / "d").stat().st_mode) == 0o750
+
+
+def test_a_killed_process_leaves_the_old_file_readable(tmp_path):
+    (tmp_path / "f.txt").write_text("old")
+    code = f"""
+        import os, signal
+        from pathlib import Path
+        from sensitivenets.atomic import atomic_file
+        with atomic_file(Path({str(tmp_path / "f.txt")!r})) as temporary:
+            temporary.write_text("half")
+            os.kill(os.getpid(), signal.SIGKILL)
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert (tmp_path / "f.txt").read_text() == "old"
+    # Nothing can clean up after SIGKILL; what is left is hidden and says whose it was.
+    assert [name.startswith(".f.txt.") for name in names(tmp_path)] == [True, False]
