@@ -11,8 +11,13 @@ import pytest
 
 from sensitivenets.embedding_files import read_table
 from sensitivenets.errors import InputError
+from sensitivenets.intervals import Estimate
 from sensitivenets.labels import encode
 from sensitivenets.verification import make_pairs, verify, verify_all_pairs
+from sensitivenets.verification.bootstrap import ScoredPairs
+from sensitivenets.verification.group_pairs import GroupPairs
+from sensitivenets.verification.groups import compare_groups, rates_at
+from sensitivenets.verification.operating_points import OperatingPoint
 from sensitivenets.verification.pair_sampling import plan_sample
 from sensitivenets.verification.rates import error_curve
 from sensitivenets.verification.score_histograms import RESOLUTION, count_scores
@@ -193,6 +198,45 @@ def _grouped(seed=0):
     noise = np.where(is_b, 1.1, 0.7)[:, None]
     vectors = centres[subject] + noise * rng.standard_normal((480, 10))
     return vectors, subject, np.where(is_b, "b", "a")
+
+
+def test_rows_know_where_they_came_from():
+    vectors, subject = _population()
+    rows = SubjectRows.of(vectors, subject)
+    part = rows.take(rows.order % 2 == 0)
+    for some in (rows, part):
+        unit = vectors[some.order] / np.linalg.norm(vectors[some.order], axis=1, keepdims=True)
+        np.testing.assert_allclose(some.unit, unit, atol=1e-6)
+        np.testing.assert_array_equal(subject[some.order], some.codes)
+        assert (np.diff(some.codes) >= 0).all()
+    assert sorted(part.order) == list(range(0, len(subject), 2))
+
+
+def test_rates_at_a_threshold_by_hand():
+    curve = error_curve(np.array([0.9, 0.4, 0.6, 0.1]), np.array([True, True, False, False]))
+    rates = rates_at(curve, np.array([0.95, 0.6, 0.5, 0.1]))
+    np.testing.assert_array_equal(rates, [[0, 0.5, 0.5, 1], [1, 0.5, 0.5, 0]])
+
+
+def test_ratio_interval_lies_around_the_ratio_of_all_pairs():
+    """Both groups have one sample, so its ratio is 1 in every draw; that of all pairs is 1.7."""
+    rng = np.random.default_rng(0)
+    left = rng.integers(100, size=20_000)
+    right = np.where(rng.random(20_000) < 0.3, left, rng.integers(100, size=20_000))
+    scores = rng.permutation(np.linspace(0, 1, 20_000))
+    sample = ScoredPairs(scores, left, right, 100)
+    curve = error_curve(scores, sample.same)
+    raised = error_curve(np.sqrt(scores), sample.same)
+    groups = {
+        "a": GroupPairs(curve, sample, 100, 100, 6000, 14_000),
+        "b": GroupPairs(raised, sample, 100, 100, 6000, 14_000),
+    }
+    point = OperatingPoint(0.3, Estimate(0.5, 0.5, 0.5, 1), 0.3, threshold=0.7)
+    (comparison,) = compare_groups([("g", groups)], (point,), n_bootstrap=50, random_state=0)
+    ratio = comparison.fmr_ratio
+    assert ratio.value == pytest.approx(0.51 / 0.3, rel=0.03)
+    assert ratio.low == pytest.approx(ratio.value)
+    assert ratio.high == pytest.approx(ratio.value)
 
 
 def test_group_rates_equal_a_loop_at_the_global_threshold():

@@ -202,8 +202,7 @@ class Threshold:
 
 def threshold_at_fmr(curve: ErrorCurve, target: float) -> Threshold:
     """Find the lowest threshold with FMR at most `target`; nothing is interpolated."""
-    # The tolerance keeps 3 of 3 000 within 1e-3 whatever the rounding of the division.
-    last = int(np.searchsorted(curve.fmr, target * (1 + 1e-12), side="right")) - 1
+    last = int(np.searchsorted(curve.fmr, target, side="right")) - 1
     return Threshold(float(curve.thresholds[last]), float(curve.fmr[last]), float(curve.fnmr[last]))
 
 
