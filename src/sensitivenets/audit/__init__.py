@@ -9,6 +9,8 @@ from sensitivenets.audit.audit_result import (
     RegressorResult,
     SplitSummary,
 )
+from sensitivenets.audit.full import audit
+from sensitivenets.audit.inversion import Phi
 from sensitivenets.audit.progress import Progress, progress_bar
 from sensitivenets.audit.quick import quick_audit
 from sensitivenets.audit.result_json import from_json, load_json, save_json, to_json
@@ -36,6 +38,7 @@ __all__ = [
     "DescriptionLength",
     "Headline",
     "Inversion",
+    "Phi",
     "Progress",
     "Reduction",
     "RegressionResult",
@@ -43,6 +46,7 @@ __all__ = [
     "Split",
     "SplitSummary",
     "Threat",
+    "audit",
     "from_json",
     "load_json",
     "progress_bar",

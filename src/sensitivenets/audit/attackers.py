@@ -134,11 +134,16 @@ def mlp(n_seeds: int = 3, name: str = "MLP") -> Attacker:
 def histogram_gradient_boosting() -> Attacker:
     """Boosted trees on binned features."""
     trees = HistGradientBoostingClassifier(
-        max_iter=100, max_leaf_nodes=15, max_bins=63, class_weight="balanced", early_stopping=False
+        max_iter=60,
+        learning_rate=0.15,
+        max_leaf_nodes=15,
+        max_bins=63,
+        class_weight="balanced",
+        early_stopping=False,
     )
     return Attacker(
         "histogram gradient boosting",
-        (({"max_iter": 100, "max_leaf_nodes": 15}, trees),),
+        (({"max_iter": 60, "max_leaf_nodes": 15}, trees),),
         _NOT_SCALES,
         sees_coordinates=True,
         cost=5,
@@ -152,7 +157,7 @@ def random_forest(name: str = "random forest") -> Attacker:
     )
     return Attacker(
         name,
-        (({"n_estimators": 100, "min_samples_leaf": 2}, trees),),
+        (({"n_estimators": 60, "min_samples_leaf": 3}, trees),),
         _NOT_SCALES,
         sees_coordinates=True,
         cost=6,

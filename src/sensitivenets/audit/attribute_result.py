@@ -116,6 +116,8 @@ class AttributeResult:
         Whether the figures can be trusted.
     reasons : tuple of str
         Why not; empty if trustworthy.
+    notes : tuple of str
+        Classes left out, no validation.
     """
 
     name: str
@@ -134,3 +136,4 @@ class AttributeResult:
     controls: Controls
     trustworthy: bool
     reasons: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()

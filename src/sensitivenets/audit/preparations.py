@@ -59,8 +59,9 @@ class Preparations:
         Without those that equal another one, and empty for a constant table.
     rank : int
         Directions of the centred training rows above rounding, the norm not counted.
-    n_features : int
-        Features of the table.
+    n_features, n_varying : int
+        Features of the table, and those of them that are not constant: the first columns of the
+        standardised coordinates, before the norm.
     unit_rows : bool
         Whether all rows have one norm, so that raw and l2 are the same.
     notes : tuple of str
@@ -70,6 +71,7 @@ class Preparations:
     by_name: dict[str, Prepared]
     rank: int
     n_features: int
+    n_varying: int
     unit_rows: bool
     notes: tuple[str, ...]
 
@@ -107,8 +109,9 @@ def prepare(X: FloatArray, n_train: int, *, names: tuple[str, ...] | None = None
     white = _whiten(standard, n_train)
     rank, unit = white.scores.shape[1], _is_unit(norms[:n_train])
     notes = _notes(X.shape[1], standard, rank, unit)
+    n_varying = standard.values.shape[1]
     if rank == 0:
-        return Preparations({}, 0, X.shape[1], unit, notes)
+        return Preparations({}, 0, X.shape[1], n_varying, unit, notes)
     prepared = {}
     for name in names or ALL_PREPARATIONS:
         if name in {RAW, L2}:
@@ -122,7 +125,37 @@ def prepare(X: FloatArray, n_train: int, *, names: tuple[str, ...] | None = None
             prepared[name] = _whitened(white, norms, n_train)
         elif white.residue.shape[1]:
             prepared[name] = Prepared(name, _float32(white.residue), _float32(white.residue))
-    return Preparations(prepared, rank, X.shape[1], unit, notes)
+    return Preparations(prepared, rank, X.shape[1], n_varying, unit, notes)
+
+
+@dataclass(frozen=True)
+class Whitening:
+    """Whitening learned from some rows, for any others: uncorrelated features of unit variance.
+
+    Attributes
+    ----------
+    mean : ndarray of shape (d,)
+        Of the rows it was learned from.
+    matrix : ndarray of shape (d, r)
+        To the r directions that are not empty.
+    """
+
+    mean: FloatArray
+    matrix: FloatArray
+
+    @classmethod
+    def fit(cls, X: FloatArray) -> Whitening:
+        """Learn from rows of shape (n, d), in float64."""
+        standard = _standardise(np.asarray(X, dtype=np.float64), rounding_of(X), len(X))
+        white = _whiten(standard, len(X))
+        varies = standard.inverse_scale > 0
+        matrix = np.zeros((X.shape[1], len(white.deviations)))
+        matrix[varies] = white.directions / white.deviations
+        return cls(standard.mean, standard.inverse_scale[:, None] * matrix)
+
+    def __call__(self, X: FloatArray) -> FloatArray:
+        """Whiten rows of shape (n, d) to (n, r), float32."""
+        return _float32((X - self.mean) @ self.matrix)
 
 
 def rounding_of(X: FloatArray) -> float:
@@ -139,11 +172,13 @@ def rounding_of(X: FloatArray) -> float:
 
 @dataclass(frozen=True)
 class _Standard:
-    """Standardised features and the standard deviation of their rounding errors."""
+    """Standardised features that vary, their scales, and the deviation of their rounding errors."""
 
     values: FloatArray
     rounding: FloatArray
     n_constant: int
+    mean: FloatArray
+    inverse_scale: FloatArray
 
 
 @dataclass(frozen=True)
@@ -153,6 +188,7 @@ class _White:
     scores: FloatArray
     deviations: FloatArray
     residue: FloatArray
+    directions: FloatArray
 
 
 def _standardise(rows: FloatArray, eps: float, n_train: int) -> _Standard:
@@ -163,13 +199,16 @@ def _standardise(rows: FloatArray, eps: float, n_train: int) -> _Standard:
     error = eps * np.sqrt(np.mean(train**2, axis=0)) / np.sqrt(12)
     varies = deviation > _EMPTY * error
     values = (rows[:, varies] - mean[varies]) / deviation[varies]
-    return _Standard(values, error[varies] / deviation[varies], int(np.sum(~varies)))
+    inverse_scale = np.where(varies, 1 / np.where(varies, deviation, 1), 0)
+    return _Standard(
+        values, error[varies] / deviation[varies], int(np.sum(~varies)), mean, inverse_scale
+    )
 
 
 def _whiten(standard: _Standard, n_train: int) -> _White:
     values = standard.values
     if values.shape[1] == 0:
-        return _White(values, np.empty(0), values)
+        return _White(values, np.empty(0), values, values[:0])
     directions, deviations = _principal_directions(values[:n_train])
     rounding = np.sqrt((standard.rounding**2) @ directions**2)
     filled = deviations > _EMPTY * rounding
@@ -178,7 +217,8 @@ def _whiten(standard: _Standard, n_train: int) -> _White:
         tiny[:] = False
     keep = filled & ~tiny
     residue = values @ (directions[:, tiny] / deviations[tiny])
-    return _White(values @ directions[:, keep], deviations[keep], residue)
+    kept = directions[:, keep]
+    return _White(values @ kept, deviations[keep], residue, kept)
 
 
 def _principal_directions(train: FloatArray) -> tuple[FloatArray, FloatArray]:

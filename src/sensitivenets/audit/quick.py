@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from sensitivenets.audit.audit_result import AuditResult
+from sensitivenets.audit.plan import quick_plan
 from sensitivenets.audit.progress import Progress
+from sensitivenets.audit.session import run_session
 from sensitivenets.audit.splits import Split
 from sensitivenets.embeddings import EmbeddingTable, FloatArray
 from sensitivenets.labels import Labels
@@ -50,4 +52,13 @@ def quick_audit(
     InputError
         If the tables and labels differ in rows, or a training or test class is empty.
     """
-    raise NotImplementedError
+    return run_session(
+        before,
+        after,
+        attributes,
+        plan=quick_plan(),
+        split=split,
+        random_state=random_state,
+        n_jobs=n_jobs,
+        progress=progress,
+    )

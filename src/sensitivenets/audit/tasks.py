@@ -10,8 +10,8 @@ from sensitivenets.errors import InputError
 from sensitivenets.labels import Labels
 
 # Enough to rank parameters; the winner is fitted again on all training rows.
-_TUNE_ROWS = 3000
-_VALIDATE_ROWS = 2000
+_TUNE_ROWS = 2000
+_VALIDATE_ROWS = 1500
 _VALIDATE_SHARE = 0.25
 _FEWEST_IDENTITIES = 8
 

@@ -1,0 +1,208 @@
+"""Joins the batteries of one attribute: before, after, inverted, controls, and whether to trust."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from sensitivenets.audit.attribute_result import AttributeResult, Controls, Reduction, Threat
+from sensitivenets.audit.battery import Battery, headline_of
+from sensitivenets.audit.results import BatteryResult, Headline
+from sensitivenets.audit.scores import AttackedSet, reduction_interval
+from sensitivenets.audit.splits import IntArray
+from sensitivenets.audit.trials import Task
+from sensitivenets.embeddings import FloatArray
+
+BEFORE, AFTER, INVERTED = "before", "after", "inverted"
+SHUFFLED, PROJECTED = "shuffled labels", "random projection"
+
+# The strongest attacker on the first table must lead a guess by this much to prove its worth.
+_CLEARLY_ABOVE = 0.05
+# Half an interval wider than this says nothing about a reduction.
+_WIDEST = 0.1
+
+
+def join(
+    task: Task, batteries: Mapping[str, Battery], test: AttackedSet, notes: tuple[str, ...]
+) -> AttributeResult:
+    """Make the result of one attribute.
+
+    Parameters
+    ----------
+    task : Task
+        The attribute.
+    batteries : mapping of str to Battery
+        ``"before"`` and ``"shuffled labels"``, and those of ``"after"``, ``"inverted"`` and
+        ``"random projection"`` that were run.
+    test : AttackedSet
+        The labels attacked.
+    notes : tuple of str
+        About the attribute, such as classes left out.
+
+    Returns
+    -------
+    AttributeResult
+        See there.
+    """
+    before, after = batteries[BEFORE], batteries.get(AFTER)
+    inverted = batteries.get(INVERTED)
+    chance = 1 / len(task.classes)
+    threats = _threats(before, after, inverted, test, chance)
+    controls = _controls(task, batteries, before.result)
+    reasons = _reasons(task, controls, before.result, threats[-1].strongest, single=after is None)
+    return AttributeResult(
+        name=task.name,
+        kind="binary" if len(task.classes) == 2 else "multi-class",
+        classes=task.classes,
+        train_counts=_counts(task, task.train),
+        test_counts=_counts(task, task.test),
+        chance=chance,
+        before=before.result,
+        after=after.result if after else None,
+        inverted=inverted.result if inverted else None,
+        strongest=threats[-1].strongest,
+        reduction=threats[-1].reduction,
+        reductions=_reductions(before, after, chance) if after else (),
+        threats=threats,
+        controls=controls,
+        trustworthy=not reasons,
+        reasons=reasons,
+        notes=notes,
+    )
+
+
+def _counts(task: Task, rows: IntArray) -> tuple[int, ...]:
+    return tuple(np.bincount(task.y[rows], minlength=len(task.classes)).tolist())
+
+
+def _threats(
+    before: Battery,
+    after: Battery | None,
+    inverted: Battery | None,
+    test: AttackedSet,
+    chance: float,
+) -> tuple[Threat, ...]:
+    last = after or before
+    reduction = _reduction("strongest", before, after, chance) if after else None
+    secret = Threat("map secret", last.result.strongest, reduction)
+    if inverted is None or after is None:
+        return (secret,)
+    predictions = np.hstack([after.predictions, inverted.predictions])
+    both = Battery(
+        after.result,
+        (*after.trials, *inverted.trials),
+        predictions,
+        np.hstack([after.draws, inverted.draws]),
+    )
+    strongest = headline_of(both.trials, predictions, test)
+    if strongest.balanced_accuracy > after.result.strongest.balanced_accuracy:
+        strongest = _renamed(strongest)
+    public = Threat(
+        "map public", strongest, _reduction("strongest", before, both, chance, strongest)
+    )
+    return secret, public
+
+
+def _renamed(headline: Headline) -> Headline:
+    return Headline(**{
+        **headline.__dict__,
+        "preparation": f"{headline.preparation}, after inverting the map",
+    })
+
+
+def _reduction(
+    name: str, before: Battery, after: Battery, chance: float, strongest: Headline | None = None
+) -> Reduction:
+    """From the best of `before` to the best of `after`."""
+    was = before.result.strongest.balanced_accuracy
+    now = (strongest or after.result.strongest).balanced_accuracy
+    return _ratio(name, was, now, chance, before.draws.max(axis=1), after.draws.max(axis=1))
+
+
+def _reductions(before: Battery, after: Battery, chance: float) -> tuple[Reduction, ...]:
+    """Each attacker on its own best preparation, as in Table I."""
+    was, now = _best_of_each(before), _best_of_each(after)
+    return tuple(
+        _ratio(
+            name,
+            was[name][0],
+            now[name][0],
+            chance,
+            before.draws[:, was[name][1]].max(axis=1),
+            after.draws[:, now[name][1]].max(axis=1),
+        )
+        for name in was
+        if name in now
+    )
+
+
+def _best_of_each(battery: Battery) -> dict[str, tuple[float, list[int]]]:
+    best: dict[str, tuple[float, list[int]]] = {}
+    values = {(a.attacker, a.preparation): a.balanced_accuracy for a in battery.result.attackers}
+    for column, trial in enumerate(battery.trials[1:], start=1):  # after the majority class
+        value, columns = best.get(trial.attacker, (0.0, []))
+        reached = values[trial.attacker, trial.preparation] or 0.0
+        best[trial.attacker] = (max(value, reached), [*columns, column])
+    return best
+
+
+def _ratio(
+    name: str,
+    before: float,
+    after: float,
+    chance: float,
+    before_draws: FloatArray,
+    after_draws: FloatArray,
+) -> Reduction:
+    interval = reduction_interval(before_draws, after_draws, chance)
+    if interval is None or before <= chance:
+        return Reduction(name, before, after, chance, None, None, None)
+    value = (before - after) / (before - chance)
+    low, high = min(interval[0], value), max(interval[1], value)
+    return Reduction(name, before, after, chance, value, low, high)
+
+
+def _controls(task: Task, batteries: Mapping[str, Battery], before: BatteryResult) -> Controls:
+    shuffled = batteries[SHUFFLED].result
+    projected = batteries.get(PROJECTED)
+    counts = np.bincount(task.y[task.test], minlength=len(task.classes))
+    lead = before.strongest.balanced_accuracy - 1 / len(task.classes)
+    return Controls(
+        majority_share=float(counts.max() / counts.sum()),
+        shuffled=shuffled,
+        shuffled_at_chance=not shuffled.strongest.above_chance,
+        raw_above_chance=before.strongest.above_chance and lead >= _CLEARLY_ABOVE,
+        random_projection=projected.result if projected else None,
+    )
+
+
+def _reasons(
+    task: Task, controls: Controls, before: BatteryResult, strongest: Headline, *, single: bool
+) -> tuple[str, ...]:
+    reasons = []
+    if not controls.shuffled_at_chance:
+        reached = controls.shuffled.strongest
+        reasons.append(
+            f"the audit is broken: attackers trained on shuffled labels reach "
+            f"{100 * reached.balanced_accuracy:.1f} %, more than the "
+            f"{100 * reached.noise_bound:.1f} % that noise allows"
+        )
+    if not controls.raw_above_chance:
+        reached = before.strongest
+        table = "the table" if single else "the table before"
+        reasons.append(
+            f"the strongest attacker reads {task.name} from {table} at "
+            f"{100 * reached.balanced_accuracy:.1f} % where a guess is right at "
+            f"{100 / len(task.classes):.1f} %: it is not there, or the attackers are too weak"
+        )
+    half = (strongest.high - strongest.low) / 2
+    if half > _WIDEST:
+        reasons.append(
+            f"the interval is wide, plus or minus {100 * half:.0f} points from {strongest.n} "
+            "test rows: give more"
+        )
+    failed = [a for a in before.attackers if a.balanced_accuracy is None]
+    if len(failed) > len(before.attackers) / 2:
+        reasons.append(f"{len(failed)} of {len(before.attackers)} attackers failed")
+    return tuple(reasons)
