@@ -64,7 +64,7 @@ def adversaries(X: np.ndarray, rng: np.random.Generator) -> list[Adversary]:
 
 def default_settings() -> Settings:
     """Take the settings of `SensitiveNet` as it comes."""
-    parameters = SensitiveNet().get_params()
+    parameters = SensitiveNet(n_epochs=1).get_params()
     names = Settings.__dataclass_fields__
     return replace(Settings(**{name: parameters[name] for name in names}), n_units=N_UNITS)
 

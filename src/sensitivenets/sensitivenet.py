@@ -19,6 +19,8 @@ from sensitivenets.estimator_inputs import detector_set, primary_labels, unit_co
 from sensitivenets.model import Model, fingerprint, json_parameters
 from sensitivenets.projection import Projection
 
+# 100 000 triplets are 196 steps of the default batch; a few thousand rows are ten.
+_TRIPLET_EPOCHS, _ROW_EPOCHS = 2, 100
 # Rows whose rank and spread are compared before and after.
 _COLLAPSE_ROWS = 2000
 
@@ -46,8 +48,8 @@ class SensitiveNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         ethnicity at 48 %, three at 37 %, six lose verification.
     n_units : int, default=1024
         Features of each layer and of the output.
-    n_epochs : int, default=2
-        Passes over the triplets (or rows) for each layer.
+    n_epochs : int, optional
+        Passes for each layer; unless given, 2 over triplets or 100 over rows.
     batch_size : int, default=512
         Triplets (or rows) a step.
     learning_rate : float, default=1e-3
@@ -114,7 +116,7 @@ class SensitiveNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         loss: Literal["triplet", "bce", "cross_entropy"] = "triplet",
         n_layers: int = 3,
         n_units: int = 1024,
-        n_epochs: int = 2,
+        n_epochs: int | None = None,
         batch_size: int = 512,
         learning_rate: float = 1e-3,
         init: Literal["orthogonal", "glorot"] = "orthogonal",
@@ -204,7 +206,10 @@ class SensitiveNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         from sensitivenets.learning.settings import Settings
 
         vectors: FloatArray = validate_data(self, X, dtype=np.float32, ensure_min_samples=2)
-        settings = Settings(**{f.name: getattr(self, f.name) for f in fields(Settings)})
+        parameters = {f.name: getattr(self, f.name) for f in fields(Settings)}
+        if self.n_epochs is None:
+            parameters["n_epochs"] = _TRIPLET_EPOCHS if self.loss == "triplet" else _ROW_EPOCHS
+        settings = Settings(**parameters)
         labels = primary_labels(y, len(vectors), self.loss)
         attributes, X_detector = detector_set(vectors, sensitive, detector)
         unit = unit_copy(vectors, "X")
