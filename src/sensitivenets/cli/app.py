@@ -1,0 +1,113 @@
+"""The entry point: commands, and how their errors and warnings are shown."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+from cyclopts import App, CycloptsError, Parameter
+
+from sensitivenets import __version__
+from sensitivenets.cli.audit import audit
+from sensitivenets.cli.demo import demo
+from sensitivenets.cli.fit import fit
+from sensitivenets.cli.info import info
+from sensitivenets.cli.transform import transform
+from sensitivenets.cli.verify import verify
+from sensitivenets.errors import InputError
+
+_COMMANDS = (demo, fit, transform, verify, audit, info)
+
+_FAILED = 2
+_INTERRUPTED = 128 + signal.SIGINT
+_TERMINATED = 128 + signal.SIGTERM
+
+
+def make_app() -> App:
+    """Build the command line."""
+    app = App(
+        name="sensitivenets",
+        help="Agnostic embeddings: remove sensitive attributes, keep the task, and prove what "
+        "still leaks.",
+        version=__version__,
+        help_format="plaintext",
+        default_parameter=Parameter(negative=()),
+    )
+    for command in _COMMANDS:
+        app.command(command)
+    return app
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        What follows ``sensitivenets``; taken from the process unless given.
+
+    Returns
+    -------
+    int
+        0; 2 for an error in what was given, explained in one line on stderr; 130 if interrupted.
+        Anything else that goes wrong is a bug and shows its traceback.
+    """
+    _exit_on_termination()
+    with warnings.catch_warnings():
+        warnings.simplefilter("default", UserWarning)
+        warnings.showwarning = _show_warning
+        try:
+            make_app()(
+                sys.argv[1:] if arguments is None else arguments,
+                exit_on_error=False,
+                print_error=False,
+                result_action="return_value",
+            )
+            sys.stdout.flush()
+        except CycloptsError as error:
+            return _fail(f"{error}; `sensitivenets --help` lists what is expected")
+        except InputError as error:
+            return _fail(str(error))
+        except BrokenPipeError:
+            # Whoever read our output has seen enough; keep the interpreter from flushing to it.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+        except OSError as error:
+            where = f"{error.filename}: " if error.filename else ""
+            return _fail(f"{where}{error.strerror or error}")
+        except MemoryError as error:
+            return _fail(f"out of memory: {error or 'use fewer rows'}")
+        except KeyboardInterrupt:
+            return _fail("interrupted", _INTERRUPTED)
+    return 0
+
+
+def _fail(message: str, code: int = _FAILED) -> int:
+    _to_stderr("error", message)
+    return code
+
+
+def _show_warning(message: Warning | str, *args: Any, **kwargs: Any) -> None:
+    del args, kwargs  # the place in the code means nothing to whoever typed a command
+    _to_stderr("warning", str(message))
+
+
+def _to_stderr(kind: str, message: str) -> None:
+    one_line = " ".join(message.split())
+    sys.stderr.write(f"{kind}: {one_line}\n")
+
+
+def _exit_on_termination() -> None:
+    """Make SIGTERM unwind like an exception, so that half-written files are removed."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _terminate)
+
+
+def _terminate(*args: Any) -> None:
+    del args
+    raise SystemExit(_TERMINATED)

@@ -1,0 +1,82 @@
+"""What an audit leaves: a table on the screen, audit.json, and a page where it can be drawn."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sensitivenets.audit import AuditResult, save_json, to_json
+from sensitivenets.cli.audit_table import print_audit
+from sensitivenets.cli.output import print_line, print_notice
+from sensitivenets.model import fingerprint
+
+if TYPE_CHECKING:
+    from sensitivenets.audit import Split
+    from sensitivenets.cli.audit_inputs import Tables
+    from sensitivenets.cli.audit_options import AuditOptions
+
+_REPORT_NEEDS = ("jinja2", "matplotlib")
+
+
+def write(result: AuditResult, out: Path) -> Path:
+    """Write audit.json, and report.html where its libraries are installed.
+
+    Returns
+    -------
+    Path
+        What to open.
+    """
+    missing = [name for name in _REPORT_NEEDS if importlib.util.find_spec(name) is None]
+    if missing:
+        print_notice(
+            f"no report.html: it needs {' and '.join(missing)}; pip install 'sensitivenets[report]'"
+        )
+        save_json(result, out / "audit.json")
+        return out / "audit.json"
+    from sensitivenets.report import write_report
+
+    return write_report(result, out).html
+
+
+def show(result: AuditResult, path: Path, *, json: bool) -> None:
+    """Write the result to standard output: as JSON, or as a table and what to open."""
+    if json:
+        print_line(to_json(result).rstrip("\n"))
+        return
+    print_audit(result)
+    print_line(f"open: {path}")
+
+
+def provenance(tables: Tables, model: Path | None) -> dict[str, Any]:
+    """Record what was audited: files, fingerprints, the model."""
+    from sensitivenets.model_folder import load_model
+
+    audited: dict[str, Any] = {
+        side: {"file": table.source} | fingerprint(table.vectors)
+        for side, table in (("before", tables.before), ("after", tables.after))
+        if table is not None
+    }
+    if model is not None:
+        made_by = load_model(model)
+        audited["model"] = {
+            "folder": str(model),
+            "method": made_by.method,
+            "removed": ", ".join(made_by.removed),
+        }
+    return audited
+
+
+def draw_maps(tables: Tables, split: Split, options: AuditOptions) -> dict[str, Any]:
+    """Compute the t-SNE maps of the test rows, coloured by the attributes crossed."""
+    from sensitivenets.maps import compute_maps
+
+    if not options.attribute:
+        return {}
+    attributes = {name: tables.before.labels(name).take(split.test) for name in options.attribute}
+    return compute_maps(
+        tables.before.vectors[split.test],
+        None if tables.after is None else tables.after.vectors[split.test],
+        attributes,
+        random_state=options.random_state,
+    ).to_dict()

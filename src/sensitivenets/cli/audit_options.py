@@ -1,0 +1,81 @@
+"""The options of ``sensitivenets audit``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from sensitivenets.errors import InputError
+
+Columns = Annotated[list[str], Parameter(show_default=False)]
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class AuditOptions:
+    """What to attack, who attacks, and where the report goes.
+
+    Attributes
+    ----------
+    out
+        Folder for audit.json and report.html.
+    attribute
+        Attribute to attack, a column of the first table; give the option once for each.
+    continuous
+        Attribute that is a number, such as age; give the option once for each.
+    identity
+        Column that says who a row shows. No one is then on both sides of the attack, and
+        verification is measured on the test rows.
+    train
+        COLUMN=VALUE of the rows that the attackers learn from; a random 70 % unless given.
+    test
+        COLUMN=VALUE of the rows that are attacked.
+    model
+        Model folder that made the second table: adds the attack that undoes the map.
+    quick
+        Use only the three attackers of the paper: fast, and easier to withstand.
+    joint
+        With --quick, also attack the attributes combined; the whole audit always does.
+    curves
+        Draw learning and feature-removal curves, which takes longer.
+    verification_before
+        What `verify --json` wrote for embeddings before the map, for the report.
+    verification_after
+        The same after the map.
+    embedding
+        Name of the embedding column.
+    n_jobs
+        Processes.
+    random_state
+        The seed; the same seed gives the same report.
+    json
+        Write the audit as JSON.
+    """
+
+    out: Path
+    attribute: Columns = field(default_factory=list)
+    continuous: Columns = field(default_factory=list)
+    identity: str | None = None
+    train: str | None = None
+    test: str | None = None
+    model: Path | None = None
+    quick: bool = False
+    joint: bool = False
+    curves: Annotated[bool, Parameter(negative="--no-curves")] = True
+    verification_before: Path | None = None
+    verification_after: Path | None = None
+    embedding: str = "embedding"
+    n_jobs: int = 2
+    random_state: int = 0
+    json: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.attribute and not self.continuous:
+            raise InputError("expected something to attack: --attribute or --continuous")
+        if self.quick and (self.continuous or self.model):
+            raise InputError("--quick: --continuous and --model need the whole audit; leave it out")
+        if self.out.exists() and not self.out.is_dir():
+            raise InputError(f"{self.out}: expected a folder for the report, found a file")

@@ -1,0 +1,151 @@
+"""``sensitivenets fit``: learn a model from a table."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sensitivenets.cli.output import percent, print_json, print_line
+from sensitivenets.cli.selection import read_rows
+from sensitivenets.cli.training_options import TrainingOptions
+from sensitivenets.errors import InputError
+
+if TYPE_CHECKING:
+    from sensitivenets.embeddings import EmbeddingTable
+    from sensitivenets.model import Model
+
+
+def fit(
+    table: Path,
+    /,
+    *,
+    remove: list[str],
+    out: Path,
+    identity: str | None = None,
+    task: str | None = None,
+    where: list[str] | None = None,
+    detector: Path | None = None,
+    detector_where: list[str] | None = None,
+    training: TrainingOptions | None = None,
+    embedding: str = "embedding",
+    overwrite: bool = False,
+    json: bool = False,
+) -> None:
+    """Learn to remove sensitive attributes from embeddings, and save the model as a folder.
+
+    Parameters
+    ----------
+    table
+        Embeddings to learn from: .parquet, .npz, or .npy beside .csv.
+    remove
+        Attribute to remove, a column; give the option once for each.
+    out
+        Model folder to make.
+    identity
+        Column that says who or what a row shows; needed by the triplet loss.
+    task
+        Column of the label to keep; needed by the losses bce and cross_entropy.
+    where
+        Use only the rows with COLUMN=VALUE; may be given several times.
+    detector
+        Another table of embeddings of the same network, which has the attributes to remove.
+    detector_where
+        Use only the rows of it with COLUMN=VALUE; may be given several times.
+    training
+        The parameters of SensitiveNet.
+    embedding
+        Name of the embedding column.
+    overwrite
+        Replace a model folder that is already there.
+    json
+        Write the result as JSON.
+    """
+    from sensitivenets.model_folder import check_destination, save_model
+
+    training = training or TrainingOptions()
+    kept = _kept_column(training.loss, identity, task)
+    check_destination(out, overwrite=overwrite)
+    require_torch()
+    if detector is None and detector_where:
+        raise InputError("--detector-where: expected --detector with it; give both or neither")
+    primary = read_rows(table, where or [], embedding)
+    kept_labels = primary.column(kept)
+    sensitive = _attributes(primary if detector is None else None, remove, identity)
+    _warn(primary, identity, remove if detector is None else [])
+    detectors = None
+    if detector is not None:
+        other = read_rows(detector, detector_where or [], embedding, "--detector-where")
+        detectors = (other.vectors, _attributes(other, remove, None))
+        _warn(other, None, [])
+    from sensitivenets.sensitivenet import SensitiveNet
+
+    estimator = SensitiveNet(**dataclasses.asdict(training), verbose=True)
+    estimator.fit(primary.vectors, kept_labels, sensitive=sensitive, detector=detectors)
+    save_model(estimator.model_, out, overwrite=overwrite)
+    if json:
+        print_json(_summary(estimator.model_, out))
+    else:
+        _print_summary(estimator.model_, out)
+
+
+def _kept_column(loss: str, identity: str | None, task: str | None) -> str:
+    if loss == "triplet":
+        if identity is None:
+            raise InputError("--loss triplet keeps identities: name their column with --identity")
+        if task is not None:
+            raise InputError("--task: --loss triplet keeps identities; add --loss cross_entropy")
+        return identity
+    if task is None:
+        raise InputError(f"--loss {loss} keeps a label: name its column with --task")
+    return task
+
+
+def require_torch() -> None:
+    """Refuse to fit without torch, before any work.
+
+    Raises
+    ------
+    InputError
+        If it is not installed.
+    """
+    if importlib.util.find_spec("torch") is None:
+        raise InputError("fitting needs torch: pip install 'sensitivenets[train]'")
+
+
+def _attributes(
+    table: EmbeddingTable | None, names: list[str], identity: str | None
+) -> dict[str, Any] | None:
+    if table is None:
+        return None
+    if identity in names:
+        raise InputError(f"--remove {identity}: the identity is what is kept; remove another")
+    # Checked here, where the message can name the file.
+    table.attributes(names)
+    return {name: table.column(name) for name in names}
+
+
+def _warn(table: EmbeddingTable, identity: str | None, attributes: list[str]) -> None:
+    from sensitivenets.data_checks import warn_about
+
+    warn_about(table, identity=identity, attributes=attributes)
+
+
+def _summary(model: Model, out: Path) -> dict[str, Any]:
+    return {
+        "model": str(out),
+        "method": model.method,
+        "n_features_in": model.map.n_features_in,
+        "n_features_out": model.map.n_features_out,
+        "removed": {name: list(classes) for name, classes in model.removed.items()},
+        "fingerprint": dict(model.fingerprint),
+        "last_epoch": dict(model.curve[-1]) if model.curve else None,
+    }
+
+
+def _print_summary(model: Model, out: Path) -> None:
+    for name, reads in (model.curve[-1] if model.curve else {}).get("detectors", {}).items():
+        print_line(f"{name}: the last linear detector reads {percent(reads)}")
+    print_line(f"model: {out}")
+    print_line(f"next: sensitivenets transform {out} TABLE --out agnostic.parquet")

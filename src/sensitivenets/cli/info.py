@@ -1,0 +1,141 @@
+"""``sensitivenets info``: what a model folder or a table holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sensitivenets.cli.output import print_json, print_line, print_table
+
+if TYPE_CHECKING:
+    from sensitivenets.embeddings import EmbeddingTable
+    from sensitivenets.model import Model
+
+# Rows whose rank is measured, and classes that are named.
+_RANK_ROWS = 2000
+_CLASSES = 6
+
+
+def info(
+    path: Path,
+    /,
+    *,
+    identity: str | None = None,
+    attribute: list[str] | None = None,
+    embedding: str = "embedding",
+    json: bool = False,
+) -> None:
+    """Describe a model folder or a table of embeddings, and check it.
+
+    Parameters
+    ----------
+    path
+        A model folder, or a table: .parquet, .npz, or .npy beside .csv.
+    identity
+        For a table: the column that says who a row shows.
+    attribute
+        For a table, with --identity: warn where the rows of an identity contradict each other on
+        this column; give the option once for each.
+    embedding
+        Name of the embedding column.
+    json
+        Write the result as JSON.
+    """
+    if path.is_dir():
+        from sensitivenets.model_folder import load_model
+
+        model = load_model(path)
+        if json:
+            print_json(_model_facts(model))
+        else:
+            _print_model(model)
+        return
+    from sensitivenets.data_checks import warn_about
+    from sensitivenets.embedding_files import read_table
+
+    table = read_table(path, embedding=embedding)
+    warn_about(table, identity=identity, attributes=attribute or [])
+    facts = _table_facts(table)
+    if json:
+        print_json(facts)
+    else:
+        _print_table(facts)
+
+
+def _model_facts(model: Model) -> dict[str, Any]:
+    return {
+        "method": model.method,
+        "map": model.map.kind,
+        "n_features_in": model.map.n_features_in,
+        "n_features_out": model.map.n_features_out,
+        "removed": {name: list(classes) for name, classes in model.removed.items()},
+        "parameters": dict(model.parameters),
+        "fingerprint": dict(model.fingerprint),
+        "curve": [dict(record) for record in model.curve],
+    }
+
+
+def _print_model(model: Model) -> None:
+    size = f"{model.map.n_features_in} features to {model.map.n_features_out}"
+    print_line(f"{model.method}: {size} ({model.map.kind})")
+    print_table(
+        ["fitted to remove", "classes"],
+        [[name, ", ".join(classes)] for name, classes in model.removed.items()],
+    )
+    print_line()
+    print_table(["parameter", "value"], [[k, str(v)] for k, v in model.parameters.items()])
+    print_line()
+    rows = [
+        [name, ", ".join(f"{k} {v}" for k, v in data.items())]
+        for name, data in model.fingerprint.items()
+    ]
+    print_table(["training data", ""], rows)
+    print_line(f"records of the training curve: {len(model.curve)}")
+
+
+def _table_facts(table: EmbeddingTable) -> dict[str, Any]:
+    import numpy as np
+
+    from sensitivenets.collapse import measure_collapse
+    from sensitivenets.embeddings import squared_norms
+
+    norms = np.sqrt(squared_norms(table.vectors))
+    sample = table.vectors[:: max(1, len(table) // _RANK_ROWS)]
+    return {
+        "rows": len(table),
+        "n_features": table.dim,
+        "norm": {"smallest": float(norms.min()), "largest": float(norms.max())},
+        "effective_rank": measure_collapse(sample).effective_rank,
+        "columns": {name: _column_facts(table, name) for name in table.columns.column_names},
+    }
+
+
+def _column_facts(table: EmbeddingTable, name: str) -> dict[str, Any]:
+    labels = table.labels(name)
+    counts = sorted(labels.counts().items(), key=lambda item: -item[1])
+    return {
+        "type": str(table.column(name).type),
+        "distinct": len(labels.classes),
+        "unlabelled": int((~labels.labelled).sum()),
+        "most_frequent": dict(counts[:_CLASSES]),
+    }
+
+
+def _print_table(facts: dict[str, Any]) -> None:
+    norm = facts["norm"]
+    print_line(
+        f"{facts['rows']} rows of {facts['n_features']} features, length "
+        f"{norm['smallest']:.4g} to {norm['largest']:.4g}, effective rank "
+        f"{facts['effective_rank']:.1f}"
+    )
+    rows = [
+        [
+            name,
+            column["type"],
+            str(column["distinct"]),
+            str(column["unlabelled"]),
+            ", ".join(f"{value} {n}" for value, n in column["most_frequent"].items()),
+        ]
+        for name, column in facts["columns"].items()
+    ]
+    print_table(["column", "type", "distinct", "unlabelled", "most frequent"], rows)

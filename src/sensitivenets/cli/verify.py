@@ -1,0 +1,158 @@
+"""``sensitivenets verify``: how well embeddings tell subjects apart."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sensitivenets.cli.output import print_json, print_line, print_table
+from sensitivenets.cli.selection import read_rows
+from sensitivenets.errors import InputError
+
+if TYPE_CHECKING:
+    from sensitivenets.embeddings import EmbeddingTable
+    from sensitivenets.verification import AllPairsResult, Pairs, VerificationResult
+    from sensitivenets.verification.protocols import Protocol
+
+
+def verify(
+    table: Path,
+    /,
+    *,
+    pairs: Path | None = None,
+    protocol: str | None = None,
+    training_pairs: Path | None = None,
+    identity: str | None = None,
+    group: list[str] | None = None,
+    embedding: str = "embedding",
+    random_state: int = 0,
+    json: bool = False,
+) -> None:
+    """Measure verification: on given pairs, or on all pairs of a table.
+
+    Parameters
+    ----------
+    table
+        Embeddings: .parquet, .npz, or .npy beside .csv.
+    pairs
+        Pairs to compare: .parquet with columns left, right, same (and fold, protocol), or a
+        pairs.txt of LFW. Without it, all pairs of the table are compared.
+    protocol
+        view2 (thresholds chosen on the other folds) or view1 (one part). Where the pairs have a
+        column protocol, the value of it to use.
+    training_pairs
+        For view1: pairs to choose the threshold on, such as pairsDevTrain.txt.
+    identity
+        Column that says who a row shows; needed without --pairs, else used for intervals.
+    group
+        Attribute whose groups to compare; give the option once for each.
+    embedding
+        Name of the embedding column.
+    random_state
+        Seed of the intervals.
+    json
+        Write the result as JSON.
+    """
+    rows = read_rows(table, [], embedding)
+    groups = {name: rows.labels(name) for name in group or []}
+    subject = None if identity is None else rows.labels(identity)
+    result: AllPairsResult | VerificationResult
+    if pairs is not None:
+        from sensitivenets.verification import read_pairs
+        from sensitivenets.verification import verify as verify_pairs
+
+        chosen, how = _read(pairs, rows, protocol)
+        training = None if training_pairs is None else read_pairs(training_pairs, rows)
+        result = verify_pairs(
+            rows,
+            chosen,
+            protocol=how,
+            training=training,
+            subject=subject,
+            groups=groups,
+            random_state=random_state,
+        )
+    elif subject is None:
+        raise InputError("expected pairs to compare (--pairs) or an identity column (--identity)")
+    elif protocol or training_pairs:
+        raise InputError("--protocol and --training-pairs are for given pairs: add --pairs")
+    else:
+        from sensitivenets.audit import progress_bar
+        from sensitivenets.verification import verify_all_pairs
+
+        with progress_bar("all pairs") as progress:
+            result = verify_all_pairs(
+                rows, subject, groups, random_state=random_state, progress=progress
+            )
+    if json:
+        print_json(result.to_dict())
+    else:
+        _print_result(result.to_dict())
+
+
+def _read(path: Path, table: EmbeddingTable, name: str | None) -> tuple[Pairs, Protocol | None]:
+    """Read the pairs of a protocol, and tell how to evaluate them."""
+    from sensitivenets.verification import read_pairs
+
+    how: Protocol | None = None
+    if name is not None:
+        how = "view2" if name.startswith("view2") else "view1" if name.startswith("view1") else None
+    named_in_file = name is not None and _has_protocols(path)
+    if how is None and name is not None and not named_in_file:
+        raise InputError(f"--protocol: expected view1 or view2, found {name!r}")
+    return read_pairs(path, table, protocol=name if named_in_file else None), how
+
+
+def _has_protocols(path: Path) -> bool:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if path.suffix != ".parquet" or not path.is_file():
+        return False
+    try:
+        return "protocol" in pq.read_schema(path).names
+    except (pa.ArrowException, OSError):
+        return False  # read_pairs says what is wrong with it
+
+
+def _print_result(result: dict[str, Any]) -> None:
+    subjects = f"{result['n_subjects']} subjects"
+    print_line(
+        f"{result['protocol']}: {result['n_genuine']} genuine and {result['n_impostor']} impostor "
+        f"pairs of {subjects}"
+    )
+    rows = []
+    if "accuracy" in result:
+        rows.append(["accuracy", *_interval(result["accuracy"])])
+    rows += [
+        ["equal error rate", *_interval(result["eer"])],
+        ["area under ROC", *_interval(result["auc"])],
+    ]
+    for point in result["fnmr_at_fmr"]:
+        name = f"FNMR at FMR {point['target_fmr']:g}"
+        rows.append([name, *(_interval(point["fnmr"]) if point["fnmr"] else ("refused", ""))])
+    print_table(["", "value", "95 % interval"], rows)
+    for point in result["fnmr_at_fmr"]:
+        if point["refused"]:
+            print_line(f"refused: {point['refused']}")
+    _print_groups(result["groups"])
+
+
+def _interval(estimate: dict[str, Any]) -> tuple[str, str]:
+    low, high = 100 * estimate["low"], 100 * estimate["high"]
+    return f"{100 * estimate['value']:.2f} %", f"[{low:.2f}, {high:.2f}]"
+
+
+def _print_groups(groups: list[dict[str, Any]]) -> None:
+    for comparison in groups:
+        print_line()
+        print_line(f"{comparison['attribute']}, threshold at FMR {comparison['target_fmr']:g}")
+        rows = [
+            [group["group"], _rate(group["fmr"]), _rate(group["fnmr"]), str(group["n_subjects"])]
+            for group in comparison["groups"]
+        ]
+        print_table(["group", "FMR", "FNMR", "subjects"], rows)
+
+
+def _rate(estimate: dict[str, Any] | None) -> str:
+    return "refused" if estimate is None else " ".join(_interval(estimate))
