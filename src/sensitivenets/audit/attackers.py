@@ -153,11 +153,11 @@ def histogram_gradient_boosting() -> Attacker:
 def random_forest(name: str = "random forest") -> Attacker:
     """Bagged trees."""
     trees = RandomForestClassifier(
-        100, min_samples_leaf=2, max_samples=0.6, class_weight="balanced"
+        100, min_samples_leaf=5, max_samples=0.3, class_weight="balanced"
     )
     return Attacker(
         name,
-        (({"n_estimators": 60, "min_samples_leaf": 3}, trees),),
+        (({"n_estimators": 100, "min_samples_leaf": 5}, trees),),
         _NOT_SCALES,
         sees_coordinates=True,
         cost=6,
