@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from sensitivenets.atomic import atomic_file, atomic_folder
+from sensitivenets.atomic import atomic_file, atomic_folder, check_parent
+from sensitivenets.errors import InputError
 
 
 def names(folder):
@@ -118,3 +119,17 @@ def test_a_killed_process_leaves_the_old_file_readable(tmp_path):
     assert (tmp_path / "f.txt").read_text() == "old"
     # Nothing can clean up after SIGKILL; what is left is hidden and says whose it was.
     assert [name.startswith(".f.txt.") for name in names(tmp_path)] == [True, False]
+
+
+def test_a_place_below_a_file_is_refused_before_any_work(tmp_path):
+    (tmp_path / "f").write_text("x")
+    with pytest.raises(InputError, match=r"cannot be made, .*/f is a file; choose another place"):
+        check_parent(tmp_path / "f" / "a" / "model")
+    check_parent(tmp_path / "new" / "a" / "model")
+
+
+def test_a_place_without_permission_is_refused_before_any_work(tmp_path, monkeypatch):
+    # Asked of the system, because root may write anywhere.
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    with pytest.raises(InputError, match=f"no permission to write in {tmp_path}"):
+        check_parent(tmp_path / "model")

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from sensitivenets.errors import InputError
+
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
@@ -72,6 +74,27 @@ def atomic_folder(path: Path) -> Iterator[Path]:
             temporary.rename(path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def check_parent(path: Path) -> None:
+    """Refuse a place where nothing can be made, before the work that would be lost.
+
+    Parameters
+    ----------
+    path : Path
+        A file or folder to make; missing parents are made too.
+
+    Raises
+    ------
+    InputError
+        If the nearest parent that exists is a file, or may not be written to.
+    """
+    parents = path.absolute().parents
+    parent = next(folder for folder in parents if folder.exists() or folder.is_symlink())
+    if not parent.is_dir():
+        raise InputError(f"{path}: cannot be made, {parent} is a file; choose another place")
+    if not os.access(parent, os.W_OK | os.X_OK):
+        raise InputError(f"{path}: cannot be made, no permission to write in {parent}")
 
 
 def _umask() -> int:

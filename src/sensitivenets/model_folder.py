@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 import sensitivenets
-from sensitivenets.atomic import atomic_folder
+from sensitivenets.atomic import atomic_folder, check_parent
 from sensitivenets.embeddings import FloatArray
 from sensitivenets.errors import InputError, ModelFolderError
 from sensitivenets.model import FittedMap, Model
@@ -96,7 +96,10 @@ def check_destination(path: Path, *, overwrite: bool = False) -> None:
     ------
     ModelFolderError
         If something is there that would be lost.
+    InputError
+        If nothing can be made there.
     """
+    check_parent(path)
     if not path.exists() and not path.is_symlink():
         return
     if not path.is_dir():

@@ -8,6 +8,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from sensitivenets.atomic import check_parent
 from sensitivenets.errors import InputError
 
 Columns = Annotated[list[str], Parameter(show_default=False)]
@@ -79,3 +80,4 @@ class AuditOptions:
             raise InputError("--quick: --continuous and --model need the whole audit; leave it out")
         if self.out.exists() and not self.out.is_dir():
             raise InputError(f"{self.out}: expected a folder for the report, found a file")
+        check_parent(self.out)

@@ -19,7 +19,7 @@ _ATTRIBUTES = ("gender", "ethnicity")
 _N_TRIPLETS = 20_000
 
 
-def demo(*, out: Path, random_state: int = 0, n_jobs: int = 2) -> None:
+def demo(*, out: Path, n_subjects: int = 3000, random_state: int = 0, n_jobs: int = 2) -> None:
     """Show the whole way on a synthetic set: fit, transform, audit, verify, report.
 
     No face and no person is in the data. It leaks gender and ethnicity as real embeddings do.
@@ -28,6 +28,8 @@ def demo(*, out: Path, random_state: int = 0, n_jobs: int = 2) -> None:
     ----------
     out
         Folder for the tables, the model and the report.
+    n_subjects
+        Identities in the synthetic set, with three rows each.
     random_state
         The seed.
     n_jobs
@@ -43,7 +45,7 @@ def demo(*, out: Path, random_state: int = 0, n_jobs: int = 2) -> None:
         raise InputError(f"{out}: expected a folder to make, found a file")
     check_destination(out / "model", overwrite=True)
     print_notice("1/4 making synthetic embeddings of faces")
-    table = synthetic_diveface(random_state=random_state)
+    table = synthetic_diveface(n_subjects, random_state=random_state)
     write_table(table, out / "table.parquet")
     print_notice("2/4 fitting on half of the subjects")
     model = _fit(table.where("split", "fit"), random_state)

@@ -81,15 +81,17 @@ def _print_model(model: Model) -> None:
     print_table(
         ["fitted to remove", "classes"],
         [[name, ", ".join(classes)] for name, classes in model.removed.items()],
+        numbers=False,
     )
     print_line()
-    print_table(["parameter", "value"], [[k, str(v)] for k, v in model.parameters.items()])
+    parameters = [[name, str(value)] for name, value in model.parameters.items()]
+    print_table(["parameter", "value"], parameters, numbers=False)
     print_line()
     rows = [
         [name, ", ".join(f"{k} {v}" for k, v in data.items())]
         for name, data in model.fingerprint.items()
     ]
-    print_table(["training data", ""], rows)
+    print_table(["training data", ""], rows, numbers=False)
     print_line(f"records of the training curve: {len(model.curve)}")
 
 
@@ -134,8 +136,9 @@ def _print_table(facts: dict[str, Any]) -> None:
             column["type"],
             str(column["distinct"]),
             str(column["unlabelled"]),
-            ", ".join(f"{value} {n}" for value, n in column["most_frequent"].items()),
+            ", ".join(f"{value} ({n})" for value, n in column["most_frequent"].items()),
         ]
         for name, column in facts["columns"].items()
     ]
-    print_table(["column", "type", "distinct", "unlabelled", "most frequent"], rows)
+    header = ["column", "type", "distinct", "unlabelled", "most frequent"]
+    print_table(header, rows, numbers=False)

@@ -21,15 +21,17 @@ def print_line(text: str = "") -> None:
     sys.stdout.write(text + "\n")
 
 
-def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Write a table: the first column is left-aligned, the others are right-aligned."""
+def print_table(
+    header: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: bool = True
+) -> None:
+    """Write a table; all columns but the first are right-aligned if they hold numbers."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for k, name in enumerate(header):
-        table.add_column(name, justify="right" if k else "left")
+        table.add_column(name, justify="right" if k and numbers else "left")
     for row in rows:
         table.add_row(*map(Text, row))
     width = None if sys.stdout.isatty() else _WIDTH_WITHOUT_TERMINAL

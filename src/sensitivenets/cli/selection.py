@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sensitivenets.atomic import check_parent
 from sensitivenets.errors import InputError
 
 if TYPE_CHECKING:
@@ -51,8 +52,9 @@ def refuse_existing(path: Path, *, overwrite: bool) -> None:
     Raises
     ------
     InputError
-        If it exists, or is a folder.
+        If it exists, is a folder, or cannot be made.
     """
+    check_parent(path)
     if path.is_dir():
         raise InputError(f"{path}: expected a file to write, found a folder")
     if path.exists() and not overwrite:
