@@ -35,7 +35,8 @@ def make_app() -> App:
         help="Agnostic embeddings: remove sensitive attributes, keep the task, and prove what "
         "still leaks.",
         version=__version__,
-        help_format="plaintext",
+        suppress_keyboard_interrupt=False,
+        help_format="markdown",
         default_parameter=Parameter(negative=()),
     )
     for command in _COMMANDS:
@@ -70,7 +71,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             )
             sys.stdout.flush()
         except CycloptsError as error:
-            return _fail(f"{error}; `sensitivenets --help` lists what is expected")
+            command = " ".join(["sensitivenets", *(error.command_chain or ())])
+            return _fail(f"{str(error).rstrip('.')}; `{command} --help` says what is expected")
         except InputError as error:
             return _fail(str(error))
         except BrokenPipeError:

@@ -10,7 +10,7 @@ from sensitivenets.cli.audit_options import AuditOptions
 from sensitivenets.errors import InputError
 
 if TYPE_CHECKING:
-    from sensitivenets.audit import AuditResult, Progress, Split
+    from sensitivenets.audit import AuditResult, Split
     from sensitivenets.cli.audit_inputs import Tables
 
 
@@ -26,7 +26,6 @@ def audit(before: Path, after: Path | None = None, /, *, options: AuditOptions) 
     options
         What to attack, who attacks, and where the report goes.
     """
-    from sensitivenets.audit import progress_bar
     from sensitivenets.cli.audit_files import draw_maps, provenance, show, write
     from sensitivenets.cli.audit_inputs import (
         measure_verification,
@@ -41,10 +40,8 @@ def audit(before: Path, after: Path | None = None, /, *, options: AuditOptions) 
     tables = read_tables(before, after, options.identity, labels, options.embedding)
     split = split_of(tables, options.train, options.test, options.random_state)
     kept = read_verification(options.verification_before, options.verification_after)
-    with progress_bar("audit") as progress:
-        result = _attack(tables, split, options, progress)
     result = dataclasses.replace(
-        result,
+        _attack(tables, split, options),
         verification=kept or measure_verification(tables, split, options.random_state),
         maps={} if options.quick else draw_maps(tables, split, options),
         provenance=provenance(tables, options.model),
@@ -52,33 +49,36 @@ def audit(before: Path, after: Path | None = None, /, *, options: AuditOptions) 
     show(result, write(result, options.out), json=options.json)
 
 
-def _attack(tables: Tables, split: Split, options: AuditOptions, progress: Progress) -> AuditResult:
+def _attack(tables: Tables, split: Split, options: AuditOptions) -> AuditResult:
     from sensitivenets.audit import audit as full_audit
-    from sensitivenets.audit import quick_audit
+    from sensitivenets.audit import progress_bar, quick_audit
     from sensitivenets.cli.audit_inputs import attributes_of, numbers_of
     from sensitivenets.model_folder import load_model
 
     crossed = options.quick and options.joint
     attributes = attributes_of(tables.before, options.attribute, crossed=crossed)
-    if options.quick:
-        return quick_audit(
+    numbers = numbers_of(tables.before, options.continuous)
+    phi = None if options.model is None else load_model(options.model).map
+    with progress_bar("audit") as progress:
+        if options.quick:
+            return quick_audit(
+                tables.before,
+                tables.after,
+                attributes,
+                split=split,
+                random_state=options.random_state,
+                n_jobs=options.n_jobs,
+                progress=progress,
+            )
+        return full_audit(
             tables.before,
             tables.after,
             attributes,
             split=split,
+            continuous=numbers,
+            phi=phi,
+            curves=options.curves,
             random_state=options.random_state,
             n_jobs=options.n_jobs,
             progress=progress,
         )
-    return full_audit(
-        tables.before,
-        tables.after,
-        attributes,
-        split=split,
-        continuous=numbers_of(tables.before, options.continuous),
-        phi=None if options.model is None else load_model(options.model).map,
-        curves=options.curves,
-        random_state=options.random_state,
-        n_jobs=options.n_jobs,
-        progress=progress,
-    )

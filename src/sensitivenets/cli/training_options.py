@@ -25,7 +25,7 @@ class TrainingOptions:
     n_units
         Features of each layer and of the output.
     n_epochs
-        Passes over the triplets, or the rows, for each layer.
+        Passes over the triplets, or the rows, for each layer; the default depends on the loss.
     batch_size
         Triplets, or rows, a step.
     learning_rate
@@ -51,7 +51,7 @@ class TrainingOptions:
     loss: Literal["triplet", "bce", "cross_entropy"] = "triplet"
     n_layers: int = 3
     n_units: int = 1024
-    n_epochs: int = 2
+    n_epochs: int | None = None
     batch_size: int = 512
     learning_rate: float = 1e-3
     margin: float = 0.2
