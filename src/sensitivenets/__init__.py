@@ -1,7 +1,7 @@
 """Agnostic embeddings: remove sensitive attributes, keep the task, and prove what still leaks.
 
 The public names, by what they are for; each is loaded when first used, so that importing the
-package costs nothing. torch is needed to fit and not to apply; matplotlib to draw.
+package costs nothing. The whole audit is `sensitivenets.audit.audit`. torch is needed to fit and not to apply; matplotlib to draw.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from sensitivenets.audit import AuditResult, audit, quick_audit
+    from sensitivenets.audit import AuditResult, quick_audit
     from sensitivenets.datasets.synthetic import synthetic_diveface
     from sensitivenets.embedding_files import read_table, write_table
     from sensitivenets.embeddings import EmbeddingTable
@@ -40,7 +40,6 @@ __all__ = [
     "Model",
     "ModelFolderError",
     "SensitiveNet",
-    "audit",
     "equality_of_opportunity",
     "load_model",
     "quick_audit",
@@ -67,7 +66,6 @@ _HOME = {
     "load_model": "model_folder",
     # proving it
     "quick_audit": "audit",
-    "audit": "audit",
     "AuditResult": "audit",
     "write_report": "report",
     # what was kept
