@@ -181,7 +181,10 @@ def _train_network(
     weights = _HIDDEN * (n_in + _HIDDEN + n_out)
     n_chunks = int(np.clip(_BUDGET / (6 * weights * _CHUNK), _FEWEST, _MOST))
     network = MLPRegressor(
-        (_HIDDEN, _HIDDEN), batch_size=256, random_state=int(rng.integers(2**31)), alpha=0.0
+        hidden_layer_sizes=(_HIDDEN, _HIDDEN),
+        batch_size=256,
+        random_state=int(rng.integers(2**31)),
+        alpha=0.0,
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -73,7 +73,7 @@ def regressors() -> tuple[Regressor, ...]:
     """Return the attackers of a continuous attribute."""
     boosted = HistGradientBoostingRegressor(max_iter=80, max_leaf_nodes=15, early_stopping=False)
     networks = tuple(
-        MLPRegressor((256,), alpha=1.0, max_iter=epochs, batch_size=256, tol=0.0)
+        MLPRegressor(hidden_layer_sizes=(256,), alpha=1.0, max_iter=epochs, batch_size=256, tol=0.0)
         for epochs in (6, 20)
     )
     machines = tuple(RelativeSVR(g, C) for g, C in ((0.5, 1.0), (1.0, 1.0), (1.0, 4.0)))
