@@ -14,7 +14,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from sensitivenets import __version__
+from sensitivenets.audit import Split
 from sensitivenets.cli import app, fit, main
+from sensitivenets.cli.audit_files import draw_maps, provenance
+from sensitivenets.cli.audit_inputs import Tables, measure_verification, split_of
+from sensitivenets.cli.audit_options import AuditOptions
 from sensitivenets.cli.training_options import TrainingOptions
 from sensitivenets.datasets import draw_pairs, synthetic_diveface
 from sensitivenets.embedding_files import read_table, write_table
@@ -230,6 +234,48 @@ def test_audit_of_one_table_as_json(run, tmp_path):
     assert json.loads(printed)["n_features_after"] is None
 
 
+def test_the_whole_audit_of_a_number(run, folder, tmp_path):
+    table = read_table("table.parquet")
+    age = pa.array([None, *(30 + 10 * table.vectors[1:, 0])])
+    aged = dataclasses.replace(table, columns=table.columns.append_column("age", age))
+    write_table(aged, tmp_path / "t.parquet")
+    run("transform", folder, tmp_path / "t.parquet", "--out", tmp_path / "a.parquet")
+    code, printed, _ = run(
+        *("audit", tmp_path / "t.parquet", tmp_path / "a.parquet", "--continuous", "age"),
+        *("--no-curves", "--n-jobs", "1", "--out", tmp_path / "report"),
+    )
+    assert code == 0
+    assert re.search(r"age: R2 \d\.\d\d \(.+\) before, R2 \d\.\d\d \(.+\) after", printed)
+    audit = json.loads((tmp_path / "report" / "audit.json").read_text())
+    assert (audit["mode"], audit["verification"]) == ("full", {})
+    (number,) = audit["continuous"]
+    assert number["n_train"] + number["n_test"] == 119
+
+
+def test_the_whole_audit_draws_the_test_rows_and_says_what_it_looked_at(run, folder, place):
+    table = read_table("table.parquet")
+    tables = Tables(table, table.with_vectors(load_model(folder).map(table.vectors)), None)
+    options = AuditOptions(out=place / "report", attribute=["gender"])
+    maps = draw_maps(tables, split_of(tables, "split=fit", "split=attack_train", 0), options)
+    assert len(maps["before"]) == len(maps["after"]) == 36
+    audited = provenance(tables, folder)
+    assert audited["after"]["features"] == 32
+    assert audited["model"]["removed"] == "gender, ethnicity"
+
+
+def test_what_cannot_be_measured_beside_an_audit_is_said(run, folder, capsys):
+    # One row of each of nine subjects: no genuine pair, and too few points for a map.
+    table = read_table("table.parquet").take(np.arange(0, 60, 2))
+    tables = Tables(table, None, table.labels("subject"))
+    split = Split(np.arange(21), np.arange(21, 30), tables.subject)
+    assert measure_verification(tables, split, 0) == {}
+    options = AuditOptions(out=folder, attribute=["gender"])
+    assert draw_maps(tables, split, options) == {}
+    err = capsys.readouterr().err
+    assert "verification: not measured, identity 'subject': expected a subject with two" in err
+    assert "maps: not drawn, expected at least 10 rows with a label of gender, found 9" in err
+
+
 def test_audit_without_the_report_libraries_writes_the_json(run, tmp_path, monkeypatch):
     from importlib import util
 
@@ -265,7 +311,7 @@ def test_info_warns_in_one_line(run, tmp_path):
 
 def test_demo_ends_with_the_table_and_what_to_open_and_runs_twice(run, tmp_path, monkeypatch):
     monkeypatch.setattr(sys.modules["sensitivenets.cli.demo"], "_N_TRIPLETS", 100)
-    command = ("demo", "--out", tmp_path / "d", "--n-subjects", "120", "--n-jobs", "1")
+    command = ("demo", "--out", tmp_path / "d", "--n-subjects", "60", "--n-jobs", "1")
     code, printed, _ = run(*command)
     assert code == 0
     lines = printed.splitlines()

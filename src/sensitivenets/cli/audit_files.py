@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sensitivenets.audit import AuditResult, save_json, to_json
 from sensitivenets.cli.audit_table import print_audit
 from sensitivenets.cli.output import print_line, print_notice
+from sensitivenets.errors import InputError
 from sensitivenets.model import fingerprint
 
 if TYPE_CHECKING:
@@ -74,9 +75,15 @@ def draw_maps(tables: Tables, split: Split, options: AuditOptions) -> dict[str, 
     if not options.attribute:
         return {}
     attributes = {name: tables.before.labels(name).take(split.test) for name in options.attribute}
-    return compute_maps(
-        tables.before.vectors[split.test],
-        None if tables.after is None else tables.after.vectors[split.test],
-        attributes,
-        random_state=options.random_state,
-    ).to_dict()
+    try:
+        maps = compute_maps(
+            tables.before.vectors[split.test],
+            None if tables.after is None else tables.after.vectors[split.test],
+            attributes,
+            random_state=options.random_state,
+        )
+    except InputError as error:
+        # An audit is worth having without its picture.
+        print_notice(f"maps: not drawn, {error}")
+        return {}
+    return maps.to_dict()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sensitivenets.cli.output import percent, print_line, print_table
 
 if TYPE_CHECKING:
-    from sensitivenets.audit import AttributeResult, AuditResult
+    from sensitivenets.audit import AttributeResult, AuditResult, RegressionResult
 
 _CHANCE_OF_A_PAIR = 0.5
 
@@ -21,8 +21,14 @@ def print_audit(result: AuditResult) -> None:
     header = ["", "before", "after", "reduction", "random"] if two else ["", "table", "random"]
     print_table(header, rows if two else [[row[0], row[1], row[4]] for row in rows])
     for value in result.continuous:
-        print_line(f"{value.name}: {_continuous(value.before)} before, {_continuous(value.after)}")
-    print_line("Balanced accuracy of the strongest attacker, fitted anew on each table.")
+        sides = {"before": value.before, "after": value.after}
+        found = [f"{_continuous(side)} {when}" for when, side in sides.items() if side is not None]
+        print_line(f"{value.name}: {', '.join(found)}")
+    print_line(
+        "Attributes: balanced accuracy of the strongest attacker, fitted on each table anew."
+    )
+    if result.verification:
+        print_line(f"Recognition: {_figure(result.verification)}.")
     if result.trustworthy:
         print_line("The controls hold: these figures can be trusted.")
     else:
@@ -57,11 +63,18 @@ def _share_right(verification: dict[str, Any]) -> float:
     return 1 - float(verification["eer"]["value"])
 
 
+def _figure(verification: dict[str, Any]) -> str:
+    measured = verification.get("before") or verification.get("after") or {}
+    if "accuracy" in measured:
+        return f"share of {measured['n_genuine'] + measured['n_impostor']} pairs decided rightly"
+    return "one minus the equal error rate over all pairs"
+
+
 def _optional(value: float | None) -> str:
     return "" if value is None else percent(value)
 
 
-def _continuous(result: Any) -> str:
-    if result is None or result.strongest.r2 is None:
+def _continuous(result: RegressionResult) -> str:
+    if result.strongest.r2 is None:
         return "not measured"
     return f"R2 {result.strongest.r2:.2f} ({result.strongest.attacker})"

@@ -119,7 +119,8 @@ def _column_facts(table: EmbeddingTable, name: str) -> dict[str, Any]:
         "type": str(table.column(name).type),
         "distinct": len(labels.classes),
         "unlabelled": int((~labels.labelled).sum()),
-        "most_frequent": dict(counts[:_CLASSES]),
+        # Of values that all occur once, none is more frequent than another.
+        "most_frequent": {value: n for value, n in counts[:_CLASSES] if n > 1},
     }
 
 
