@@ -6,13 +6,13 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from sensitivenets.audit.attackers import MAJORITY
 from sensitivenets.audit.attribute_result import AttributeResult, Controls, Reduction, Threat
 from sensitivenets.audit.battery import Battery, headline_of
 from sensitivenets.audit.results import BatteryResult, Headline
 from sensitivenets.audit.scores import AttackedSet, reduction_interval
 from sensitivenets.audit.splits import IntArray
 from sensitivenets.audit.trials import Task
-from sensitivenets.embeddings import FloatArray
 
 BEFORE, AFTER, INVERTED = "before", "after", "inverted"
 SHUFFLED, PROJECTED = "shuffled labels", "random projection"
@@ -84,7 +84,7 @@ def _threats(
     chance: float,
 ) -> tuple[Threat, ...]:
     last = after or before
-    reduction = _reduction("strongest", before, after, chance) if after else None
+    reduction = _reduction(before, after, chance) if after else None
     secret = Threat("map secret", last.result.strongest, reduction)
     if inverted is None or after is None:
         return (secret,)
@@ -93,15 +93,13 @@ def _threats(
         after.result,
         (*after.trials, *inverted.trials),
         predictions,
+        np.hstack([after.values, inverted.values]),
         np.hstack([after.draws, inverted.draws]),
     )
     strongest = headline_of(both.trials, predictions, test)
     if strongest.balanced_accuracy > after.result.strongest.balanced_accuracy:
         strongest = _renamed(strongest)
-    public = Threat(
-        "map public", strongest, _reduction("strongest", before, both, chance, strongest)
-    )
-    return secret, public
+    return secret, Threat("map public", strongest, _reduction(before, both, chance))
 
 
 def _renamed(headline: Headline) -> Headline:
@@ -111,56 +109,43 @@ def _renamed(headline: Headline) -> Headline:
     })
 
 
-def _reduction(
-    name: str, before: Battery, after: Battery, chance: float, strongest: Headline | None = None
-) -> Reduction:
-    """From the best of `before` to the best of `after`."""
-    was = before.result.strongest.balanced_accuracy
-    now = (strongest or after.result.strongest).balanced_accuracy
-    return _ratio(name, was, now, chance, before.draws.max(axis=1), after.draws.max(axis=1))
+def _reduction(before: Battery, after: Battery, chance: float) -> Reduction:
+    """From the strongest of `before` to the strongest of `after`."""
+    return _ratio("strongest", before, before.best, after, after.best, chance)
 
 
 def _reductions(before: Battery, after: Battery, chance: float) -> tuple[Reduction, ...]:
     """Each attacker on its own best preparation, as in Table I."""
     was, now = _best_of_each(before), _best_of_each(after)
     return tuple(
-        _ratio(
-            name,
-            was[name][0],
-            now[name][0],
-            chance,
-            before.draws[:, was[name][1]].max(axis=1),
-            after.draws[:, now[name][1]].max(axis=1),
-        )
-        for name in was
-        if name in now
+        _ratio(name, before, was[name], after, now[name], chance) for name in was if name in now
     )
 
 
-def _best_of_each(battery: Battery) -> dict[str, tuple[float, list[int]]]:
-    best: dict[str, tuple[float, list[int]]] = {}
-    values = {(a.attacker, a.preparation): a.balanced_accuracy for a in battery.result.attackers}
-    for column, trial in enumerate(battery.trials[1:], start=1):  # after the majority class
-        value, columns = best.get(trial.attacker, (0.0, []))
-        reached = values[trial.attacker, trial.preparation] or 0.0
-        best[trial.attacker] = (max(value, reached), [*columns, column])
+def _best_of_each(battery: Battery) -> dict[str, int]:
+    """Column of each attacker's best preparation, the majority class left out."""
+    best: dict[str, int] = {}
+    for column, trial in enumerate(battery.trials):
+        known = best.get(trial.attacker)
+        if trial.attacker != MAJORITY and (
+            known is None or battery.values[column] > battery.values[known]
+        ):
+            best[trial.attacker] = column
     return best
 
 
 def _ratio(
-    name: str,
-    before: float,
-    after: float,
-    chance: float,
-    before_draws: FloatArray,
-    after_draws: FloatArray,
+    name: str, before: Battery, was: int, after: Battery, now: int, chance: float
 ) -> Reduction:
-    interval = reduction_interval(before_draws, after_draws, chance)
-    if interval is None or before <= chance:
-        return Reduction(name, before, after, chance, None, None, None)
-    value = (before - after) / (before - chance)
-    low, high = min(interval[0], value), max(interval[1], value)
-    return Reduction(name, before, after, chance, value, low, high)
+    """Reduce from one column of `before` to one of `after`; the draws are of the same rows."""
+    old, new = float(before.values[was]), float(after.values[now])
+    interval = reduction_interval(before.draws[:, was], after.draws[:, now], chance)
+    if interval is None or old <= chance:
+        return Reduction(name, old, new, chance, None, None, None)
+    value = (old - new) / (old - chance)
+    return Reduction(
+        name, old, new, chance, value, min(interval[0], value), max(interval[1], value)
+    )
 
 
 def _controls(task: Task, batteries: Mapping[str, Battery], before: BatteryResult) -> Controls:

@@ -33,6 +33,8 @@ class Battery:
         Those that did not fail, in the order of the columns below.
     predictions : ndarray of shape (test rows, attackers)
         Class codes.
+    values : ndarray of shape (attackers,)
+        Balanced accuracy.
     draws : ndarray of shape (draws, attackers)
         Balanced accuracy in each bootstrap draw.
     """
@@ -40,7 +42,13 @@ class Battery:
     result: BatteryResult
     trials: tuple[Trial, ...]
     predictions: npt.NDArray[np.int64]
+    values: FloatArray
     draws: FloatArray
+
+    @property
+    def best(self) -> int:
+        """Column of the strongest."""
+        return int(np.argmax(self.values))
 
 
 def summarise(
@@ -91,7 +99,8 @@ def summarise(
         attackers=attackers,
         notes=notes,
     )
-    return Battery(result, tuple(working), predictions, draws)
+    values = np.array([balanced_accuracy(test.y, predicted) for predicted in predictions.T])
+    return Battery(result, tuple(working), predictions, values, draws)
 
 
 def headline_of(

@@ -278,8 +278,9 @@ def _notes(n_features: int, standard: _Standard, rank: int, unit: bool) -> tuple
     notes = []
     if standard.n_constant:
         notes.append(f"{standard.n_constant} of {n_features} features are constant")
-    if rank < n_features - standard.n_constant:
-        notes.append(f"rank-deficient: {rank} directions in {n_features} features")
+    n_varying = n_features - standard.n_constant
+    if rank < n_varying:
+        notes.append(f"rank-deficient: {rank} directions in {n_varying} features")
     if unit:
         notes.append("unit rows: raw and l2 are the same, l2 left out")
     return tuple(notes)

@@ -58,8 +58,10 @@ class Headline:
     """The strongest attacker of a battery, with an interval that knows that it was the strongest.
 
     The value is the largest test balanced accuracy of the battery. Taking the largest flatters the
-    attacker, never the protection. The interval is the bootstrap over test identities of the
-    *maximum* over the battery, made symmetric around the value and wide enough for both tails.
+    attacker, never the protection. The interval is half of a simultaneous band: in 95 of 100
+    bootstrap draws of the test identities no attacker of the battery strays further from its value
+    than this, so the largest does not either (White, "A reality check for data snooping",
+    Econometrica 2000).
 
     Attributes
     ----------

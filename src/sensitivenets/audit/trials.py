@@ -106,7 +106,7 @@ def run_trial(attacker: Attacker, name: str, X: FloatArray, task: Task, seed: in
         except Exception as error:  # noqa: BLE001 - an attacker may fail in any way; it is reported
             reason = f"failed: {type(error).__name__}: {error}".splitlines()[0]
             trial = Trial(attacker.name, name, None, None, notes=(reason,))
-    notes = dict.fromkeys([*trial.notes, *_describe(caught, attacker.expected_warning)])
+    notes = dict.fromkeys([*trial.notes, *_describe(caught)])
     return Trial(**{**trial.__dict__, "notes": tuple(notes)})
 
 
@@ -229,12 +229,10 @@ def _affordable(rows: IntArray, max_rows: int, seed: int) -> tuple[IntArray, tup
     return part, (f"trained on {max_rows} of {len(rows)} rows",)
 
 
-def _describe(caught: list[warnings.WarningMessage], expected: str | None) -> list[str]:
+def _describe(caught: list[warnings.WarningMessage]) -> list[str]:
     notes = []
     for warning in caught:
         text = str(warning.message).strip().splitlines()[0]
-        if expected is not None and expected in text:
-            continue
         if issubclass(warning.category, ConvergenceWarning):
             text = f"did not converge: {text}"
         notes.append(text)
