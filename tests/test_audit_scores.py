@@ -29,8 +29,14 @@ def test_balanced_accuracy_and_auc_are_scikit_learns():
     assert balanced_accuracy(y, predicted) == pytest.approx(balanced_accuracy_score(y, predicted))
     shares = scores / scores.sum(axis=1, keepdims=True)
     expected = roc_auc_score(y, shares, multi_class="ovr")
-    assert mean_auc(y, shares) == pytest.approx(expected)
+    # Log posteriors up to a constant of each row.
+    logs = np.log(shares) + rng.standard_normal((200, 1))
+    assert mean_auc(y, logs) == pytest.approx(expected)
     assert mean_auc(y, np.full((200, 3), np.nan)) is None
+    binary = (y > 0).astype(int)
+    expected = roc_auc_score(binary, np.round(scores[:, 0], 1))
+    two = np.stack([np.zeros(200), np.round(scores[:, 0], 1)], axis=1)
+    assert mean_auc(binary, two) == pytest.approx(expected)  # with ties
 
 
 def test_bootstrap_draws_equal_a_loop_over_identities():

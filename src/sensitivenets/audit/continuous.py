@@ -104,10 +104,10 @@ def attack_values(
     ContinuousResult
         See there.
     """
-    jobs = []
+    jobs, shuffled = [], _shuffled(values, seed)
     for name in (BEFORE, AFTER, INVERTED, SHUFFLED):
         prepared = representations.get(BEFORE if name == SHUFFLED else name)
-        target = _shuffled(values, seed) if name == SHUFFLED else values
+        target = shuffled if name == SHUFFLED else values
         if prepared is not None:
             jobs += _jobs_on(name, prepared, target, seed)
     steps.total += len(jobs)
@@ -126,7 +126,9 @@ def attack_values(
         np.zeros(len(values.test), dtype=np.int64), 1, identities[values.test], seed
     )
     results = {
-        name: _summarise(name, by_name.get(name, []), values, rows)
+        name: _summarise(
+            name, by_name.get(name, []), shuffled if name == SHUFFLED else values, rows
+        )
         for name in (BEFORE, AFTER, INVERTED, SHUFFLED)
         if name == SHUFFLED or name in representations
     }
@@ -151,8 +153,9 @@ def _jobs_on(
 
 def _shuffled(values: Values, seed: int) -> Values:
     rng = np.random.default_rng(seed_of(seed, values.name, "shuffled"))
+    rows = np.concatenate([values.train, values.test])
     y = values.y.copy()
-    y[values.train] = rng.permutation(y[values.train])
+    y[rows] = rng.permutation(y[rows])
     return replace(values, y=y)
 
 

@@ -90,18 +90,29 @@ def attack(
     tuple of AttributeResult
         In the order of `attributes`.
     """
-    jobs = _jobs(attributes, representations, plan, identities, seed)
+    names = tuple(representations)
+    shuffled = [shuffled_task(a.task, identities, seed) for a in attributes]
+    jobs = _jobs(attributes, representations, plan, shuffled)
     steps.total += len(jobs)
     trials = _run(jobs, seed, n_jobs, steps)
     tests = [_attacked_set(a.task, identities, seed) for a in attributes]
     batteries = [
-        {
-            name: _battery(name, k, attributes[k], jobs, trials, representations, tests[k])
-            for name in (*representations, SHUFFLED)
-        }
-        for k in range(len(attributes))
+        {name: _battery(name, k, task, jobs, trials, representations, test) for name in names}
+        | {SHUFFLED: _battery(SHUFFLED, k, other, jobs, trials, {}, control)}
+        for k, (task, test, other, control) in enumerate(
+            zip(
+                [a.task for a in attributes],
+                tests,
+                shuffled,
+                [_attacked_set(task, identities, seed) for task in shuffled],
+                strict=True,
+            )
+        )
     ]
-    _shuffle_again(attributes, representations, plan, identities, batteries, tests, seed)
+    for attribute, battery in zip(attributes, batteries, strict=True):
+        if battery[SHUFFLED].result.strongest.above_chance:
+            again = _shuffled_again(attribute, representations[BEFORE], plan, identities, seed + 1)
+            battery[SHUFFLED] = again
     if plan.curves:
         add_curves(
             [(a.task, a.attackers) for a in attributes if not a.is_joint],
@@ -120,34 +131,42 @@ def attack(
 
 
 def shuffled_task(task: Task, identities: IntArray, seed: int) -> Task:
-    """Give each training identity the labels of another one: what is left to learn is nothing.
+    """Give each identity the labels of another one, training and test alike: nothing is left.
 
-    Where identities have several rows, the labels stay together, so that an attacker which only
-    recognises people gains nothing on others, and shows if identities leak into the test rows.
+    Where every row of an identity has one label they stay together, so that the control has the
+    same dependence between rows as the attack.
     """
     rng = np.random.default_rng(seed_of(seed, task.name, "shuffled"))
+    rows = np.concatenate([task.train, task.test])
+    _, first, index = np.unique(identities[rows], return_index=True, return_inverse=True)
+    labels = task.y[rows]
+    moved = rng.permutation(labels[first])[index]
+    constant = np.array_equal(labels[first][index], labels)
+    if not constant or _lacks_a_class(moved, len(task.train), len(task.classes)):
+        moved = rng.permutation(labels)
     y = task.y.copy()
-    _, first, index = np.unique(identities[task.train], return_index=True, return_inverse=True)
-    y[task.train] = rng.permutation(task.y[task.train][first])[index]
-    if len(np.unique(y[task.train])) < len(task.classes):
-        y[task.train] = rng.permutation(task.y[task.train])
+    y[rows] = moved
     return replace(task, y=y)
+
+
+def _lacks_a_class(labels: IntArray, n_train: int, n_classes: int) -> bool:
+    sides = (labels[:n_train], labels[n_train:])
+    return any(len(np.unique(side)) < n_classes for side in sides)
 
 
 def _jobs(
     attributes: Sequence[Attacked],
     representations: Mapping[str, Preparations],
     plan: Plan,
-    identities: IntArray,
-    seed: int,
+    shuffled: Sequence[Task],
 ) -> list[_Job]:
     jobs: list[_Job] = []
     for k, attribute in enumerate(attributes):
         for name, prepared in representations.items():
             attackers = plan.projection_attackers if name == PROJECTED else attribute.attackers
             jobs += _jobs_on(k, name, prepared, attackers, attribute.task)
-        shuffled = shuffled_task(attribute.task, identities, seed)
-        jobs += _jobs_on(k, SHUFFLED, representations[BEFORE], plan.shuffled_attackers, shuffled)
+        before, controls = representations[BEFORE], plan.shuffled_attackers
+        jobs += _jobs_on(k, SHUFFLED, before, controls, shuffled[k])
     return jobs
 
 
@@ -187,7 +206,7 @@ def _attacked_set(task: Task, identities: IntArray, seed: int) -> AttackedSet:
 def _battery(
     name: str,
     attribute: int,
-    attacked: Attacked,
+    task: Task,
     jobs: Sequence[_Job],
     trials: Sequence[Trial],
     representations: Mapping[str, Preparations],
@@ -199,24 +218,14 @@ def _battery(
         if job.attribute == attribute and job.representation == name
     ]
     notes = representations[name].notes if name in representations else ()
-    return summarise(name, own, attacked.task, test, notes)
+    return summarise(name, own, task, test, notes)
 
 
-def _shuffle_again(
-    attributes: Sequence[Attacked],
-    representations: Mapping[str, Preparations],
-    plan: Plan,
-    identities: IntArray,
-    batteries: list[dict[str, Battery]],
-    tests: Sequence[AttackedSet],
-    seed: int,
-) -> None:
-    """One shuffle in a hundred beats the noise bound by chance; a broken audit does it twice."""
-    silent = Steps(0)
-    for k, attribute in enumerate(attributes):
-        if not batteries[k][SHUFFLED].result.strongest.above_chance:
-            continue
-        again = shuffled_task(attribute.task, identities, seed + 1)
-        jobs = _jobs_on(k, SHUFFLED, representations[BEFORE], plan.shuffled_attackers, again)
-        trials = _run(jobs, seed + 1, 1, silent)
-        batteries[k][SHUFFLED] = summarise(SHUFFLED, trials, attribute.task, tests[k])
+def _shuffled_again(
+    attribute: Attacked, before: Preparations, plan: Plan, identities: IntArray, seed: int
+) -> Battery:
+    """One shuffle in a hundred beats the noise bound by luck; a broken audit does it twice."""
+    task = shuffled_task(attribute.task, identities, seed)
+    jobs = _jobs_on(0, SHUFFLED, before, plan.shuffled_attackers, task)
+    trials = _run(jobs, seed, 1, Steps(0))
+    return summarise(SHUFFLED, trials, task, _attacked_set(task, identities, seed))

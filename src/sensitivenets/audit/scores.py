@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.metrics import roc_auc_score
+from scipy.special import logsumexp
+from scipy.stats import rankdata
 
 from sensitivenets.audit.splits import IntArray
 from sensitivenets.embeddings import FloatArray
@@ -35,7 +36,7 @@ def mean_auc(y: IntArray, scores: FloatArray) -> float | None:
     y : ndarray of shape (n,)
         Class codes 0 to K - 1, each present.
     scores : ndarray of shape (n, K)
-        Higher means more of that class.
+        Log posteriors, each row up to a constant.
 
     Returns
     -------
@@ -44,8 +45,18 @@ def mean_auc(y: IntArray, scores: FloatArray) -> float | None:
     """
     if not np.isfinite(scores).all():
         return None
-    classes = range(scores.shape[1])
-    return float(np.mean([roc_auc_score(y == label, scores[:, label]) for label in classes]))
+    if scores.shape[1] == 2:
+        return _auc(y == 1, scores[:, 1] - scores[:, 0])
+    posteriors = scores - logsumexp(scores, axis=1, keepdims=True)
+    return float(np.mean([_auc(y == k, column) for k, column in enumerate(posteriors.T)]))
+
+
+def _auc(positive: npt.NDArray[np.bool_], scores: FloatArray) -> float:
+    """Share of pairs in which the positive row scores higher, ties half (Mann and Whitney)."""
+    ranks = rankdata(scores)
+    n_positive = int(positive.sum())
+    above = ranks[positive].sum() - n_positive * (n_positive + 1) / 2
+    return float(above / (n_positive * (len(scores) - n_positive)))
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,8 @@ from sensitivenets.labels import Labels, joint
 
 # Enough for a stable effective rank.
 _COLLAPSE_ROWS = 4000
+# A few duplicated images are in every real table.
+_MOST_COPIES = 0.02
 
 
 def run_session(
@@ -103,7 +105,8 @@ def run_session(
     )
     single = [r for r, t in zip(results, tasks, strict=True) if not t.is_joint]
     crossed = [r for r, t in zip(results, tasks, strict=True) if t.is_joint]
-    reasons = tuple(f"{r.name}: {reason}" for r in results for reason in r.reasons)
+    reasons = _copies(tables[BEFORE], n_train)
+    reasons += tuple(f"{r.name}: {reason}" for r in results for reason in r.reasons)
     reasons += tuple(f"{r.name}: {reason}" for r in numbers for reason in r.reasons)
     return AuditResult(
         mode=plan.mode,
@@ -203,6 +206,19 @@ def _projection(
 def _collapse(rows: FloatArray) -> Collapse:
     step = max(len(rows) // _COLLAPSE_ROWS, 1)
     return measure_collapse(rows[::step])
+
+
+def _copies(rows: FloatArray, n_train: int) -> tuple[str, ...]:
+    """Refuse to trust a split whose test rows are training rows, identities or not."""
+    keys = np.ascontiguousarray(rows).view(np.dtype((np.void, rows.shape[1] * rows.itemsize)))
+    copied = float(np.mean(np.isin(keys[n_train:, 0], keys[:n_train, 0])))
+    constant = len(np.unique(keys[:, 0])) == 1
+    if constant or copied <= _MOST_COPIES:
+        return ()
+    return (
+        f"{100 * copied:.0f} % of the test rows are copies of training rows: attackers that "
+        "recognise them need to read nothing; drop the copies or give the identities",
+    )
 
 
 def _summary(split: Split, identities: IntArray) -> SplitSummary:
