@@ -80,6 +80,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--only", choices=POINTS, action="append")
     arguments = parser.parse_args()
     folder = Path(os.environ["SENSITIVENETS_DATA"])
     data = read_data(folder)
@@ -88,7 +89,8 @@ def main() -> None:
         "view 2": read_pairs(folder / "lfw_pairs.parquet", protocol="view2"),
     }
     table = Table("point", "seed", *pairs, "attribute", "attacker", "before", "after", "reduction")
-    for name, parameters in POINTS.items():
+    for name in arguments.only or POINTS:
+        parameters = POINTS[name]
         for seed in range(arguments.seeds):
             net = fit(data, parameters, seed)
             agnostic = net.transform(data["lfw"].vectors)
@@ -97,9 +99,12 @@ def main() -> None:
                 for p in pairs.values()
             ]
             result = attack(data, net, arguments.jobs)
+            Console(stderr=True).print(f"{name}, seed {seed}: LFW {', '.join(kept)}")
             for attribute in result.attributes:
                 before = {a.attacker: a for a in attribute.before.attackers}
                 for after in attribute.after.attackers:
+                    if after.preparation == "none":
+                        continue
                     a, b = before[after.attacker].balanced_accuracy, after.balanced_accuracy
                     reduction = (a - b) / (a - attribute.chance)
                     table.add_row(
