@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from joblib.externals.loky import get_reusable_executor
 
 from sensitivenets.audit import (
     AuditResult,
@@ -89,15 +90,23 @@ def main() -> None:
         wall, cpu = time.perf_counter(), processor_seconds()
         with progress_bar(mode) as progress:
             result = run(rows, after, labels, split=split, progress=progress)
-        show(mode, result, time.perf_counter() - wall, processor_seconds() - cpu)
+        wall = time.perf_counter() - wall
+        show(mode, result, wall, processor_seconds() - cpu)
         if options.json:
             save_json(result, options.json / f"{mode}.json")
-    parts = [resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF,)]
-    print(f"peak memory of this process {parts[0] / 1024:.0f} MiB; see the processes with top")
+    own, largest = (
+        resource.getrusage(who).ru_maxrss / 1024
+        for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    )
+    print(
+        f"peak memory {own:.0f} MiB here, {largest:.0f} MiB in the largest of 2 processes: "
+        f"{own + 2 * largest:.0f} MiB at most"
+    )
 
 
 def processor_seconds() -> float:
-    """Processor time of this process and of the ended or reaped ones it started."""
+    """Processor time of this process and of those it started, which are ended first."""
+    get_reusable_executor().shutdown(wait=True)
     own, children = (
         resource.getrusage(w) for w in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     )
