@@ -1,9 +1,17 @@
+import dataclasses
+import signal
+
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from sensitivenets.cli import main
+from sensitivenets.datasets import draw_pairs, synthetic_diveface
+from sensitivenets.embedding_files import write_table
 from sensitivenets.embeddings import EmbeddingTable
 from sensitivenets.model import Model
+from sensitivenets.model_folder import save_model
 from sensitivenets.projection import Projection
 
 
@@ -36,3 +44,41 @@ def model():
         fingerprint={"X": {"rows": 12, "features": 4, "sha256": "ab" * 32}},
         curve=({"epoch": 0, "loss": 0.5}, {"epoch": 1, "loss": 0.25}),
     )
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A folder with a table, pairs, and a model that keeps the first 32 of 64 features."""
+    place = tmp_path_factory.mktemp("place")
+    table = synthetic_diveface(60, 2, dim=64)
+    write_table(table, place / "table.parquet")
+    pairs = draw_pairs(table.labels("subject"), 100, 2)
+    columns = {name: getattr(pairs, name) for name in ("left", "right", "same", "fold")}
+    pq.write_table(pa.table(columns), place / "pairs.parquet")
+    names = ["view2" if k % 5 else "other" for k in range(len(pairs))]
+    named = pa.table(columns | {"protocol": names})
+    pq.write_table(named, place / "named.parquet")
+    return place
+
+
+@pytest.fixture
+def folder(place, model):
+    path = place / "model"
+    if not path.exists():
+        half = Projection(np.eye(64, 32, dtype=np.float32))
+        save_model(dataclasses.replace(model, map=half), path)
+    return path
+
+
+@pytest.fixture
+def run(capsys, monkeypatch, place):
+    """Run a command in the folder; give its exit code, standard output and standard error."""
+    monkeypatch.chdir(place)
+    monkeypatch.setattr(signal, "signal", lambda *args: None)
+
+    def run_command(*arguments):
+        code = main([str(a) for a in arguments])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run_command
