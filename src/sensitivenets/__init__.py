@@ -1,7 +1,8 @@
 """Agnostic embeddings: remove sensitive attributes, keep the task, and prove what still leaks.
 
 The public names, by what they are for; each is loaded when first used, so that importing the
-package costs nothing. The whole audit is `sensitivenets.audit.audit`. torch is needed to fit and not to apply; matplotlib to draw.
+package costs nothing. The whole audit is `sensitivenets.audit.audit`. torch is needed to fit and
+not to apply; matplotlib to draw.
 """
 
 from __future__ import annotations
