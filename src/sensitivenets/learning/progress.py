@@ -31,20 +31,21 @@ def training_progress(
     """
     columns = (
         TextColumn("{task.description}"),
-        BarColumn(bar_width=20),
+        BarColumn(bar_width=6),
         MofNCompleteColumn(),
-        TimeRemainingColumn(),
+        TimeRemainingColumn(compact=True),
         TextColumn("{task.fields[state]}"),
     )
     with Progress(*columns, console=Console(stderr=True), disable=not verbose) as progress:
         bar = progress.add_task("Training", total=n_layers * n_epochs, state="")
 
         def show(record: EpochRecord) -> None:
-            read = ", ".join(f"{name} {100 * a:.1f} %" for name, a in record.detectors.items())
+            read = "".join(f" {name} {100 * a:.0f} %" for name, a in record.detectors.items())
             state = (
-                f"layer {record.layer}: L'0 {record.primary:.3f}, Lambda {record.regulariser:.3f}, "
-                f"rank {record.effective_rank:.0f}, detectors {read or 'none'}"
+                f"L'0 {record.primary:.2f} Λ {record.regulariser:.2f} "
+                f"rank {record.effective_rank:.0f}{read}"
             )
-            progress.update(bar, advance=1, state=state)
+            layer = f"Training layer {record.layer}"
+            progress.update(bar, advance=1, description=layer, state=state)
 
         yield show
