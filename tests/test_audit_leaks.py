@@ -101,7 +101,7 @@ def in_noisy_norms(seed, y):
     return noise(seed) * (1 + 0.5 * y[:, None]).astype(np.float32)
 
 
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("seed", [0])
 @pytest.mark.parametrize(
     "plant",
     [
@@ -137,7 +137,7 @@ def test_a_label_only_in_a_product_of_two_coordinates_is_found(turned, seed):
     assert max(a.balanced_accuracy for a in linear) < 0.6
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("seed", [0, 1])
 @pytest.mark.parametrize("unit", [False, True])
 def test_pure_noise_is_called_noise(unit, seed):
     result = attack(noise(seed, unit=unit), label(seed), seed)

@@ -95,11 +95,11 @@ def test_the_strongest_of_many_guesses_is_not_above_chance():
 def test_the_noise_bound_holds_in_99_of_100_draws():
     rng = np.random.default_rng(5)
     above = 0
-    for seed in range(200):
+    for seed in range(100):
         y = rng.integers(2, size=120)
         best = strongest_score(attacked(y, seed=seed), rng.integers(2, size=(120, 5)))
         above += best.value > best.noise_bound
-    assert above <= 8  # 2 expected; 9 or more happens once in 4000
+    assert above <= 5  # 1 expected; 6 or more happens once in 2000
 
 
 def test_labels_that_belong_to_identities_are_permuted_with_them():
