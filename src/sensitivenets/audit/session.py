@@ -10,7 +10,7 @@ from threadpoolctl import threadpool_limits
 from sensitivenets import __version__
 from sensitivenets.audit.attribute import AFTER, BEFORE, INVERTED, PROJECTED
 from sensitivenets.audit.attribute_result import AttributeResult
-from sensitivenets.audit.audit_result import AuditResult, SplitSummary
+from sensitivenets.audit.audit_result import AuditResult, Inversion, SplitSummary
 from sensitivenets.audit.continuous import attack_values, make_values
 from sensitivenets.audit.engine import Attacked, attack
 from sensitivenets.audit.inversion import Phi, invert
@@ -82,12 +82,7 @@ def run_session(
     values = [make_values(k, y, split, random_state) for k, y in (continuous or {}).items()]
     n_train, steps = len(split.train), Steps(0, progress)
     with threadpool_limits(1):
-        prepared = {k: prepare(x, n_train, names=plan.preparations) for k, x in tables.items()}
-        inversion = None
-        if phi is not None:
-            recovered = invert(phi, tables[BEFORE], n_train, random_state)
-            inversion = recovered.summary
-            prepared[INVERTED] = prepare(recovered.vectors, n_train, names=plan.preparations)
+        prepared, inversion = _prepare_all(tables, phi, n_train, random_state, plan)
         control = _projection(prepared, tables[BEFORE], n_train, random_state, plan)
     identities = split.identities(_n_rows(before))[np.concatenate([split.train, split.test])]
     results = attack(
@@ -183,6 +178,18 @@ def _tasks(attributes: Mapping[str, Labels], plan: Plan, split: Split, seed: int
         task, notes = make_task(joint(attributes), split, seed)
         tasks.append(Attacked(task, plan.joint_attackers, is_joint=True, notes=notes))
     return tasks
+
+
+def _prepare_all(
+    tables: Mapping[str, FloatArray], phi: Phi | None, n_train: int, seed: int, plan: Plan
+) -> tuple[dict[str, Preparations], Inversion | None]:
+    """Prepare the tables, and what the inversion attack recovers if the map is known."""
+    prepared = {k: prepare(x, n_train, names=plan.preparations) for k, x in tables.items()}
+    if phi is None:
+        return prepared, None
+    recovered = invert(phi, tables[BEFORE], n_train, seed)
+    prepared[INVERTED] = prepare(recovered.vectors, n_train, names=plan.preparations)
+    return prepared, recovered.summary
 
 
 def _projection(
