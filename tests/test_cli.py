@@ -13,6 +13,7 @@ from sensitivenets.embedding_files import read_table, write_table
 from sensitivenets.model_folder import load_model
 
 SMALL = ["--n-layers", "1", "--n-units", "16", "--n-epochs", "1", "--n-triplets", "200"]
+COMMANDS = ("demo", "fit", "transform", "verify", "audit", "fairness", "info")
 
 
 def entries(folder):
@@ -22,11 +23,13 @@ def entries(folder):
 def test_help_lists_the_commands(run):
     code, out, _ = run("--help")
     assert code == 0
-    for command in ("demo", "fit", "transform", "verify", "audit", "info"):
+    for command in COMMANDS:
         assert f"│ {command} " in out
 
 
-@pytest.mark.parametrize("command", ["demo", "fit", "transform", "verify", "audit", "info"])
+@pytest.mark.parametrize(
+    "command", ["demo", "fit", "transform", "verify", "audit", "fairness", "info"]
+)
 def test_every_option_has_a_help_text(run, command):
     code, out, _ = run(command, "--help")
     assert code == 0

@@ -51,11 +51,12 @@ def test_accuracy_is_measured_on_rows_kept_from_the_fit():
     assert not set(trainer._fitted) & set(trainer._measured)
 
 
-def test_unlabelled_rows_take_no_part_and_a_class_of_one_row_is_learned():
-    codes = [None, "a", "b", "a", "b", "a", "a", "rare"] * 1 + ["a", "b"] * 20
+@pytest.mark.parametrize("seed", range(12))
+def test_unlabelled_rows_take_no_part_and_a_class_of_one_row_is_learned(seed):
+    codes = [None, "a", "b", "a", "b", "a", "a", "rare"] + ["a", "b"] * 20
     labels = encode("group", np.array(codes, dtype=object))
-    trainer = DetectorTrainer(labels, solver="lbfgs", C=1.0, seed=0)
-    assert 0 not in trainer._fitted
+    trainer = DetectorTrainer(labels, solver="lbfgs", C=1.0, seed=seed)
+    assert 0 not in {*trainer._fitted, *trainer._measured}
     assert 7 in trainer._fitted
 
 

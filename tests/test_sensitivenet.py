@@ -114,6 +114,26 @@ def test_scale_and_names_of_the_input_do_not_matter(data, fitted):
     np.testing.assert_array_equal(net.model_.map.weight, fitted.model_.map.weight)
 
 
+def test_the_target_at_chance_is_one_over_the_classes_and_the_target_class_may_be_chosen(data):
+    def weight(**parameters):
+        net = small(n_epochs=1, n_layers=1, **parameters)
+        net.fit(data["X"], data["subject"], sensitive={"gender": data["gender"]})
+        return net.model_.map.weight
+
+    np.testing.assert_array_equal(weight(target="chance"), weight(target=0.5))
+    first = weight(target_classes={"gender": "Female"})
+    np.testing.assert_array_equal(weight(), first)
+    assert not np.array_equal(weight(target_classes={"gender": "Male"}), first)
+
+
+@pytest.mark.parametrize(("loss", "epochs"), [("triplet", 2), ("bce", 100)])
+def test_epochs_depend_on_the_loss_unless_given(data, loss, epochs):
+    net = small(loss=loss, n_epochs=None, n_layers=1, batch_size=1200, detector_interval=100)
+    y = data["subject"] if loss == "triplet" else data["smile"]
+    net.fit(data["X"], y, sensitive={"gender": data["gender"]})
+    assert len(net.model_.curve) == epochs
+
+
 def test_a_second_data_set_may_carry_the_attributes(data):
     other = faces(seed=1)
     net = small(n_epochs=1).fit(

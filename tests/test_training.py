@@ -11,7 +11,7 @@ from sensitivenets.learning.adversaries import Adversary, best_responses
 from sensitivenets.learning.detectors import DetectorTrainer
 from sensitivenets.learning.projection import Phi, compact, initial_weight, unit_rows
 from sensitivenets.learning.settings import Settings
-from sensitivenets.learning.tasks import ClassificationTask, TripletTask
+from sensitivenets.learning.tasks import ClassificationTask, TripletMiner, TripletTask
 from sensitivenets.learning.training import train
 from sensitivenets.learning.triplets import mine_triplets
 
@@ -195,3 +195,58 @@ def test_classification_losses_match_torch_on_labelled_rows(n_outputs, classes):
         likelihood = torch.softmax(logits, dim=1)[torch.arange(7), truth]
     expected = -likelihood.log().mean()
     torch.testing.assert_close(task.loss(batch, torch.empty(0), logits), expected)
+
+
+def test_each_layer_is_given_the_output_of_the_layers_before_it():
+    X, subjects, attributes = faces()
+    triplets = triplets_of(X, subjects, SETTINGS)
+    given = []
+
+    def make_task(output):
+        given.append(output)
+        return TripletTask(triplets, margin=0.2, hinge=True)
+
+    settings = replace(SETTINGS, n_layers=1)
+    for layers in (settings, replace(settings, n_layers=2)):
+        given.clear()
+        opponents = adversaries(X, attributes)
+        folded = train(X, make_task, opponents, layers, seed=3, device=CPU, report=lambda _: None)
+        if layers.n_layers == 1:
+            first = X @ folded
+    first /= np.linalg.norm(first, axis=1, keepdims=True)
+    np.testing.assert_array_equal(given[0], X)
+    np.testing.assert_allclose(given[1] @ given[1].T, first @ first.T, atol=1e-4)
+
+
+@pytest.mark.parametrize("remine", [True, False])
+def test_triplets_are_mined_again_on_each_output_or_once(remine):
+    X, subjects, _ = faces()
+    stretched = X * np.array([3, 1, 1, 1, 0.2], dtype=np.float32)
+    stretched /= np.linalg.norm(stretched, axis=1, keepdims=True)
+    miner = TripletMiner(
+        subjects,
+        margin=0.2,
+        hinge=True,
+        n_triplets=10**6,
+        remine=remine,
+        memory_limit=2**30,
+        rng=np.random.default_rng(0),
+    )
+    miner(X)
+    miner(stretched)
+    expected = [
+        triplets_of(Z, subjects, replace(SETTINGS, n_triplets=10**6)) for Z in (X, stretched)
+    ]
+    assert expected[0].n_found != expected[1].n_found
+    found = [triplets.n_found for triplets in miner.mined]
+    assert found == [triplets.n_found for triplets in expected][: 2 if remine else 1]
+
+
+@pytest.mark.parametrize("shape", [(5, 12), (12, 5)])
+def test_the_compact_form_does_not_see_a_rotation_of_phi(shape):
+    """So that a detector can start from its last solution."""
+    rng = np.random.default_rng(0)
+    folded = rng.standard_normal(shape).astype(np.float32)
+    for _ in range(5):
+        turn = np.linalg.qr(rng.standard_normal((shape[1], shape[1])))[0].astype(np.float32)
+        np.testing.assert_allclose(compact(folded @ turn)[0], compact(folded)[0], atol=1e-4)

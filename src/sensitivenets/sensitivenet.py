@@ -74,7 +74,8 @@ class SensitiveNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
     target_classes : mapping of str to str, optional
         The fixed class D_k of each attribute; its first class in ascending order unless given.
     schedule : {"alternate", "sum"}, default="alternate"
-        Work against one attribute a step in turn, or against all at once; no difference seen.
+        Work against one attribute a step in turn, or against all at once, which verifies two
+        points worse.
     detector_solver : {"lbfgs", "adam"}, default="lbfgs"
         Detectors solved to their optimum, or by the recipe of section 4.2 (Adam, 150 epochs).
     detector_C : float, default=1.0
@@ -89,7 +90,8 @@ class SensitiveNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
     verbose : bool, default=False
         Show a progress bar on stderr.
     random_state : int, RandomState or None, default=None
-        Decides everything random; the same int gives the same bits on the same machine.
+        Decides everything random; the same int gives the same bits on the same machine with the
+        same number of threads.
 
     Attributes
     ----------

@@ -11,7 +11,6 @@ from sensitivenets.audit.audit_result import (
 )
 from sensitivenets.audit.full import audit
 from sensitivenets.audit.inversion import Phi
-from sensitivenets.audit.progress import Progress, progress_bar
 from sensitivenets.audit.quick import quick_audit
 from sensitivenets.audit.result_json import from_json, load_json, save_json, to_json
 from sensitivenets.audit.results import (
@@ -24,6 +23,7 @@ from sensitivenets.audit.results import (
     Headline,
 )
 from sensitivenets.audit.splits import Split, split_by_column, split_by_identity, split_rows
+from sensitivenets.progress import Progress, progress_bar
 
 __all__ = [
     "SCHEMA_VERSION",

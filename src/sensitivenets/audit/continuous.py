@@ -10,7 +10,6 @@ import numpy as np
 from sensitivenets.audit.attribute import AFTER, BEFORE, INVERTED, SHUFFLED
 from sensitivenets.audit.audit_result import ContinuousResult, RegressionResult, RegressorResult
 from sensitivenets.audit.preparations import STANDARDISED, WHITENED, Preparations
-from sensitivenets.audit.progress import Steps
 from sensitivenets.audit.regressors import (
     Prediction,
     Regressor,
@@ -26,6 +25,7 @@ from sensitivenets.audit.trials import seed_of
 from sensitivenets.audit.workers import run_jobs
 from sensitivenets.embeddings import FloatArray
 from sensitivenets.errors import InputError
+from sensitivenets.progress import Steps
 
 MEAN = "mean predictor"
 _PREPARATIONS = (STANDARDISED, WHITENED)

@@ -16,12 +16,12 @@ from sensitivenets.audit.curves import (
 )
 from sensitivenets.audit.description_length import description_length
 from sensitivenets.audit.preparations import STANDARDISED, Preparations
-from sensitivenets.audit.progress import Steps
 from sensitivenets.audit.scores import AttackedSet
 from sensitivenets.audit.splits import IntArray
 from sensitivenets.audit.trials import Task, Trial
 from sensitivenets.audit.workers import run_jobs
 from sensitivenets.embeddings import FloatArray
+from sensitivenets.progress import Steps
 
 
 @dataclass(frozen=True)

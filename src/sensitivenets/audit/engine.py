@@ -14,12 +14,12 @@ from sensitivenets.audit.battery import Battery, summarise
 from sensitivenets.audit.curve_jobs import add_curves
 from sensitivenets.audit.plan import Plan
 from sensitivenets.audit.preparations import Preparations
-from sensitivenets.audit.progress import Steps
 from sensitivenets.audit.scores import AttackedSet
 from sensitivenets.audit.splits import IntArray
 from sensitivenets.audit.trials import Task, Trial, run_trial, seed_of
 from sensitivenets.audit.workers import run_jobs
 from sensitivenets.embeddings import FloatArray
+from sensitivenets.progress import Steps
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ from sklearn.base import ClassifierMixin
 from sensitivenets.audit.audit_result import AuditResult
 from sensitivenets.audit.inversion import Phi
 from sensitivenets.audit.plan import full_plan
-from sensitivenets.audit.progress import Progress
 from sensitivenets.audit.session import run_session
 from sensitivenets.audit.splits import Split
 from sensitivenets.embeddings import EmbeddingTable, FloatArray
 from sensitivenets.labels import Labels
+from sensitivenets.progress import Progress
 
 
 def audit(

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 from sensitivenets.audit.audit_result import AuditResult
 from sensitivenets.audit.plan import quick_plan
-from sensitivenets.audit.progress import Progress
 from sensitivenets.audit.session import run_session
 from sensitivenets.audit.splits import Split
 from sensitivenets.embeddings import EmbeddingTable, FloatArray
 from sensitivenets.labels import Labels
+from sensitivenets.progress import Progress
 
 
 def quick_audit(

@@ -16,7 +16,6 @@ from sensitivenets.audit.engine import Attacked, attack
 from sensitivenets.audit.inversion import Phi, invert
 from sensitivenets.audit.plan import Plan
 from sensitivenets.audit.preparations import Preparations, prepare
-from sensitivenets.audit.progress import Progress, Steps
 from sensitivenets.audit.splits import IntArray, Split
 from sensitivenets.audit.tasks import make_task
 from sensitivenets.audit.trials import seed_of
@@ -24,6 +23,7 @@ from sensitivenets.collapse import Collapse, measure_collapse
 from sensitivenets.embeddings import EmbeddingTable, FloatArray, check_vectors
 from sensitivenets.errors import InputError
 from sensitivenets.labels import Labels, joint
+from sensitivenets.progress import Progress, Steps
 
 # Enough for a stable effective rank.
 _COLLAPSE_ROWS = 4000

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from joblib import Parallel, delayed, parallel_config
 from threadpoolctl import threadpool_limits
 
-from sensitivenets.audit.progress import Steps
+from sensitivenets.progress import Steps
 
 T = TypeVar("T")
 

@@ -11,7 +11,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from sensitivenets.audit.progress import Progress, Steps
 from sensitivenets.embeddings import FloatArray, check_vectors
 from sensitivenets.errors import InputError
 from sensitivenets.fairness.biased_split import BiasedSplit, Cells, check_cells, draw_biased_split
@@ -23,6 +22,7 @@ from sensitivenets.fairness.results import (
 )
 from sensitivenets.fairness.summary import summarise
 from sensitivenets.labels import Labels
+from sensitivenets.progress import Progress, Steps
 
 
 def equality_of_opportunity(
