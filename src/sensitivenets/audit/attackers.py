@@ -86,7 +86,7 @@ def rbf_svm() -> Attacker:
         ({"gamma_factor": g, "C": C}, RelativeSVC(gamma_factor=g, C=C))
         for g, C in ((0.5, 4.0), (1.0, 1.0), (1.0, 4.0), (2.0, 4.0))
     )
-    return Attacker("RBF-SVM", candidates, max_rows=10_000, cost=8)
+    return Attacker("RBF-SVM", candidates, max_rows=15_000, cost=20)
 
 
 def regularised_qda() -> Attacker:
