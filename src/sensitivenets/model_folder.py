@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,19 +17,15 @@ import sensitivenets
 from sensitivenets.atomic import atomic_folder, check_parent
 from sensitivenets.embeddings import FloatArray
 from sensitivenets.errors import InputError, ModelFolderError
+from sensitivenets.map_kinds import rebuild_map
 from sensitivenets.model import FittedMap, Model
 from sensitivenets.model_card import render_card
-from sensitivenets.projection import Projection
 
 FORMAT_VERSION = 1
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
 
 # The one key of the safetensors metadata: it marks the file as ours and seals config.json.
 _SEAL = "sensitivenets.config_sha256"
-
-_MAPS: dict[str, Callable[[Mapping[str, FloatArray]], FittedMap]] = {
-    Projection.kind: Projection.from_arrays,
-}
 
 
 def save_model(model: Model, path: str | Path, *, overwrite: bool = False) -> None:
@@ -219,11 +215,6 @@ def _read_weights(path: Path) -> tuple[dict[str, FloatArray], str]:
 
 def _rebuild(kind: str, arrays: Mapping[str, FloatArray], where: str) -> FittedMap:
     """Make the map from its arrays, or say what is wrong with them."""
-    if kind not in _MAPS:
-        raise ModelFolderError(
-            f"{where}: unknown map {kind!r}; expected one of {', '.join(_MAPS)}; "
-            "upgrade sensitivenets"
-        )
     for name, array in arrays.items():
         if array.dtype != np.float32:
             raise ModelFolderError(
@@ -235,9 +226,9 @@ def _rebuild(kind: str, arrays: Mapping[str, FloatArray], where: str) -> FittedM
                 "learning rate"
             )
     try:
-        return _MAPS[kind](arrays)
+        return rebuild_map(kind, arrays)
     except InputError as error:
-        raise ModelFolderError(f"{where}: {error}; fit again") from error
+        raise ModelFolderError(f"{where}: {error}") from error
 
 
 def _weights_digest(arrays: Mapping[str, FloatArray]) -> str:

@@ -1,0 +1,166 @@
+"""An affine map, and one of low rank: what linear erasers leave behind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from sensitivenets.embeddings import FloatArray
+from sensitivenets.errors import InputError
+
+# Rows whose input and output stay in the cache together.
+_BLOCK_ROWS = 2048
+
+
+@dataclass(frozen=True)
+class Affine:
+    """x -> x @ weight + bias, not normalised.
+
+    Attributes
+    ----------
+    weight : ndarray of shape (d, k), float32
+        Applied from the right.
+    bias : ndarray of shape (k,), float32
+        Added after it.
+    """
+
+    kind: ClassVar[str] = "affine"
+
+    weight: FloatArray
+    bias: FloatArray
+
+    @property
+    def n_features_in(self) -> int:
+        """Features of an input embedding."""
+        return int(self.weight.shape[0])
+
+    @property
+    def n_features_out(self) -> int:
+        """Features of an output embedding."""
+        return int(self.weight.shape[1])
+
+    def __call__(self, X: FloatArray) -> FloatArray:
+        """Map (n, d) to (n, k), keeping the type of `X`."""
+        require_features(X, self.n_features_in)
+        out = X @ self.weight.astype(X.dtype, copy=False)
+        out += self.bias
+        return out
+
+    def arrays(self) -> dict[str, FloatArray]:
+        """Return the arrays to save, by name."""
+        return {"weight": self.weight, "bias": self.bias}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, FloatArray]) -> Affine:
+        """Rebuild from what `arrays` returned.
+
+        Raises
+        ------
+        InputError
+            If a name is missing or unknown, or a shape does not fit.
+        """
+        require_names(arrays, {"weight", "bias"})
+        weight, bias = arrays["weight"], arrays["bias"]
+        if weight.ndim != 2 or bias.shape != weight.shape[1:]:
+            raise InputError(f"expected weight (d, k) and bias (k,), found {shapes(arrays)}")
+        return cls(weight, bias)
+
+
+@dataclass(frozen=True)
+class LowRankEdit:
+    """x -> x - (x @ read - offset) @ write: all but a few directions stay as they are.
+
+    Attributes
+    ----------
+    read : ndarray of shape (d, r), float32
+        Directions that are read from a row.
+    offset : ndarray of shape (r,), float32
+        What a mean row reads.
+    write : ndarray of shape (r, d), float32
+        What is taken from the row for each.
+    """
+
+    kind: ClassVar[str] = "low_rank_edit"
+
+    read: FloatArray
+    offset: FloatArray
+    write: FloatArray
+
+    @property
+    def n_features_in(self) -> int:
+        """Features of an input embedding."""
+        return int(self.read.shape[0])
+
+    @property
+    def n_features_out(self) -> int:
+        """Features of an output embedding."""
+        return int(self.read.shape[0])
+
+    def __call__(self, X: FloatArray, out: FloatArray | None = None) -> FloatArray:
+        """Map (n, d) to (n, d), keeping the type of `X`; into `out` if given, which may be `X`."""
+        require_features(X, self.n_features_in)
+        read, offset, write = (a.astype(X.dtype, copy=False) for a in self.arrays().values())
+        if out is None:
+            out = np.empty_like(X)
+        for start in range(0, len(X), _BLOCK_ROWS):
+            block = X[start : start + _BLOCK_ROWS]
+            np.subtract(block, (block @ read - offset) @ write, out=out[start : start + len(block)])
+        return out
+
+    def arrays(self) -> dict[str, FloatArray]:
+        """Return the arrays to save, by name."""
+        return {"read": self.read, "offset": self.offset, "write": self.write}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, FloatArray]) -> LowRankEdit:
+        """Rebuild from what `arrays` returned.
+
+        Raises
+        ------
+        InputError
+            If a name is missing or unknown, or a shape does not fit.
+        """
+        require_names(arrays, {"read", "offset", "write"})
+        read, offset, write = arrays["read"], arrays["offset"], arrays["write"]
+        if read.ndim != 2 or write.shape != read.shape[::-1] or offset.shape != read.shape[1:]:
+            raise InputError(
+                f"expected read (d, r), offset (r,) and write (r, d), found {shapes(arrays)}"
+            )
+        return cls(read, offset, write)
+
+
+def require_features(X: FloatArray, n_features: int) -> None:
+    """Refuse rows of another width or type than a map was fitted on.
+
+    Raises
+    ------
+    InputError
+        Saying what was expected and what was found.
+    """
+    if X.ndim != 2 or X.shape[1] != n_features:
+        raise InputError(
+            f"expected embeddings of {n_features} features, found an array of shape {X.shape}; "
+            "use the network that made the training embeddings"
+        )
+    if X.dtype.kind != "f":
+        raise InputError(f"expected floating-point embeddings, found {X.dtype}; convert them")
+
+
+def require_names(arrays: Mapping[str, FloatArray], names: set[str]) -> None:
+    """Refuse saved arrays of other names.
+
+    Raises
+    ------
+    InputError
+        Saying what was expected and what was found.
+    """
+    if set(arrays) != names:
+        raise InputError(f"expected arrays {sorted(names)}, found {sorted(arrays)}")
+
+
+def shapes(arrays: Mapping[str, FloatArray]) -> dict[str, tuple[int, ...]]:
+    """Return the shape of each array, for messages."""
+    return {name: array.shape for name, array in arrays.items()}

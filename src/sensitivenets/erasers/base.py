@@ -1,0 +1,164 @@
+"""The one contract of every eraser: fit on embeddings and attributes, leave a frozen map."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from sensitivenets.embeddings import FloatArray
+from sensitivenets.errors import InputError
+from sensitivenets.estimator_inputs import detector_set
+from sensitivenets.labels import Labels, encode
+from sensitivenets.model import FittedMap, Model, fingerprint, json_parameters
+
+
+@dataclass(frozen=True)
+class FitData:
+    """What a method learns from, checked and encoded.
+
+    Attributes
+    ----------
+    X : ndarray of shape (n, d), float32
+        D-P: the embeddings, as they were given.
+    target : Labels or None
+        Identity or class of each row of `X`, which is to be kept.
+    X_sensitive : ndarray of shape (m, d), float32
+        D-S: the embeddings that `attributes` belong to; `X` itself unless another set was given.
+    attributes : dict of str to Labels
+        The attributes to remove, at least one; a row may be unlabelled.
+    seed : int
+        Decides everything random.
+    """
+
+    X: FloatArray
+    target: Labels | None
+    X_sensitive: FloatArray
+    attributes: dict[str, Labels]
+    seed: int
+
+    def require_target(self, method: str) -> Labels:
+        """Return the labels to keep.
+
+        Raises
+        ------
+        InputError
+            If none were given, or only one class.
+        """
+        if self.target is None:
+            raise InputError(
+                f"requires y to be passed, but the target y is None: {method} keeps the identity "
+                "or class of each row"
+            )
+        return self.target.require_two_classes()
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What a method leaves behind: a frozen map, and the curve of its training if it has one."""
+
+    map: FittedMap
+    curve: tuple[Mapping[str, Any], ...] = ()
+
+
+class Eraser(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, ABC):
+    """Base of the estimators that remove attributes; a method implements `_learn`."""
+
+    model_: Model
+    random_state: int | np.random.RandomState | None
+
+    def fit(
+        self,
+        X: npt.ArrayLike,
+        y: Any = None,
+        *,
+        sensitive: Any = None,
+        detector: tuple[npt.ArrayLike, Any] | None = None,
+    ) -> Self:
+        """Learn a map that removes attributes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+            D-P: embeddings.
+        y : array-like of shape (n,), optional
+            Identity of each row, or its class: what is to be kept. Null is unlabelled.
+        sensitive : mapping, data frame or array-like, optional
+            Attributes to remove, by name, for the rows of `X`; null is unlabelled.
+        detector : tuple (X, sensitive), optional
+            D-S: other embeddings from the same network with their attributes. Given instead of
+            `sensitive`.
+
+        Returns
+        -------
+        Self
+            Itself.
+
+        Raises
+        ------
+        InputError
+            If a parameter, the data, or their combination cannot be used.
+
+        Warns
+        -----
+        DetectorWarning
+            If no attribute is given: the map then changes nothing.
+        """
+        vectors: FloatArray = validate_data(self, X, dtype=np.float32, ensure_min_samples=2)
+        target = None if y is None else encode("y", y)
+        if target is not None and len(target) != len(vectors):
+            raise InputError(
+                f"y: expected one label for each of {len(vectors)} rows, found {len(target)}"
+            )
+        attributes, X_sensitive = detector_set(vectors, sensitive, detector)
+        seed = int(check_random_state(self.random_state).randint(2**31))
+        data = FitData(vectors, target, X_sensitive, attributes, seed)
+        learned = self._learn(data)
+        sets = {"primary": fingerprint(vectors)}
+        if detector is not None:
+            sets["detector"] = fingerprint(X_sensitive)
+        self.model_ = Model(
+            map=learned.map,
+            method=type(self).__name__,
+            parameters=json_parameters(self.get_params()),
+            removed={name: labels.classes for name, labels in attributes.items()},
+            fingerprint=sets,
+            curve=learned.curve,
+        )
+        return self
+
+    def transform(self, X: npt.ArrayLike) -> FloatArray:
+        """Map embeddings to embeddings without the attributes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d), float32 or float64
+            Embeddings from the network that made the training embeddings; not changed.
+
+        Returns
+        -------
+        ndarray of shape (n, k), of the type of `X`
+            The embeddings without the attributes.
+        """
+        check_is_fitted(self)
+        return self.model_.map(validate_data(self, X, dtype=[np.float64, np.float32], reset=False))
+
+    @abstractmethod
+    def _learn(self, data: FitData) -> Learned:
+        """Check the parameters, learn, and return the map; `data.attributes` may be empty."""
+
+    @property
+    def _n_features_out(self) -> int:
+        return self.model_.map.n_features_out
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
