@@ -16,6 +16,7 @@ _HOME = {
     "projection": ("sensitivenets.projection", "Projection"),
     "affine": ("sensitivenets.affine", "Affine"),
     "low_rank_edit": ("sensitivenets.affine", "LowRankEdit"),
+    "columns": ("sensitivenets.columns", "Columns"),
 }
 
 
