@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
+from itertools import pairwise
 from typing import ClassVar
 
 from sensitivenets.embeddings import FloatArray
@@ -16,7 +17,9 @@ _HOME = {
     "projection": ("sensitivenets.projection", "Projection"),
     "affine": ("sensitivenets.affine", "Affine"),
     "low_rank_edit": ("sensitivenets.affine", "LowRankEdit"),
+    "routed": ("sensitivenets.erasers.group_maps", "RoutedMap"),
     "columns": ("sensitivenets.columns", "Columns"),
+    "mlp": ("sensitivenets.mlp", "MLP"),
 }
 
 
@@ -79,7 +82,7 @@ class Chain:
         if sorted(parts) != list(range(len(parts))) or not parts:
             raise InputError(f"expected parts 0, 1, ..., found {sorted(parts)}")
         maps = tuple(rebuild_map(*parts[k]) for k in range(len(parts)))
-        for first, second in zip(maps, maps[1:], strict=False):
+        for first, second in pairwise(maps):
             if first.n_features_out != second.n_features_in:
                 raise InputError(
                     f"parts do not fit together: {first.kind} gives {first.n_features_out} "
