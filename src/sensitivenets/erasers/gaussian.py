@@ -1,0 +1,143 @@
+"""Gaussian groups: shrunk covariances, their Wasserstein barycentre, the maps that lead there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sensitivenets.embeddings import FloatArray
+
+# Steps of the barycentre's fixed point; each is a contraction and a few reach single precision.
+_STEPS, _TOLERANCE = 50, 1e-7
+# Smallest eigenvalue kept, as a share of the largest: a direction without spread stays as it is.
+_FLOOR = 1e-8
+
+
+def psd_power(matrix: FloatArray, power: float) -> npt.NDArray[np.float64]:
+    """Raise a symmetric positive semi-definite matrix to a power, with a floor under its spectrum.
+
+    Parameters
+    ----------
+    matrix : ndarray of shape (d, d)
+        Symmetric.
+    power : float
+        Such as 0.5 or -0.5.
+
+    Returns
+    -------
+    ndarray of shape (d, d), float64
+        The power; eigenvalues below 1e-8 of the largest count as that.
+    """
+    values, vectors = np.linalg.eigh(np.asarray(matrix, dtype=np.float64))
+    values = np.maximum(values, max(values[-1] * _FLOOR, np.finfo(np.float64).tiny))
+    return np.asarray((vectors * values**power) @ vectors.T)
+
+
+def shrink(covariances: FloatArray, amount: float) -> npt.NDArray[np.float64]:
+    """Move each group's covariance towards the mean of all groups.
+
+    Parameters
+    ----------
+    covariances : ndarray of shape (groups, d, d)
+        One a group.
+    amount : float
+        0 leaves them alone, 1 makes them equal.
+
+    Returns
+    -------
+    ndarray of shape (groups, d, d), float64
+        The shrunk covariances.
+    """
+    pooled = covariances.mean(axis=0)
+    return np.asarray((1 - amount) * covariances + amount * pooled, dtype=np.float64)
+
+
+def barycentre(covariances: FloatArray) -> npt.NDArray[np.float64]:
+    """Find the covariance nearest to all groups' in the 2-Wasserstein distance, equally weighted.
+
+    Fixed point of Alvarez-Esteban, del Barrio, Cuesta-Albertos and Matran (2016):
+    S <- S^-1/2 (mean_g (S^1/2 C_g S^1/2)^1/2)^2 S^-1/2.
+
+    Parameters
+    ----------
+    covariances : ndarray of shape (groups, d, d)
+        One a group, positive definite.
+
+    Returns
+    -------
+    ndarray of shape (d, d), float64
+        The barycentre; the common value where all agree.
+    """
+    center = covariances.mean(axis=0)
+    scale = float(np.trace(center))
+    for _ in range(_STEPS):
+        root, inverse = psd_power(center, 0.5), psd_power(center, -0.5)
+        mean = np.mean([psd_power(root @ c @ root, 0.5) for c in covariances], axis=0)
+        following = inverse @ mean @ mean @ inverse
+        moved = float(np.linalg.norm(following - center))
+        center = following
+        if moved <= _TOLERANCE * scale:
+            break
+    return np.asarray(center)
+
+
+def transport_matrices(covariances: FloatArray, target: FloatArray) -> npt.NDArray[np.float64]:
+    """Return the optimal-transport matrix of each group: symmetric, T C T = target.
+
+    T = C^-1/2 (C^1/2 target C^1/2)^1/2 C^-1/2, of all maps with that property the one that moves
+    rows least.
+
+    Parameters
+    ----------
+    covariances : ndarray of shape (groups, d, d)
+        One a group.
+    target : ndarray of shape (d, d)
+        Covariance that each should have.
+
+    Returns
+    -------
+    ndarray of shape (groups, d, d), float64
+        One matrix a group.
+    """
+
+    def matrix(covariance: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+        root, inverse = psd_power(covariance, 0.5), psd_power(covariance, -0.5)
+        return np.asarray(inverse @ psd_power(root @ target @ root, 0.5) @ inverse)
+
+    return np.stack([matrix(covariance) for covariance in covariances])
+
+
+def group_moments(
+    X: FloatArray, groups: npt.NDArray[np.int64], n_groups: int
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+    """Return mean, covariance and rows of each group.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, d)
+        Embeddings.
+    groups : ndarray of shape (n,)
+        Group of each row, 0 to ``n_groups - 1``.
+    n_groups : int
+        Groups.
+
+    Returns
+    -------
+    means : ndarray of shape (n_groups, d)
+        Zero for a group without rows.
+    covariances : ndarray of shape (n_groups, d, d)
+        Divided by the number of rows.
+    counts : ndarray of shape (n_groups,)
+        Rows.
+    """
+    d = X.shape[1]
+    means, covariances = np.zeros((n_groups, d)), np.zeros((n_groups, d, d))
+    counts = np.bincount(groups, minlength=n_groups)
+    for g in np.flatnonzero(counts):
+        rows = X[groups == g].astype(np.float64)
+        means[g] = rows.mean(axis=0)
+        rows -= means[g]
+        covariances[g] = rows.T @ rows / len(rows)
+    return means, covariances, counts

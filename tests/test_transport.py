@@ -1,0 +1,205 @@
+"""Routed transport: equal Gaussians, routes, and what an attacker still reads."""
+
+import numpy as np
+import pytest
+from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import balanced_accuracy_score
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from sensitivenets.erasers.cells import align_cells
+from sensitivenets.erasers.gaussian import (
+    barycentre,
+    group_moments,
+    psd_power,
+    shrink,
+    transport_matrices,
+)
+from sensitivenets.erasers.router import Router, fit_router
+from sensitivenets.erasers.transport import RoutedTransport, fit_transport
+from sensitivenets.errors import InputError
+from sensitivenets.model_folder import load_model, save_model
+
+
+def groups_of(n=3000, d=6, k=3, seed=0):
+    """Rows of k Gaussians whose means and covariances differ, and the group of each."""
+    rng = np.random.default_rng(seed)
+    y = rng.integers(k, size=n)
+    mixing = rng.standard_normal((k, d, d)) * 0.5 + 0.7 * np.eye(d)
+    means = 0.8 * rng.standard_normal((k, d)) + 4
+    X = means[y] + np.einsum("ni,nij->nj", rng.standard_normal((n, d)), mixing[y])
+    return X.astype(np.float32), y
+
+
+def random_covariances(k=3, d=5):
+    A = np.random.default_rng(3).standard_normal((k, d, d))
+    return A @ A.transpose(0, 2, 1) + 0.1 * np.eye(d)
+
+
+def test_the_barycentre_of_commuting_covariances_by_hand():
+    # In one dimension the standard deviations are averaged: ((1 + 3) / 2)^2 = 4.
+    found = barycentre(np.stack([np.diag([1.0, 4.0]), np.diag([9.0, 4.0])]))
+    np.testing.assert_allclose(found, np.diag([4.0, 4.0]), atol=1e-6)
+
+
+def test_the_barycentre_satisfies_its_equation():
+    covariances = random_covariances()
+    B = barycentre(covariances)
+    root = psd_power(B, 0.5)
+    mean = np.mean([psd_power(root @ c @ root, 0.5) for c in covariances], axis=0)
+    np.testing.assert_allclose(mean, B, atol=1e-4 * np.trace(B))
+
+
+def test_transport_matrices_are_symmetric_and_reach_the_target():
+    covariances = random_covariances()
+    target = barycentre(covariances)
+    for T, C in zip(transport_matrices(covariances, target), covariances, strict=True):
+        np.testing.assert_allclose(T, T.T, atol=1e-8)
+        np.testing.assert_allclose(T @ C @ T, target, atol=1e-6 * np.trace(target))
+        assert np.linalg.eigvalsh(T).min() > 0
+
+
+def test_equal_covariances_are_left_alone():
+    C = random_covariances(1)[0]
+    np.testing.assert_allclose(transport_matrices(C[None], C)[0], np.eye(len(C)), atol=1e-6)
+
+
+def test_shrinking_by_one_makes_all_equal():
+    shrunk = shrink(random_covariances(), 1.0)
+    np.testing.assert_allclose(shrunk[0], shrunk[2])
+
+
+def test_means_and_covariances_agree_after_transport():
+    X, y = groups_of()
+    stage = fit_transport(X, y, 3, shrinkage=0.0)
+    moved = np.einsum("nd,nde->ne", X, stage.matrices[y]) + stage.offsets[y]
+    means, covariances, _ = group_moments(moved, y, 3)
+    np.testing.assert_allclose(means, means[[0, 0, 0]], atol=1e-4)
+    np.testing.assert_allclose(covariances, covariances[[0, 0, 0]], atol=1e-3)
+    norms = np.linalg.norm(moved, axis=1, keepdims=True)
+    np.testing.assert_allclose(stage(X, y), moved / norms, atol=1e-5)
+
+
+def test_the_router_is_scikit_learns_qda():
+    X, y = groups_of()
+    means, covariances, counts = group_moments(X, y, 3)
+    router = fit_router(means, covariances, counts, 0.0)
+    theirs = QuadraticDiscriminantAnalysis().fit(X, y)
+    ours = router.scores(X) - router.scores(X).max(axis=1, keepdims=True)
+    ours -= np.log(np.exp(ours).sum(axis=1, keepdims=True))
+    # They divide by n - 1.
+    np.testing.assert_allclose(np.exp(ours), theirs.predict_proba(X), atol=0.02)
+
+
+def test_a_group_without_rows_stays_where_it_is():
+    X, y = groups_of(k=2)
+    stage = fit_transport(X, y, 3)
+    np.testing.assert_allclose(stage.matrices[2], np.eye(X.shape[1]))
+    np.testing.assert_allclose(stage.offsets[2], 0, atol=1e-6)
+
+
+def test_cells_align_the_means_of_the_groups_within_them():
+    rng = np.random.default_rng(0)
+    y = rng.integers(2, size=4000)
+    corner = rng.integers(2, size=4000)
+    # In one region group 1 lies above group 0, in the other below: the overall means agree.
+    X = rng.standard_normal((4000, 3)) * 0.05 + [1.0, 0, 0]
+    X[:, 1] += np.where(corner, 1, -1) * 0.6
+    X[:, 2] += np.where(corner == y, 0.1, -0.1)
+    X = (X / np.linalg.norm(X, axis=1, keepdims=True)).astype(np.float32)
+    gap = lambda Z, c: abs(np.diff([Z[(y == g) & (corner == c), 2].mean() for g in (0, 1)])[0])  # noqa: E731
+    moved = align_cells(X, y, 2, 2)(X, y)
+    for c in (0, 1):
+        assert gap(X, c) > 0.1
+        assert gap(moved, c) < 0.01
+
+
+@pytest.fixture(scope="module")
+def quadratic():
+    """Rows that say their group only in their covariance, and the attackers' two halves."""
+    X, y = groups_of(6000, 8, 2, seed=4)
+    X[:, :4] *= np.where(y, 2.0, 1.0)[:, None]
+    X -= 4
+    return X, y, np.arange(6000) < 3000
+
+
+@pytest.mark.parametrize("attacker", [LogisticRegression(), QuadraticDiscriminantAnalysis()])
+def test_linear_and_quadratic_attackers_read_before_and_not_after(quadratic, attacker):
+    X, y, train = quadratic
+    unit = X / np.linalg.norm(X, axis=1, keepdims=True)
+    eraser = RoutedTransport(random_state=0).fit(X[train], sensitive={"group": y[train]})
+    reads = {}
+    for name, Z in (("before", unit), ("after", eraser.transform(X))):
+        Z = Z[~train]
+        half = len(Z) // 2
+        predicted = attacker.fit(Z[:half], y[~train][:half]).predict(Z[half:])
+        reads[name] = balanced_accuracy_score(y[~train][half:], predicted)
+    assert reads["before"] > 0.75
+    assert reads["after"] < 0.5 + 0.4 * (reads["before"] - 0.5)
+
+
+def test_unlabelled_rows_are_moved_and_teach_the_router_nothing():
+    X, y = groups_of()
+    known = [f"g{c}" if k % 2 else None for k, c in enumerate(y)]
+    eraser = RoutedTransport(n_rounds=1, router_shrinkage=0.1, random_state=0)
+    router = eraser.fit(X, sensitive={"g": known}).model_.map.parts[0].router
+    half = RoutedTransport(n_rounds=1, router_shrinkage=0.1, random_state=0)
+    half.fit(X[1::2], sensitive={"g": known[1::2]})
+    np.testing.assert_array_equal(router.means, half.model_.map.parts[0].router.means)
+
+
+def test_known_groups_need_no_router():
+    X, y = groups_of()
+    part = RoutedTransport(n_rounds=1, random_state=0).fit(X, sensitive=y).model_.map.parts[0]
+    np.testing.assert_array_equal(part(X), part(X, part.router(X)))
+    assert not np.array_equal(part(X, y), part(X))
+
+
+def test_a_model_folder_gives_the_same_bits(tmp_path):
+    X, y = groups_of()
+    eraser = RoutedTransport(n_cell_rounds=2, n_cells=5, random_state=0).fit(X, sensitive=y)
+    save_model(eraser.model_, tmp_path / "model")
+    loaded = load_model(tmp_path / "model").map
+    np.testing.assert_array_equal(loaded(X), eraser.transform(X))
+
+
+def test_blocks_and_order_of_rows_do_not_matter():
+    X, y = groups_of()
+    phi = RoutedTransport(random_state=0).fit(X, sensitive=y).transform
+    np.testing.assert_allclose(phi(X[::-1])[::-1], phi(X), atol=1e-5)
+    np.testing.assert_allclose(np.vstack([phi(X[:7]), phi(X[7:])]), phi(X), atol=1e-5)
+
+
+def test_a_group_too_small_is_named():
+    X, y = groups_of()
+    y = np.where(np.arange(len(y)) < 5, 9, y)
+    with pytest.raises(InputError, match=r"at least 20 labelled rows in each, found '9' \(5 rows"):
+        RoutedTransport().fit(X, sensitive=y)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"n_rounds": 0}, "n_rounds: expected an integer of at least 1"),
+        ({"n_cells": 1}, "n_cells: expected an integer of at least 2"),
+        ({"router_shrinkage": 1.5}, "router_shrinkage: expected a number"),
+    ],
+)
+def test_bad_parameters_are_named(parameters, message):
+    X, y = groups_of(100)
+    with pytest.raises(InputError, match=message):
+        RoutedTransport(**parameters).fit(X, sensitive=y)
+
+
+def test_damaged_arrays_are_refused():
+    with pytest.raises(InputError, match="router: expected means"):
+        Router.from_arrays({n: np.zeros((2, 2)) for n in ("means", "whitening", "offsets")})
+
+
+@pytest.mark.filterwarnings("ignore::sensitivenets.errors.DetectorWarning")
+@parametrize_with_checks(
+    [RoutedTransport(random_state=0)],
+    expected_failed_checks=lambda estimator: {},
+)
+def test_scikit_learn_contract(estimator, check):
+    check(estimator)
