@@ -1,0 +1,218 @@
+"""Counts, means and scatter of every group, in one pass and without a copy of the embeddings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from sensitivenets.embeddings import FloatArray
+from sensitivenets.errors import InputError
+
+Float64 = npt.NDArray[np.float64]
+Int64 = npt.NDArray[np.int64]
+
+# Long enough that adding a (d, d) product to its float64 sum is little beside the product, and
+# short enough that float32 products lose nothing that embeddings would show.
+BLOCK_ROWS = 8192
+
+
+@dataclass(frozen=True)
+class GroupMoments:
+    """First and second moments of the rows of each group.
+
+    Attributes
+    ----------
+    counts : ndarray of shape (g,), int64
+        Rows of each group.
+    means : ndarray of shape (g, d), float64
+        Mean of each group; zero for a group without rows.
+    scatter : ndarray of shape (g, d, d), float64
+        Sum of (x - mean)(x - mean)^T over the rows of each group.
+    """
+
+    counts: Int64
+    means: Float64
+    scatter: Float64
+
+    @property
+    def n_rows(self) -> int:
+        """Rows of all groups."""
+        return int(self.counts.sum())
+
+    @property
+    def mean(self) -> Float64:
+        """Mean of all rows, shape (d,)."""
+        return overall_mean(self.counts, self.means)
+
+    def covariance(self, group: int) -> Float64:
+        """Covariance (d, d) of one group, with n - 1; zero for a group of one row."""
+        return np.asarray(self.scatter[group] / max(int(self.counts[group]) - 1, 1))
+
+    def total_scatter(self) -> Float64:
+        """Sum of (x - mean)(x - mean)^T over all rows: within groups plus between them."""
+        between = np.sqrt(self.counts)[:, None] * (self.means - self.mean)
+        return np.asarray(self.scatter.sum(axis=0) + between.T @ between)
+
+    def total_covariance(self) -> Float64:
+        """Covariance (d, d) of all rows, with n - 1."""
+        return np.asarray(self.total_scatter() / max(self.n_rows - 1, 1))
+
+    def cross_covariance(self) -> Float64:
+        """Covariance (d, g) of the rows with their one-hot groups, with n - 1."""
+        weights = self.counts / max(self.n_rows - 1, 1)
+        return np.asarray((weights[:, None] * (self.means - self.mean)).T)
+
+    def merge(self, other: GroupMoments) -> GroupMoments:
+        """Moments of the rows of both (Chan, Golub and LeVeque 1983); order does not matter.
+
+        Raises
+        ------
+        InputError
+            If groups or features differ in number.
+        """
+        if self.means.shape != other.means.shape:
+            raise InputError(
+                f"expected moments of {self.means.shape[0]} groups and {self.means.shape[1]} "
+                f"features, found {other.means.shape[0]} and {other.means.shape[1]}"
+            )
+        counts = self.counts + other.counts
+        rows = np.maximum(counts, 1)
+        step = other.means - self.means
+        weight = self.counts * other.counts / rows
+        between = weight[:, None, None] * step[:, :, None] * step[:, None, :]
+        return GroupMoments(
+            counts=counts,
+            means=self.means + (other.counts / rows)[:, None] * step,
+            scatter=self.scatter + other.scatter + between,
+        )
+
+
+def overall_mean(counts: Int64, means: Float64) -> Float64:
+    """Mean of all rows from the means of their groups, shape (d,)."""
+    return np.asarray(counts @ means / max(int(counts.sum()), 1))
+
+
+class GroupMomentStream:
+    """Adds up `GroupMoments` block by block, in memory of O(groups x d^2).
+
+    Rows are shifted by the mean of the first block, so that a mean far from zero costs no digits;
+    products of a block are made in the type of the rows, and added up in float64.
+
+    Parameters
+    ----------
+    n_groups : int
+        Groups are the codes 0 to `n_groups` - 1; -1 is a row of none, which is left out.
+    block_rows : int, default=8192
+        Rows of a block.
+    """
+
+    def __init__(self, n_groups: int, *, block_rows: int = BLOCK_ROWS) -> None:
+        self.n_groups = n_groups
+        self.block_rows = block_rows
+        self._counts = np.zeros(n_groups, dtype=np.int64)
+        self._shift: FloatArray | None = None
+        self._sums: Float64 = np.zeros((n_groups, 0))
+        self._products: Float64 = np.zeros((n_groups, 0, 0))
+
+    def update(self, X: FloatArray, codes: Int64) -> GroupMomentStream:
+        """Add rows.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, d), float32 or float64
+            Rows; finite, not changed.
+        codes : ndarray of shape (n,), int64
+            Group of each row, or -1.
+
+        Returns
+        -------
+        GroupMomentStream
+            Itself.
+
+        Raises
+        ------
+        InputError
+            If rows and codes do not fit each other or what was added before.
+        """
+        check_block(X, codes, self._shift)
+        if len(codes) and codes.max() >= self.n_groups:
+            raise InputError(
+                f"expected codes below {self.n_groups}, one for each group, found {codes.max()}"
+            )
+        for start in range(0, len(X), self.block_rows):
+            block = slice(start, start + self.block_rows)
+            self._add(X[block], codes[block])
+        return self
+
+    def _add(self, X: FloatArray, codes: Int64) -> None:
+        order = np.argsort(codes, kind="stable")
+        bounds = np.searchsorted(codes[order], np.arange(self.n_groups + 1))
+        order = order[bounds[0] :]
+        if not len(order):
+            return
+        # One gather brings the rows of a group together; "clip" because the default, which checks
+        # the indices, would fill a second buffer.
+        rows = np.empty((len(order), X.shape[1]), dtype=X.dtype)
+        np.take(X, order, axis=0, out=rows, mode="clip")
+        if self._shift is None:
+            self._shift = rows.mean(axis=0)
+            self._sums = np.zeros((self.n_groups, X.shape[1]))
+            self._products = np.zeros((self.n_groups, X.shape[1], X.shape[1]))
+        rows -= self._shift
+        bounds = bounds - bounds[0]
+        product = np.empty((X.shape[1], X.shape[1]), dtype=X.dtype)
+        for group in np.flatnonzero(np.diff(bounds)):
+            part = rows[bounds[group] : bounds[group + 1]]
+            self._sums[group] += part.sum(axis=0)
+            self._products[group] += np.matmul(part.T, part, out=product)
+            self._counts[group] += len(part)
+
+    def moments(self) -> GroupMoments:
+        """Return the moments of all rows so far.
+
+        Raises
+        ------
+        InputError
+            If no row of any group was added.
+        """
+        shift = require_rows(self._shift)
+        means = self._sums / np.maximum(self._counts, 1)[:, None]
+        # A group of few rows is all rounding when they are alike: no variance below zero.
+        scatter = self._products - self._sums[:, :, None] * means[:, None, :]
+        diagonal = np.einsum("gii->gi", scatter)
+        np.maximum(diagonal, 0, out=diagonal)
+        means[self._counts > 0] += shift
+        return GroupMoments(self._counts.copy(), means, scatter)
+
+
+def check_block(X: FloatArray, codes: Int64, shift: FloatArray | None) -> None:
+    """Refuse rows that do not fit their codes, or the rows before them.
+
+    Raises
+    ------
+    InputError
+        Saying what was expected and what was found.
+    """
+    if X.ndim != 2 or X.dtype.kind != "f":
+        raise InputError(f"expected a float matrix (rows, features), found {X.dtype} {X.shape}")
+    if codes.shape != X.shape[:1]:
+        raise InputError(f"expected one code for each of {len(X)} rows, found {codes.shape}")
+    if shift is not None and len(shift) != X.shape[1]:
+        raise InputError(
+            f"expected {len(shift)} features as in the rows before, found {X.shape[1]}"
+        )
+
+
+def require_rows(shift: FloatArray | None) -> FloatArray:
+    """Refuse a stream that has seen no labelled row.
+
+    Raises
+    ------
+    InputError
+        Always for such a stream.
+    """
+    if shift is None:
+        raise InputError("no labelled row was added; give rows whose code is not -1")
+    return shift
