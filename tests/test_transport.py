@@ -10,13 +10,14 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from sensitivenets.erasers.cells import align_cells
 from sensitivenets.erasers.gaussian import (
     barycentre,
-    group_moments,
+    covariances_of,
+    moments_of,
     psd_power,
     shrink,
     transport_matrices,
 )
 from sensitivenets.erasers.router import Router, fit_router
-from sensitivenets.erasers.transport import RoutedTransport, fit_transport
+from sensitivenets.erasers.transport import RoutedTransport, fit_transport, transport_of
 from sensitivenets.errors import InputError
 from sensitivenets.model_folder import load_model, save_model
 
@@ -73,7 +74,8 @@ def test_means_and_covariances_agree_after_transport():
     X, y = groups_of()
     stage = fit_transport(X, y, 3, shrinkage=0.0)
     moved = np.einsum("nd,nde->ne", X, stage.matrices[y]) + stage.offsets[y]
-    means, covariances, _ = group_moments(moved, y, 3)
+    moments = moments_of(moved, y, 3)
+    means, covariances = moments.means, covariances_of(moments)
     np.testing.assert_allclose(means, means[[0, 0, 0]], atol=1e-4)
     np.testing.assert_allclose(covariances, covariances[[0, 0, 0]], atol=1e-3)
     norms = np.linalg.norm(moved, axis=1, keepdims=True)
@@ -82,13 +84,20 @@ def test_means_and_covariances_agree_after_transport():
 
 def test_the_router_is_scikit_learns_qda():
     X, y = groups_of()
-    means, covariances, counts = group_moments(X, y, 3)
-    router = fit_router(means, covariances, counts, 0.0)
+    router = fit_router(moments_of(X, y, 3), 0.0)
     theirs = QuadraticDiscriminantAnalysis().fit(X, y)
     ours = router.scores(X) - router.scores(X).max(axis=1, keepdims=True)
     ours -= np.log(np.exp(ours).sum(axis=1, keepdims=True))
     # They divide by n - 1.
     np.testing.assert_allclose(np.exp(ours), theirs.predict_proba(X), atol=0.02)
+
+
+def test_streamed_and_merged_moments_give_the_same_transport():
+    X, y = groups_of()
+    merged = moments_of(X[:1000], y[:1000], 3).merge(moments_of(X[1000:], y[1000:], 3))
+    streamed, whole = transport_of(merged), fit_transport(X, y, 3)
+    np.testing.assert_allclose(streamed.matrices, whole.matrices, atol=1e-4)
+    np.testing.assert_allclose(streamed.offsets, whole.offsets, atol=1e-3)
 
 
 def test_a_group_without_rows_stays_where_it_is():

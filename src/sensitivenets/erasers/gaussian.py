@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sensitivenets.embeddings import FloatArray
+from sensitivenets.moments import GroupMoments, GroupMomentStream
 
 # Steps of the barycentre's fixed point; each is a contraction and a few reach single precision.
 _STEPS, _TOLERANCE = 50, 1e-7
@@ -109,35 +110,12 @@ def transport_matrices(covariances: FloatArray, target: FloatArray) -> npt.NDArr
     return np.stack([matrix(covariance) for covariance in covariances])
 
 
-def group_moments(
-    X: FloatArray, groups: npt.NDArray[np.int64], n_groups: int
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.int64]]:
-    """Return mean, covariance and rows of each group.
+def moments_of(X: FloatArray, groups: npt.NDArray[np.int64], n_groups: int) -> GroupMoments:
+    """Return the moments of each group of rows in memory; -1 is a row of none."""
+    return GroupMomentStream(n_groups).update(X, groups).moments()
 
-    Parameters
-    ----------
-    X : ndarray of shape (n, d)
-        Embeddings.
-    groups : ndarray of shape (n,)
-        Group of each row, 0 to ``n_groups - 1``.
-    n_groups : int
-        Groups.
 
-    Returns
-    -------
-    means : ndarray of shape (n_groups, d)
-        Zero for a group without rows.
-    covariances : ndarray of shape (n_groups, d, d)
-        Divided by the number of rows.
-    counts : ndarray of shape (n_groups,)
-        Rows.
-    """
-    d = X.shape[1]
-    means, covariances = np.zeros((n_groups, d)), np.zeros((n_groups, d, d))
-    counts = np.bincount(groups, minlength=n_groups)
-    for g in np.flatnonzero(counts):
-        rows = X[groups == g].astype(np.float64)
-        means[g] = rows.mean(axis=0)
-        rows -= means[g]
-        covariances[g] = rows.T @ rows / len(rows)
-    return means, covariances, counts
+def covariances_of(moments: GroupMoments) -> npt.NDArray[np.float64]:
+    """Return the covariance of each group, shape (groups, d, d); zero for one without rows."""
+    rows = np.maximum(moments.counts, 1)
+    return np.asarray(moments.scatter / rows[:, None, None])

@@ -10,8 +10,9 @@ import numpy.typing as npt
 
 from sensitivenets.affine import require_features, require_names, shapes
 from sensitivenets.embeddings import FloatArray
-from sensitivenets.erasers.gaussian import psd_power, shrink
+from sensitivenets.erasers.gaussian import covariances_of, psd_power, shrink
 from sensitivenets.errors import InputError
+from sensitivenets.moments import GroupMoments
 
 _BLOCK_ROWS = 4096
 
@@ -79,19 +80,13 @@ class Router:
         return cls(means, whitening, offsets)
 
 
-def fit_router(
-    means: FloatArray, covariances: FloatArray, counts: npt.NDArray[np.int64], shrinkage: float
-) -> Router:
+def fit_router(moments: GroupMoments, shrinkage: float) -> Router:
     """Make a router from each group's moments.
 
     Parameters
     ----------
-    means : ndarray of shape (groups, d)
-        Mean of each group.
-    covariances : ndarray of shape (groups, d, d)
-        Covariance of each group.
-    counts : ndarray of shape (groups,)
-        Rows of each group; their shares are the priors.
+    moments : GroupMoments
+        Of rows with known groups; shares of the rows are the priors.
     shrinkage : float
         Share of the pooled covariance in each group's, in (0, 1].
 
@@ -100,8 +95,8 @@ def fit_router(
     Router
         Frozen.
     """
-    shrunk = shrink(covariances, shrinkage)
+    shrunk = shrink(covariances_of(moments), shrinkage)
     whitening = np.stack([psd_power(c, -0.5) for c in shrunk])
     # log det of the whitening is minus half the log det of the covariance.
-    offsets = np.log(counts / counts.sum()) + np.linalg.slogdet(whitening)[1]
-    return Router(*(np.asarray(a, dtype=np.float32) for a in (means, whitening, offsets)))
+    offsets = np.log(moments.counts / moments.n_rows) + np.linalg.slogdet(whitening)[1]
+    return Router(*(np.asarray(a, dtype=np.float32) for a in (moments.means, whitening, offsets)))

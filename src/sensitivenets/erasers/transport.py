@@ -12,7 +12,8 @@ from sensitivenets.erasers.base import Eraser, FitData, Learned
 from sensitivenets.erasers.cells import align_cells
 from sensitivenets.erasers.gaussian import (
     barycentre,
-    group_moments,
+    covariances_of,
+    moments_of,
     shrink,
     transport_matrices,
 )
@@ -21,6 +22,7 @@ from sensitivenets.erasers.router import Router, fit_router
 from sensitivenets.errors import InputError
 from sensitivenets.labels import Labels, joint
 from sensitivenets.map_kinds import Chain
+from sensitivenets.moments import GroupMoments
 from sensitivenets.parameter_checks import require_int, require_real
 
 # Rows that a group needs: with fewer, its mean alone is anybody's guess.
@@ -177,13 +179,13 @@ def route(
     rows = rng.permutation(np.flatnonzero(labels.labelled))
     held_out, kept = rows[: len(rows) // 5], rows[len(rows) // 5 :]
     k, codes = len(labels.classes), labels.codes
-    moments = group_moments(X[kept], codes[kept], k)
+    moments = moments_of(X[kept], codes[kept], k)
     tried = {}
     for amount in _SHRINKAGES if shrinkage is None else (shrinkage,):
-        predicted = fit_router(*moments, amount)(X[held_out])
+        predicted = fit_router(moments, amount)(X[held_out])
         tried[amount] = float(balanced_accuracy_score(codes[held_out], predicted))
     best = max(tried, key=lambda amount: tried[amount])
-    router = fit_router(*group_moments(X[rows], codes[rows], k), best)
+    router = fit_router(moments_of(X[rows], codes[rows], k), best)
     return router, {"shrinkage": best, "balanced_accuracy": tried[best]}
 
 
@@ -208,15 +210,32 @@ def fit_transport(
     GroupTransport
         Frozen.
     """
-    means, covariances, counts = group_moments(X, groups, n_groups)
-    d = X.shape[1]
-    seen: npt.NDArray[np.bool_] = counts > 1
+    return transport_of(moments_of(X, groups, n_groups), shrinkage)
+
+
+def transport_of(moments: GroupMoments, shrinkage: float | None = None) -> GroupTransport:
+    """Fit the same from moments alone: streamed, merged, of any number of rows.
+
+    Parameters
+    ----------
+    moments : GroupMoments
+        Of the groups; one without rows is left where it is.
+    shrinkage : float, optional
+        Share of the pooled covariance in each group's; from the smallest group unless given.
+
+    Returns
+    -------
+    GroupTransport
+        Frozen.
+    """
+    n_groups, d = moments.means.shape
+    seen: npt.NDArray[np.bool_] = moments.counts > 1
     if shrinkage is None:
-        shrinkage = d / (d + float(counts[seen].min()))
-    shrunk = shrink(covariances[seen], shrinkage)
-    center = means[seen].mean(axis=0)
+        shrinkage = d / (d + float(moments.counts[seen].min()))
+    shrunk = shrink(covariances_of(moments)[seen], shrinkage)
+    center = moments.means[seen].mean(axis=0)
     matrices = np.repeat(np.eye(d)[None], n_groups, axis=0)
     matrices[seen] = transport_matrices(shrunk, barycentre(shrunk))
-    starts = np.where(seen[:, None], means, center)
+    starts = np.where(seen[:, None], moments.means, center)
     offsets = center - np.einsum("gi,gij->gj", starts, matrices)
     return GroupTransport(matrices.astype(np.float32), offsets.astype(np.float32))
