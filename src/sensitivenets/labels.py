@@ -147,6 +147,20 @@ def encode_attributes(sensitive: Any, n_rows: int) -> dict[str, Labels]:
     InputError
         If a column has another length, fewer than two classes, or there is no column.
     """
+    attributes = encode_columns(sensitive, n_rows)
+    for labels in attributes.values():
+        labels.require_two_classes()
+    return attributes
+
+
+def encode_columns(sensitive: Any, n_rows: int) -> dict[str, Labels]:
+    """Do what `encode_attributes` does, for a part of the rows: it may lack a class.
+
+    Raises
+    ------
+    InputError
+        If a column has another length, or there is no column.
+    """
     attributes = {name: encode(name, values) for name, values in _columns(sensitive).items()}
     if not attributes:
         raise InputError("expected at least one sensitive attribute, found none")
@@ -156,7 +170,6 @@ def encode_attributes(sensitive: Any, n_rows: int) -> dict[str, Labels]:
                 f"attribute {name!r}: expected one label for each of {n_rows} rows, "
                 f"found {len(labels)}"
             )
-        labels.require_two_classes()
     return attributes
 
 
