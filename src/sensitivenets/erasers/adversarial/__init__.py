@@ -1,0 +1,1 @@
+"""Encoders trained against readers of the attributes: six methods, one training loop."""

@@ -1,0 +1,120 @@
+"""What the adversarial erasers have in common, without torch."""
+
+from __future__ import annotations
+
+import importlib.util
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from sensitivenets.affine import Affine
+from sensitivenets.collapse import warn_of_collapse
+from sensitivenets.embeddings import FloatArray
+from sensitivenets.erasers.adversarial.settings import Loss, Settings
+from sensitivenets.erasers.base import Eraser, FitData, Learned
+from sensitivenets.labels import Labels
+
+if TYPE_CHECKING:
+    from sensitivenets.erasers.adversarial.game import Game
+    from sensitivenets.erasers.adversarial.primary import IntArray
+
+# Rows whose rank and spread are compared before and after.
+_COLLAPSE_ROWS = 2000
+
+
+class Moves(NamedTuple):
+    """What one update reports.
+
+    Attributes
+    ----------
+    loss, primary, hidden : float
+        What the encoder minimised, its primary loss, and the adversarial term before its weight.
+    """
+
+    loss: float
+    primary: float
+    hidden: float
+
+
+class AdversarialEraser(Eraser):
+    """Base of the methods that train an encoder against heads which read the attributes.
+
+    A method says in `_update` how the players move on one batch, and in `_settings` what it needs.
+    """
+
+    loss: Loss
+    margin: float
+    n_units: int | None
+    n_hidden: int
+    n_head_units: int
+    normalise: bool
+    n_epochs: int
+    warm_up: int
+    batch_size: int
+    learning_rate: float
+    device: str | None
+    verbose: bool
+
+    #: Whether `y` may be left out.
+    _needs_target = True
+
+    def _learn(self, data: FitData) -> Learned:
+        settings = self._settings()
+        target = self._target(data)
+        if not data.attributes:
+            n_features = data.X.shape[1]
+            zeros = np.zeros(n_features, dtype=np.float32)
+            return Learned(Affine(np.eye(n_features, dtype=np.float32), zeros))
+        if importlib.util.find_spec("torch") is None:
+            raise ImportError("fitting needs torch: pip install 'sensitivenets[train]'")
+        from sensitivenets.erasers.adversarial.training import train
+
+        encoder, curve = train(
+            data,
+            target,
+            settings,
+            self._update,
+            rate=self._rate,
+            device=self.device,
+            verbose=self.verbose,
+        )
+        sample: FloatArray = data.X[:: max(1, len(data.X) // _COLLAPSE_ROWS)]
+        warn_of_collapse(sample, encoder(sample))
+        return Learned(encoder, curve)
+
+    @abstractmethod
+    def _update(self, game: Game, rows: IntArray | None) -> Moves:
+        """Move the players once, given row numbers of a batch of D-P."""
+
+    def _settings(self, **needs: Any) -> Settings:
+        """Check all parameters; `needs` are the settings that are the method's own."""
+        return Settings(
+            loss=self.loss,
+            margin=self.margin,
+            n_units=self.n_units,
+            n_hidden=self.n_hidden,
+            n_head_units=self.n_head_units,
+            normalise=self.normalise,
+            n_epochs=self.n_epochs,
+            warm_up=self.warm_up,
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate,
+            **needs,
+        )
+
+    def _target(self, data: FitData) -> Labels | None:
+        if data.target is None and not self._needs_target:
+            return None
+        return data.require_target(type(self).__name__)
+
+    @staticmethod
+    def _rate(progress: float) -> float:
+        """Return what the learning rate is multiplied with, at a progress from 0 to 1."""
+        del progress
+        return 1.0
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = self._needs_target
+        return tags
