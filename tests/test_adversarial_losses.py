@@ -137,7 +137,7 @@ def test_the_frozen_encoder_is_the_encoder(sizes, normalise):
     np.testing.assert_allclose(frozen, encoder(X).detach().numpy(), atol=1e-5)
 
 
-@pytest.mark.parametrize("sizes", [(6, 0, 9), (6, 0, 6), (6, 12, 8), (6, 15, 6)])
+@pytest.mark.parametrize("sizes", [(6, 0, 9), (6, 0, 6), (6, 12, 8), (6, 15, 6), (6, 40, 6)])
 def test_with_units_enough_an_encoder_starts_as_an_isometry(sizes):
     encoder = Encoder(*sizes, scale=2.0, normalise=False, generator=generator())
     X = torch.randn(20, 6, generator=generator(1))

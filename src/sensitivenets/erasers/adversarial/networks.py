@@ -113,5 +113,7 @@ def _looks_linear(
     """Two layers; an odd hidden unit is added without a partner, and unread at first."""
     half, odd = divmod(n_hidden, 2)
     first, alone = _orthogonal(n_in, half, generator), _orthogonal(n_in, odd, generator)
-    second, unread = _orthogonal(half, n_units, generator), torch.zeros(odd, n_units)
+    # With pairs enough first @ first.T is the identity, and all is one orthogonal layer.
+    second = first.T @ _orthogonal(n_in, n_units, generator)
+    unread = torch.zeros(odd, n_units)
     return [torch.cat([first, -first, alone], dim=1), torch.cat([second, -second, unread])]
