@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sensitivenets.datasets.synthetic import synthetic_diveface
     from sensitivenets.embedding_files import read_table, write_table
     from sensitivenets.embeddings import EmbeddingTable
+    from sensitivenets.erasers.transport import RoutedTransport
     from sensitivenets.errors import (
         CollapseWarning,
         DataWarning,
@@ -40,6 +41,7 @@ __all__ = [
     "InputError",
     "Model",
     "ModelFolderError",
+    "RoutedTransport",
     "SensitiveNet",
     "equality_of_opportunity",
     "load_model",
@@ -62,6 +64,7 @@ _HOME = {
     "synthetic_diveface": "datasets.synthetic",
     # removing attributes
     "SensitiveNet": "sensitivenet",
+    "RoutedTransport": "erasers.transport",
     "Model": "model",
     "save_model": "model_folder",
     "load_model": "model_folder",
