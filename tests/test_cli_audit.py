@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import pyarrow as pa
+import pytest
 
 from sensitivenets.audit import Split
 from sensitivenets.cli.audit_files import draw_maps, provenance
@@ -91,6 +92,84 @@ def test_what_cannot_be_measured_beside_an_audit_is_said(run, folder, capsys):
     err = capsys.readouterr().err
     assert "verification: not measured, identity 'subject': expected a subject with two" in err
     assert "maps: not drawn, expected at least 10 rows with a label of gender, found 9" in err
+
+
+QUICK = ("--quick", "--attribute", "gender", "--n-jobs", "1")
+
+
+def of_fairness(target="hired", **changed):
+    estimate = {"value": 0.5, "low": 0.4, "high": 0.6, "n": 2}
+    rates = dict.fromkeys(
+        ("accuracy", "tpr_favoured", "tpr_other", "gap", "absolute_gap"), estimate
+    )
+    names = {"positive": "yes", "sensitive": "gender", "favoured": "Male", "other": "Female"}
+    found = {"bias": 0.7, "before": rates, "after": None, "absolute_gap_reduction": None}
+    return {"target": target, **names, **found, "runs": [], "dropped": 0, "notes": []} | changed
+
+
+def test_fairness_is_shown_in_the_report(run, tmp_path):
+    files = [tmp_path / f"{target}.json" for target in ("hired", "promoted")]
+    for path in files:
+        path.write_text(json.dumps(of_fairness(path.stem)))
+    code, printed, _ = run(
+        *("audit", "table.parquet", *QUICK, "--out", tmp_path / "report", "--json"),
+        *("--fairness", files[0], "--fairness", files[1]),
+    )
+    assert code == 0
+    assert json.loads(printed)["fairness"] == {
+        target: of_fairness(target) for target in ("hired", "promoted")
+    }
+    page = (tmp_path / "report" / "report.html").read_text()
+    assert "promoted = yes; gender: Male makes up 70" in page
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "f.json: no such file"),
+        ("", "f.json: expected what `sensitivenets fairness --json` writes, Expecting value"),
+        ("[]", "f.json: expected what `sensitivenets fairness --json` writes, found other JSON"),
+        ('{"eer": 1}', "found JSON without 'target', 'sensitive', 'before'"),
+        (json.dumps(of_fairness(before=[])), "f.json: fairness: expected what"),
+        (json.dumps(of_fairness(bias="most")), "'bias' is 'most', not a number; run it again"),
+        (json.dumps(of_fairness(favoured=1)), "'favoured' is 1, not text; run it again"),
+        (
+            json.dumps(of_fairness()).replace("0.6", "NaN"),
+            "'high' is nan, not a number; run it again",
+        ),
+    ],
+)
+def test_what_is_no_fairness_result_is_refused_before_the_attack(run, tmp_path, text, message):
+    if text is not None:
+        (tmp_path / "f.json").write_text(text)
+    code, out, err = run(
+        *("audit", "table.parquet", *QUICK, "--out", tmp_path / "r"),
+        *("--fairness", tmp_path / "f.json"),
+    )
+    assert (code, out) == (2, "")
+    assert message in err
+    assert len(err.splitlines()) == 1
+    assert not (tmp_path / "r").exists()
+
+
+def test_two_fairness_results_of_one_target_are_refused(run, tmp_path):
+    (tmp_path / "f.json").write_text(json.dumps(of_fairness()))
+    code, _, err = run(
+        *("audit", "table.parquet", *QUICK, "--out", tmp_path / "r"),
+        *("--fairness", tmp_path / "f.json", "--fairness", tmp_path / "f.json"),
+    )
+    assert code == 2
+    assert "found 'hired' in both; give one file for each target" in err
+
+
+def test_pictures_are_saved_when_asked_for(run, tmp_path):
+    audit = ("audit", "table.parquet", *QUICK)
+    assert run(*audit, "--out", tmp_path / "without")[0] == 0
+    assert run(*audit, "--out", tmp_path / "with", "--save-pictures")[0] == 0
+    assert entries(tmp_path / "without") == {"audit.json", "report.html"}
+    assert entries(tmp_path / "with") == {"audit.json", "report.html", "pictures"}
+    pictures = entries(tmp_path / "with" / "pictures")
+    assert {"attackers-0.svg", "attackers-0.png"} <= pictures
 
 
 def test_audit_without_the_report_libraries_writes_the_json(run, tmp_path, monkeypatch):

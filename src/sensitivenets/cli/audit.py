@@ -27,12 +27,8 @@ def audit(before: Path, after: Path | None = None, /, *, options: AuditOptions) 
         What to attack, who attacks, and where the report goes.
     """
     from sensitivenets.cli.audit_files import draw_maps, provenance, show, write
-    from sensitivenets.cli.audit_inputs import (
-        measure_verification,
-        read_tables,
-        read_verification,
-        split_of,
-    )
+    from sensitivenets.cli.audit_inputs import measure_verification, read_tables, split_of
+    from sensitivenets.cli.audit_measured import read_fairness, read_verification
 
     if options.model is not None and after is None:
         raise InputError("--model: expected the table after the map too; give both tables")
@@ -40,13 +36,15 @@ def audit(before: Path, after: Path | None = None, /, *, options: AuditOptions) 
     tables = read_tables(before, after, options.identity, labels, options.embedding)
     split = split_of(tables, options.train, options.test, options.random_state)
     kept = read_verification(options.verification_before, options.verification_after)
+    opportunity = read_fairness(options.fairness)
     result = dataclasses.replace(
         _attack(tables, split, options),
         verification=kept or measure_verification(tables, split, options.random_state),
+        fairness=opportunity,
         maps={} if options.quick else draw_maps(tables, split, options),
         provenance=provenance(tables, options.model),
     )
-    show(result, write(result, options.out), json=options.json)
+    show(result, write(result, options.out, save_pictures=options.save_pictures), json=options.json)
 
 
 def _attack(tables: Tables, split: Split, options: AuditOptions) -> AuditResult:

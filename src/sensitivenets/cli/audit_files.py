@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 _REPORT_NEEDS = ("jinja2", "matplotlib")
 
 
-def write(result: AuditResult, out: Path) -> Path:
-    """Write audit.json, and report.html where its libraries are installed.
+def write(result: AuditResult, out: Path, *, save_pictures: bool = False) -> Path:
+    """Write audit.json, and report.html and pictures where their libraries are installed.
 
     Returns
     -------
@@ -30,14 +30,17 @@ def write(result: AuditResult, out: Path) -> Path:
     """
     missing = [name for name in _REPORT_NEEDS if importlib.util.find_spec(name) is None]
     if missing:
-        print_notice(
-            f"no report.html: it needs {' and '.join(missing)}; pip install 'sensitivenets[report]'"
+        what = (
+            "no report.html and no pictures: they need"
+            if save_pictures
+            else ("no report.html: it needs")
         )
+        print_notice(f"{what} {' and '.join(missing)}; pip install 'sensitivenets[report]'")
         save_json(result, out / "audit.json")
         return out / "audit.json"
     from sensitivenets.report import write_report
 
-    return write_report(result, out).html
+    return write_report(result, out, save_pictures=save_pictures).html
 
 
 def show(result: AuditResult, path: Path, *, json: bool) -> None:

@@ -1,8 +1,7 @@
-"""What an audit is given: two tables of the same rows, a split, what was kept."""
+"""What an audit is given: two tables of the same rows, a split, and what it keeps."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -167,30 +166,3 @@ def measure_verification(tables: Tables, split: Split, random_state: int) -> dic
         # An audit of what leaks is worth having without it.
         print_notice(f"verification: not measured, {error}")
         return {}
-
-
-def read_verification(before: Path | None, after: Path | None) -> dict[str, Any]:
-    """Read what ``sensitivenets verify --json`` wrote.
-
-    Raises
-    ------
-    InputError
-        If a file is missing, or is something else.
-    """
-    return {
-        side: _verification_file(path)
-        for side, path in (("before", before), ("after", after))
-        if path is not None
-    }
-
-
-def _verification_file(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except ValueError as error:
-        raise InputError(f"{path}: expected what `verify --json` writes, {error}") from error
-    if not isinstance(found, dict) or not {"protocol", "eer", "roc"} <= found.keys():
-        raise InputError(f"{path}: expected what `verify --json` writes, found other JSON")
-    return found

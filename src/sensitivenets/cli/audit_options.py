@@ -46,12 +46,16 @@ class AuditOptions:
         What `verify --json` wrote for embeddings before the map, for the report.
     verification_after
         The same after the map.
+    fairness
+        What `fairness --json` wrote, for the report; give the option once for each target.
     embedding
         Name of the embedding column.
     n_jobs
         Processes.
     random_state
         The seed; the same seed gives the same report.
+    save_pictures
+        Also write every picture of the report as SVG and PNG, into the folder pictures of OUT.
     json
         Write the audit as JSON.
     """
@@ -68,9 +72,11 @@ class AuditOptions:
     curves: Annotated[bool, Parameter(negative="--no-curves")] = True
     verification_before: Path | None = None
     verification_after: Path | None = None
+    fairness: Annotated[list[Path], Parameter(show_default=False)] = field(default_factory=list)
     embedding: str = "embedding"
     n_jobs: int = 2
     random_state: int = 0
+    save_pictures: Annotated[bool, Parameter(negative="")] = False
     json: bool = False
 
     def __post_init__(self) -> None:
