@@ -174,8 +174,10 @@ def test_roc_is_the_curve(curves):
     ax = plot_roc(curves)
     drawn = lines_of(ax)["after"]
     curve = curves["after"]
-    at = np.flatnonzero(curve.fmr > 0)[5]
-    assert [curve.fmr[at], curve.tar[at]] in drawn.tolist()
+    shown = curve.thinned()
+    on_it = np.column_stack([shown.fmr, shown.tar])[shown.fmr > 0]
+    assert drawn[1:].tolist() == on_it.tolist()
+    assert set(map(tuple, on_it)) <= set(zip(curve.fmr, curve.tar, strict=True))
     assert ax.get_xscale() == "log"
 
 
@@ -183,11 +185,23 @@ def test_det_of_normal_scores_is_a_straight_line_of_slope_minus_one(curves):
     # FMR = Phi(-t), FNMR = Phi(t - d): on normal-deviate axes the sum of both is -d.
     drawn = lines_of(plot_det(curves))["after"]
     middle = drawn[(drawn[:, 0] > -2) & (drawn[:, 0] < 0)]
-    assert len(middle) > 500
+    assert len(middle) > 30
     assert middle.sum(axis=1) == pytest.approx(-2.0, abs=0.03)
     ax = plot_det(curves)
     ticks = dict(zip([t.get_text() for t in ax.get_xticklabels()], ax.get_xticks(), strict=True))
     assert ticks["5 %"] == pytest.approx(stats.norm.ppf(0.05))
+
+
+def test_large_curves_are_drawn_thin_and_keep_their_place(curves):
+    assert len(curves["after"].fmr) > 2000
+    for plot in (plot_roc, plot_det):
+        assert 100 < len(lines_of(plot(curves))["after"]) <= 501
+    drawn = lines_of(plot_roc(curves))["after"]
+    whole = curves["after"]
+    for fmr in (0.001, 0.01, 0.1):
+        near = np.searchsorted(whole.fmr, fmr, side="right") - 1
+        shown = np.searchsorted(drawn[:, 0], fmr, side="right") - 1
+        assert drawn[shown, 1] == pytest.approx(whole.tar[near], abs=0.02)
 
 
 def test_opportunity_joins_the_rates_of_both_groups(audit):

@@ -35,6 +35,7 @@ def plot_roc(curves: Mapping[str, ErrorCurve], ax: Axes | None = None) -> Axes:
         ax.set_xscale("log")
         lowest = min(_resolution(curve) for curve in curves.values())
         for look, (label, curve) in zip(_looks(len(curves)), curves.items(), strict=True):
+            curve = curve.thinned()
             seen = curve.fmr > 0
             fmr = np.r_[_resolution(curve), curve.fmr[seen]]
             first = curve.tar[~seen][-1] if (~seen).any() else curve.tar[0]
@@ -73,6 +74,7 @@ def plot_det(curves: Mapping[str, ErrorCurve], ax: Axes | None = None) -> Axes:
     """
     with drawing(ax, (4.0, 3.9)) as ax:
         for look, (label, curve) in zip(_looks(len(curves)), curves.items(), strict=True):
+            curve = curve.thinned()
             inside = (curve.fmr > 0) & (curve.fmr < 1) & (curve.fnmr > 0) & (curve.fnmr < 1)
             fmr, fnmr = stats.norm.ppf(curve.fmr[inside]), stats.norm.ppf(curve.fnmr[inside])
             ax.plot(fmr, fnmr, label=label, **look)
