@@ -76,7 +76,8 @@ def test_the_whole_audit_draws_the_test_rows_and_says_what_it_looked_at(run, fol
     options = AuditOptions(out=place / "report", attribute=["gender"])
     maps = draw_maps(tables, split_of(tables, "split=fit", "split=attack_train", 0), options)
     assert len(maps["before"]) == len(maps["after"]) == 36
-    audited = provenance(tables, folder)
+    audited = provenance(tables, dataclasses.replace(options, model=folder))
+    assert "given" not in audited
     assert audited["after"]["features"] == 32
     assert audited["model"]["removed"] == "gender, ethnicity"
 
@@ -119,7 +120,9 @@ def test_fairness_is_shown_in_the_report(run, tmp_path):
     assert json.loads(printed)["fairness"] == {
         target: of_fairness(target) for target in ("hired", "promoted")
     }
+    assert json.loads(printed)["provenance"]["given"] == {"fairness": [str(f) for f in files]}
     page = (tmp_path / "report" / "report.html").read_text()
+    assert f"given to this audit ({files[0]}, {files[1]})" in page
     assert "promoted = yes; gender: Male makes up 70" in page
 
 

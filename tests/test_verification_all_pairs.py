@@ -318,7 +318,7 @@ def test_ratio_is_refused_without_errors_or_with_one_group():
     assert "no error was seen in group 'a'" in result.groups[0].fnmr_ratio.refused
     whole = encode("whole", ["a"] * len(subject))
     result = verify_all_pairs(vectors, labels, {"whole": whole}, n_bootstrap=5)
-    assert result.groups[0].fmr_ratio.refused == "1 groups have a figure, at least 2 needed"
+    assert result.groups[0].fmr_ratio.refused == "figures of at least 2 groups needed, found 1"
 
 
 def test_result_is_json():

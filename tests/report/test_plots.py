@@ -225,6 +225,19 @@ def test_plane_shows_both_axes_of_every_point():
     assert "down is better" in ax.get_ylabel()
 
 
+def test_a_short_axis_names_each_of_its_ticks():
+    kept = [Estimate(value, value - 0.004, value + 0.004, 6000) for value in (0.986, 0.996)]
+    leaks = Estimate(0.9, 0.87, 0.92, 1800)
+    ax = plot_plane([PlanePoint(f"method {k}", u, leaks) for k, u in enumerate(kept)])
+    low, high = ax.get_xlim()
+    format_tick = ax.xaxis.get_major_formatter()
+    shown = {tick: format_tick(tick) for tick in ax.get_xticks() if low <= tick <= high}
+    assert {text: round(tick, 9) for tick, text in shown.items()} == {
+        text: round(float(text.removesuffix(" %")) / 100, 9) for text in shown.values()
+    }
+    assert len(set(shown.values())) == len(shown) > 2
+
+
 def test_names_are_text_and_not_mathematics(gender):
     hostile = dataclasses.replace(gender, name=r"$\frac{a}$ <script>")
     ax = plot_attackers(hostile)

@@ -11,6 +11,7 @@ import pytest
 from sensitivenets.audit import to_json
 from sensitivenets.errors import InputError
 from sensitivenets.report import write_report
+from sensitivenets.report.numbers import percent
 from sensitivenets.report.pictures import pictures
 from sensitivenets.report.table_one import table_one
 
@@ -199,6 +200,11 @@ def test_details_are_all_there(page):
         assert expected in text, expected
 
 
+def test_a_negative_figure_has_a_minus_sign():
+    assert percent(-0.0031) == "−0.3\N{NO-BREAK SPACE}%"
+    assert percent(0.618) == "61.8\N{NO-BREAK SPACE}%"
+
+
 def test_groups_and_refusals_are_shown(audit, alone, tmp_path):
     estimate = {"value": 0.02, "low": 0.01, "high": 0.03, "n": 100}
     counts = {"n_subjects": 30, "n_genuine": 40, "n_impostor": 400}
@@ -211,7 +217,7 @@ def test_groups_and_refusals_are_shown(audit, alone, tmp_path):
         "target_fmr": 0.001,
         "threshold": 0.4,
         "groups": [female | {"fmr_refused": None, "fnmr_refused": None}, male],
-        "fmr_ratio": {"value": None, "refused": "1 groups have a figure, at least 2 needed"},
+        "fmr_ratio": {"value": None, "refused": "figures of at least 2 groups needed, found 1"},
         "fnmr_ratio": ratio,
     }
     left_out = {"accuracy", "roc"}
@@ -224,7 +230,10 @@ def test_groups_and_refusals_are_shown(audit, alone, tmp_path):
     assert "Given pairs (LFW view 2)" in text
     assert "All pairs of the table" in text
     assert "gender, one threshold for all: false match rate of 0.1 % overall" in text
-    assert "group 'Male' has 3 subjects, at least 20 needed 2.00 % [1.0, 3.0]" in text
+    assert "Male refused 2.00 % [1.0, 3.0]" in text
+    assert "Male, false matches: group 'Male' has 3 subjects, at least 20 needed" in text
+    ratio = "Largest over smallest, false matches: figures of at least 2 groups needed, found 1"
+    assert ratio in text
     assert "2.0 [1.5, ∞]" in text
 
 

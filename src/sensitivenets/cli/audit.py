@@ -42,7 +42,7 @@ def audit(before: Path, after: Path | None = None, /, *, options: AuditOptions) 
         verification=kept or measure_verification(tables, split, options.random_state),
         fairness=opportunity,
         maps={} if options.quick else draw_maps(tables, split, options),
-        provenance=provenance(tables, options.model),
+        provenance=provenance(tables, options),
     )
     show(result, write(result, options.out, save_pictures=options.save_pictures), json=options.json)
 

@@ -52,8 +52,8 @@ def show(result: AuditResult, path: Path, *, json: bool) -> None:
     print_line(f"open: {path}")
 
 
-def provenance(tables: Tables, model: Path | None) -> dict[str, Any]:
-    """Record what was audited: files, fingerprints, the model."""
+def provenance(tables: Tables, options: AuditOptions) -> dict[str, Any]:
+    """Record what was audited: files, fingerprints, the model, what was measured apart."""
     from sensitivenets.model_folder import load_model
 
     audited: dict[str, Any] = {
@@ -61,13 +61,20 @@ def provenance(tables: Tables, model: Path | None) -> dict[str, Any]:
         for side, table in (("before", tables.before), ("after", tables.after))
         if table is not None
     }
-    if model is not None:
-        made_by = load_model(model)
+    if options.model is not None:
+        made_by = load_model(options.model)
         audited["model"] = {
-            "folder": str(model),
+            "folder": str(options.model),
             "method": made_by.method,
             "removed": ", ".join(made_by.removed),
         }
+    verified = (options.verification_before, options.verification_after)
+    given = {
+        "verification": [str(path) for path in verified if path is not None],
+        "fairness": [str(path) for path in options.fairness],
+    }
+    if any(given.values()):
+        audited["given"] = {name: files for name, files in given.items() if files}
     return audited
 
 

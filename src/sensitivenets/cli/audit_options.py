@@ -76,7 +76,7 @@ class AuditOptions:
     embedding: str = "embedding"
     n_jobs: int = 2
     random_state: int = 0
-    save_pictures: Annotated[bool, Parameter(negative="")] = False
+    save_pictures: bool = False
     json: bool = False
 
     def __post_init__(self) -> None:

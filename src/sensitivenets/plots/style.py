@@ -111,10 +111,15 @@ def legend_below(ax: Axes, ncols: int, marker_scale: float = 1.0) -> None:
         ax.legend(handles, labels, markerscale=marker_scale)
 
 
+def _percent(fraction: float, _: int) -> str:
+    # As many decimals as the tick has: 97.5 beside 98 on a short axis.
+    return f"{round(100 * fraction, 2) + 0.0:g} %"
+
+
 def percent_axis(ax: Axes, axis: str, low: float, high: float) -> None:
     """Show fractions as percent, with grid lines, between two fractions."""
     ticks = ax.xaxis if axis == "x" else ax.yaxis
-    ticks.set_major_formatter(mpl.ticker.PercentFormatter(xmax=1, decimals=0, symbol=" %"))
+    ticks.set_major_formatter(mpl.ticker.FuncFormatter(_percent))
     ticks.set_major_locator(mpl.ticker.MaxNLocator(nbins=6, steps=[1, 2, 2.5, 5, 10]))
     ax.grid(visible=True, axis="x" if axis == "x" else "y")
     if axis == "x":

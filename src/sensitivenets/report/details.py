@@ -10,6 +10,8 @@ from sensitivenets.audit import AttackerResult, AttributeResult, BatteryResult
 from sensitivenets.report.numbers import count, estimate_of, interval, percent, plain
 from sensitivenets.report.recognition import Experiment
 
+_RATIO = "Largest over smallest"
+
 
 @dataclass(frozen=True)
 class AttackerRow:
@@ -145,11 +147,14 @@ class GroupTable:
         Headings.
     rows : tuple of TextRow
         One a group, then the ratio of the largest to the smallest rate.
+    notes : tuple of str
+        Why figures were refused.
     """
 
     title: str
     columns: tuple[str, ...]
     rows: tuple[TextRow, ...]
+    notes: tuple[str, ...]
 
 
 def group_tables(experiment: Experiment) -> list[GroupTable]:
@@ -167,22 +172,29 @@ def _group_table(
 ) -> GroupTable:
     rates = (("fmr", "false matches"), ("fnmr", "false non-matches"))
     columns = tuple(f"{name}, {side}" for _, name in rates for side in sides)
-    by_group: dict[str, list[str]] = {}
-    for rate, _ in rates:
+    by_row: dict[str, list[str]] = {}
+    # A reason is longer than a cell, and often the same on both tables.
+    notes: dict[str, None] = {}
+    for rate, name in rates:
         for comparison in sides.values():
-            for group in comparison["groups"]:
-                refused = group.get(f"{rate}_refused")
-                cell = str(refused) if refused else _with_interval(group[rate])
-                by_group.setdefault(group["group"], []).append(cell)
-    ratios = [_ratio(c[f"{rate}_ratio"]) for rate, _ in rates for c in sides.values()]
-    rows = [TextRow(group, tuple(cells)) for group, cells in by_group.items()]
+            figures = [
+                (group["group"], _with_interval(group[rate]), group.get(f"{rate}_refused"))
+                for group in comparison["groups"]
+            ]
+            ratio = comparison[f"{rate}_ratio"]
+            figures.append((_RATIO, _ratio(ratio), ratio.get("refused")))
+            for label, figure, refused in figures:
+                by_row.setdefault(label, []).append("refused" if refused else figure)
+                if refused:
+                    notes[f"{label}, {name}: {refused}"] = None
+    rows = tuple(TextRow(label, tuple(cells)) for label, cells in by_row.items())
     title = f"{attribute}, one threshold for all: false match rate of {100 * target:g} % overall"
-    return GroupTable(title, columns, (*rows, TextRow("Largest over smallest", tuple(ratios))))
+    return GroupTable(title, columns, rows, tuple(notes))
 
 
 def _ratio(ratio: Mapping[str, Any]) -> str:
     if ratio.get("value") is None:
-        return str(ratio.get("refused") or "–")
+        return "–"
     high = "∞" if ratio["high"] is None else plain(ratio["high"], 1)
     return f"{plain(ratio['value'], 1)} [{plain(ratio['low'], 1)}, {high}]"
 

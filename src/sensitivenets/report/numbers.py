@@ -13,7 +13,9 @@ MISSING = "–"
 
 def percent(value: float | None, decimals: int = 1) -> str:
     """Write a fraction as percent: 0.618 is ``61.8 %``; None is a dash."""
-    return MISSING if value is None else f"{100 * value:.{decimals}f}{_SPACE}%"
+    if value is None:
+        return MISSING
+    return f"{100 * value:.{decimals}f}{_SPACE}%".replace("-", "−")
 
 
 def points(value: float | None) -> str:

@@ -55,6 +55,7 @@ def render(audit: AuditResult) -> str:
             experiments=experiments(audit.verification),
             fairness=[EqualityOfOpportunity.from_dict(d) for d in audit.fairness.values()],
             provenance=flat(audit.provenance),
+            given=audit.provenance.get("given", {}),
             two_tables=audit.n_features_after is not None,
         )
     )

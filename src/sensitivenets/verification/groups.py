@@ -250,7 +250,7 @@ def _ratio(
         if (estimate := getattr(group, rate)) is not None
     }
     if len(values) < 2:
-        return RateRatio(refused=f"{len(values)} groups have a figure, at least 2 needed")
+        return RateRatio(refused=f"figures of at least 2 groups needed, found {len(values)}")
     ascending = sorted(values, key=values.__getitem__)
     highest, lowest = ascending[-1], ascending[0]
     if values[lowest] == 0:
