@@ -18,7 +18,7 @@ from sensitivenets.erasers.adversarial.sensitive_set import (
     SensitiveSet,
     on_device,
 )
-from sensitivenets.erasers.adversarial.settings import Settings
+from sensitivenets.erasers.adversarial.settings import Optimiser, Settings
 from sensitivenets.erasers.base import FitData
 from sensitivenets.labels import Labels
 
@@ -110,8 +110,11 @@ class Game:
         if self._decoder is not None:
             self.keepers += self._decoder.parameters()
         self.readers = [p for a in self.attributes for head in a.heads for p in head.parameters()]
-        self.keeper_optimiser = _optimiser(self.keepers, settings)
-        self.reader_optimiser = _optimiser(self.readers, settings)
+        rate = settings.learning_rate
+        head_rate = settings.head_learning_rate or rate
+        self.keeper_optimiser = _optimiser(self.keepers, settings.optimiser, rate)
+        self.reader_optimiser = _optimiser(self.readers, settings.optimiser, head_rate)
+        self._rates = [(self.keeper_optimiser, rate), (self.reader_optimiser, head_rate)]
 
     def _attribute(self, labels: Labels, n_units: int, settings: Settings) -> Attribute:
         counts = np.bincount(labels.codes[labels.labelled], minlength=len(labels.classes))
@@ -228,11 +231,11 @@ class Game:
         if keepers is not None:
             self.keeper_optimiser.step()
 
-    def set_rate(self, rate: float) -> None:
-        """Set the learning rate of both sides."""
-        for optimiser in (self.keeper_optimiser, self.reader_optimiser):
+    def set_rate(self, share: float) -> None:
+        """Set the learning rates of both sides to a share of what they started with."""
+        for optimiser, rate in self._rates:
             for group in optimiser.param_groups:
-                group["lr"] = rate
+                group["lr"] = share * rate
 
 
 def gradients(
@@ -252,12 +255,10 @@ def set_gradients(parameters: Sequence[Tensor], values: Sequence[Tensor | None])
         parameter.grad = value
 
 
-def _optimiser(parameters: Sequence[Tensor], settings: Settings) -> torch.optim.Optimizer:
-    if settings.optimiser == "adam":
-        return torch.optim.Adam(parameters, lr=settings.learning_rate)
-    return torch.optim.SGD(
-        parameters, lr=settings.learning_rate, momentum=_MOMENTUM, weight_decay=_WEIGHT_DECAY
-    )
+def _optimiser(parameters: Sequence[Tensor], kind: Optimiser, rate: float) -> torch.optim.Optimizer:
+    if kind == "adam":
+        return torch.optim.Adam(parameters, lr=rate)
+    return torch.optim.SGD(parameters, lr=rate, momentum=_MOMENTUM, weight_decay=_WEIGHT_DECAY)
 
 
 def _unit_scale(X: FloatArray) -> float:

@@ -8,7 +8,7 @@ import numpy as np
 
 from sensitivenets.erasers.adversarial.base import AdversarialEraser, Moves
 from sensitivenets.erasers.adversarial.settings import Loss, Optimiser, Settings
-from sensitivenets.parameter_checks import require_real
+from sensitivenets.parameter_checks import require_int, require_real
 
 if TYPE_CHECKING:
     from sensitivenets.erasers.adversarial.game import Game
@@ -32,7 +32,13 @@ class LearningNotToLearn(AdversarialEraser):
     adversarial_weight : float, default=0.01
         lambda: weight of the negative entropy, as in the authors' code.
     reversal_weight : float, default=0.1
-        eta: weight of the reversed gradient, as in the authors' code.
+        eta: weight of the reversed gradient, as in the authors' code. In a short training it hides
+        little: on synthetic faces, 40 epochs of eight batches leave an SVM at 82 % for gender
+        (83 % before); 1.0 with five head steps leaves it at 61 %, and the equal error rate at 11 %
+        (2 % before).
+    n_head_steps : int, default=1
+        Batches that the heads learn from for each one of the encoder, as in the authors' code; with
+        more of them the heads keep up with the encoder, and are harder to mislead.
     optimiser : {"sgd", "adam"}, default="sgd"
         Of both sides; ``"sgd"`` has momentum 0.9 and weight decay 5e-4, as in the authors' code.
     loss : {"triplet", "cross_entropy"}, default="triplet"
@@ -80,6 +86,7 @@ class LearningNotToLearn(AdversarialEraser):
         *,
         adversarial_weight: float = 0.01,
         reversal_weight: float = 0.1,
+        n_head_steps: int = 1,
         optimiser: Optimiser = "sgd",
         loss: Loss = "triplet",
         margin: float = 0.2,
@@ -97,6 +104,7 @@ class LearningNotToLearn(AdversarialEraser):
     ) -> None:
         self.adversarial_weight = adversarial_weight
         self.reversal_weight = reversal_weight
+        self.n_head_steps = n_head_steps
         self.optimiser = optimiser
         self.loss = loss
         self.margin = margin
@@ -115,11 +123,13 @@ class LearningNotToLearn(AdversarialEraser):
     def _settings(self, **needs: Any) -> Settings:
         require_real("adversarial_weight", self.adversarial_weight, minimum=0)
         require_real("reversal_weight", self.reversal_weight, minimum=0)
+        require_int("n_head_steps", self.n_head_steps, minimum=1)
         return super()._settings(optimiser=self.optimiser, **needs)
 
     def _update(self, game: Game, rows: IntArray | None) -> Moves:
         from sensitivenets.erasers.adversarial.losses import negative_entropy
 
+        game.train_heads(self.n_head_steps - 1)
         primary = game.primary_loss(rows)
         batch = game.sensitive.draw()
         hidden = game.hiding_loss(game.encoder(batch.X), batch.codes, negative_entropy)

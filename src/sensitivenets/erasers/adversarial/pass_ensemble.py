@@ -30,9 +30,9 @@ class PASS(AdversarialEraser):
 
     Parameters
     ----------
-    adversarial_weight : float, default=10.0
-        lambda: weight of the confusion loss, as in the authors' template, beside a cross-entropy
-        over identities.
+    adversarial_weight : float, default=1.0
+        lambda: weight of the confusion loss. The authors have 10, beside a cross-entropy over
+        identities, which is far larger than a triplet loss.
     n_discriminators : int, default=5
         K: discriminators of each attribute, as in the authors' template.
     encoder_steps : int, default=10
@@ -66,7 +66,10 @@ class PASS(AdversarialEraser):
     batch_size : int, default=256
         Rows of `X`, and of the rows with attributes, in a step.
     learning_rate : float, default=1e-3
-        Of Adam, for both sides.
+        Of Adam, for the encoder. The authors have 1e-4, in some 700 000 steps.
+    head_learning_rate : float, default=3e-3
+        Of Adam, for the discriminators; 1e-3 in the authors' code. They must learn faster than the
+        encoder, or it only misleads them.
     device : str, optional
         Torch device; the GPU if there is one, unless given.
     verbose : bool, default=False
@@ -85,7 +88,7 @@ class PASS(AdversarialEraser):
     def __init__(
         self,
         *,
-        adversarial_weight: float = 10.0,
+        adversarial_weight: float = 1.0,
         n_discriminators: int = 5,
         encoder_steps: int = 10,
         discriminator_steps: int = 50,
@@ -101,6 +104,7 @@ class PASS(AdversarialEraser):
         warm_up: int = 1,
         batch_size: int = 256,
         learning_rate: float = 1e-3,
+        head_learning_rate: float = 3e-3,
         device: str | None = None,
         verbose: bool = False,
         random_state: int | np.random.RandomState | None = None,
@@ -121,6 +125,7 @@ class PASS(AdversarialEraser):
         self.warm_up = warm_up
         self.batch_size = batch_size
         self.learning_rate = learning_rate
+        self.head_learning_rate = head_learning_rate
         self.device = device
         self.verbose = verbose
         self.random_state = random_state
@@ -135,7 +140,12 @@ class PASS(AdversarialEraser):
             "restart_interval",
         ):
             require_int(name, getattr(self, name), minimum=1)
-        return super()._settings(n_heads=self.n_discriminators, head_activation="selu", **needs)
+        return super()._settings(
+            head_learning_rate=self.head_learning_rate,
+            n_heads=self.n_discriminators,
+            head_activation="selu",
+            **needs,
+        )
 
     def _update(self, game: Game, rows: IntArray | None) -> Moves:
         from sensitivenets.erasers.adversarial.losses import confusion

@@ -18,6 +18,8 @@ class Settings:
 
     Attributes
     ----------
+    head_learning_rate : float, optional
+        Of the attribute heads; that of the encoder unless given.
     n_heads : int
         Attribute heads for each attribute; they differ in their initial weights.
     head_activation : {"relu", "selu"}
@@ -42,6 +44,7 @@ class Settings:
     batch_size: int
     learning_rate: float
     optimiser: Optimiser = "adam"
+    head_learning_rate: float | None = None
     n_heads: int = 1
     head_activation: HeadActivation = "relu"
     reconstruct: bool = False
@@ -51,6 +54,8 @@ class Settings:
         require_one_of("optimiser", self.optimiser, ("adam", "sgd"))
         require_real("margin", self.margin, above=0)
         require_real("learning_rate", self.learning_rate, above=0)
+        if self.head_learning_rate is not None:
+            require_real("head_learning_rate", self.head_learning_rate, above=0)
         if self.n_units is not None:
             require_int("n_units", self.n_units, minimum=1)
         for name in ("n_hidden", "n_head_units", "warm_up"):

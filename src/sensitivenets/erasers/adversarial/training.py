@@ -99,7 +99,7 @@ def train(
             for k, rows in enumerate(batches):
                 done = epoch - 1 - settings.warm_up + k / len(batches)
                 game.progress = max(0.0, done / settings.n_epochs)
-                game.set_rate(settings.learning_rate * rate(game.progress))
+                game.set_rate(rate(game.progress))
                 moves.append(update(game, rows))
                 game.step += epoch > settings.warm_up
             record = _record(game, epoch, moves, game.strength == 0, sample)
