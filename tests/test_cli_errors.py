@@ -117,7 +117,7 @@ AUDIT = ["audit", "table.parquet", "--quick", "--out", "new"]
         ),
         (
             [*AUDIT, "--attribute", "gender", "--verification-before", "pairs.parquet"],
-            "pairs.parquet: expected what `verify --json` writes",
+            "pairs.parquet: expected what `sensitivenets verify --json` writes",
         ),
         (["demo", "--out", "table.parquet"], "table.parquet: expected a folder to make"),
         (["demo", "--out", "new", "--n-subjects", "3"], "n_subjects: expected at least 6, found 3"),
