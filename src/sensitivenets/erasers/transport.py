@@ -68,12 +68,12 @@ class RoutedTransport(Eraser):
     Examples
     --------
     >>> from sensitivenets.datasets.synthetic import synthetic_diveface
-    >>> table = synthetic_diveface(n_subjects=300, images_per_subject=3, dim=16, random_state=0)
+    >>> table = synthetic_diveface(n_subjects=300, images_per_subject=3, dim=32, random_state=0)
     >>> eraser = RoutedTransport(n_rounds=1, random_state=0)
     >>> eraser.fit(table.vectors, sensitive={"gender": table.column("gender")})
     RoutedTransport(n_rounds=1, random_state=0)
     >>> eraser.transform(table.vectors).shape
-    (900, 16)
+    (900, 32)
     """
 
     def __init__(
