@@ -12,7 +12,7 @@ from sensitivenets.embeddings import FloatArray
 from sensitivenets.errors import InputError
 
 # Rows whose input and output stay in the cache together.
-_BLOCK_ROWS = 2048
+_EDIT_ROWS = 512
 
 
 @dataclass(frozen=True)
@@ -105,9 +105,17 @@ class LowRankEdit:
         read, offset, write = (a.astype(X.dtype, copy=False) for a in self.arrays().values())
         if out is None:
             out = np.empty_like(X)
-        for start in range(0, len(X), _BLOCK_ROWS):
-            block = X[start : start + _BLOCK_ROWS]
-            np.subtract(block, (block @ read - offset) @ write, out=out[start : start + len(block)])
+        # One buffer for what is taken from the rows: it stays in the cache, and `out` may be `X`.
+        taken = np.empty((min(len(X), _EDIT_ROWS), X.shape[1]), dtype=X.dtype)
+        # One direction is an outer product, which broadcasting does faster than a matrix product.
+        times = np.multiply if len(write) == 1 else np.matmul
+        for start in range(0, len(X), _EDIT_ROWS):
+            block = X[start : start + _EDIT_ROWS]
+            read_values = block @ read
+            read_values -= offset
+            part = taken[: len(block)]
+            times(read_values, write, out=part)
+            np.subtract(block, part, out=out[start : start + len(block)])
         return out
 
     def arrays(self) -> dict[str, FloatArray]:

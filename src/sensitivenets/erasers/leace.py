@@ -80,11 +80,16 @@ class LEACE(StreamingEraser):
         return rows_for_covariance(self.covariance_rows, n_features)
 
     def _erase(self, moments: AttributeMoments) -> Learned:
-        rows = moments.rows
-        whitening = Whitening.of(rows.covariance, rows.covariance_rows, shrink=self.shrinkage)
-        basis, curve = attribute_basis(whitening, moments.attributes, self.tolerance)
-        read, write = whitening.readers(basis), whitening.unwhiten(basis).T
-        return Learned(low_rank_edit(read, write, rows.mean), tuple(curve))
+        return leace(moments, shrinkage=self.shrinkage, tolerance=self.tolerance)
+
+
+def leace(moments: AttributeMoments, *, shrinkage: bool = True, tolerance: float = 1e-6) -> Learned:
+    """Compute LEACE from moments alone; see `LEACE` for the parameters and the curve."""
+    rows = moments.rows
+    whitening = Whitening.of(rows.covariance, rows.covariance_rows, shrink=shrinkage)
+    basis, curve = attribute_basis(whitening, moments.attributes, tolerance)
+    read, write = whitening.readers(basis), whitening.unwhiten(basis).T
+    return Learned(low_rank_edit(read, write, rows.mean), tuple(curve))
 
 
 def check_moment_parameters(covariance_rows: CovarianceRows, tolerance: float) -> None:
