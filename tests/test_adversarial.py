@@ -60,7 +60,7 @@ class Faces:
         fitted, others = (
             np.sqrt(32) * eraser.transform(rows) for rows in (self.X, self.held_out_X)
         )
-        head = MLPClassifier((16,), max_iter=150, random_state=0)
+        head = MLPClassifier((16,), max_iter=60, random_state=0)
         head.fit(fitted, self.attributes[name])
         return balanced_accuracy_score(self.held_out[name], head.predict(others))
 
@@ -395,9 +395,9 @@ class TestContract:
 
     def test_classes_can_be_kept_instead_of_identities(self, method):
         X, y, sensitive = noise()
-        eraser = method(loss="cross_entropy", warm_up=20, **TINY)
+        eraser = method(loss="cross_entropy", warm_up=8, **TINY)
         curve = eraser.fit(X, y % 3, sensitive=sensitive).model_.curve
-        assert curve[19]["primary"] < curve[0]["primary"] - 0.01
+        assert curve[7]["primary"] < curve[0]["primary"] - 0.004
 
     def test_without_attributes_nothing_changes(self, method):
         X, y, _ = noise()

@@ -42,7 +42,7 @@ class IdentityPairs:
     Parameters
     ----------
     identity : Labels
-        One an row of D-P.
+        One a row of D-P.
     batch_size : int
         Rows a batch; half as many pairs.
     margin : float
