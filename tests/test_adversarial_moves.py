@@ -1,0 +1,252 @@
+"""The adversarial erasers: how encoder and heads move on one batch, against naive formulas."""
+
+import numpy as np
+import pytest
+import torch
+
+from sensitivenets.erasers.adversarial.adversarial_debiasing import AdversarialDebiasing, debiased
+from sensitivenets.erasers.adversarial.blind_eye import BlindEye
+from sensitivenets.erasers.adversarial.game import Game, gradients
+from sensitivenets.erasers.adversarial.gradient_reversal import GradientReversal
+from sensitivenets.erasers.adversarial.laftr import LAFTR
+from sensitivenets.erasers.adversarial.learning_not_to_learn import LearningNotToLearn
+from sensitivenets.erasers.adversarial.losses import (
+    balanced_cross_entropy,
+    confusion,
+    negative_entropy,
+)
+from sensitivenets.erasers.adversarial.pass_ensemble import PASS
+from sensitivenets.erasers.base import FitData
+from sensitivenets.labels import encode
+
+
+def noise(n=48, d=6):
+    """Random rows: twelve identities of four rows, a gender and an ethnicity with nulls."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((n, d)).astype(np.float32)
+    gender = rng.choice(["f", "m"], n).astype(object)
+    ethnicity = rng.choice(["1", "2", "3"], n).astype(object)
+    gender[::5] = None
+    gender[1], ethnicity[2:9] = None, None
+    return X, np.arange(n) // 4, {"gender": gender, "ethnicity": ethnicity}
+
+
+def start_game(eraser, **attributes):
+    """A game on noise whose batches are all of D-S, with the warm-up over."""
+    X, y, sensitive = noise()
+    labels = {name: encode(name, v) for name, v in (attributes or sensitive).items()}
+    eraser.set_params(batch_size=1000, n_hidden=16, n_head_units=4)
+    game = Game(
+        FitData(X, encode("y", y), X, labels, 0),
+        encode("y", y),
+        eraser._settings(),
+        torch.device("cpu"),
+    )
+    game.strength = 1.0
+    [rows] = game.batches()
+    return game, rows
+
+
+def weights_of(parameters):
+    return [parameter.detach().clone() for parameter in parameters]
+
+
+def same(parameters, before):
+    return [torch.equal(now, old) for now, old in zip(parameters, before, strict=True)]
+
+
+class Reversal(torch.autograd.Function):
+    """A gradient reversal layer, as it is usually written."""
+
+    @staticmethod
+    def forward(ctx, features, weight):
+        ctx.weight = weight
+        return features.clone()
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return -ctx.weight * gradient, None
+
+
+def test_gradient_reversal_is_a_reversal_layer():
+    eraser = GradientReversal(adversarial_weight=0.7, schedule="constant", n_head_steps=1)
+    game, rows = start_game(eraser)
+    players = [*game.keepers, *game.readers]
+    batch = game.sensitive.draw()
+    reversed_features = Reversal.apply(game.encoder(batch.X), 0.7)
+    loss = game.primary_loss(rows) + game.head_loss(reversed_features, batch.codes)
+    expected = torch.autograd.grad(loss, players)
+    before = weights_of(players)
+    eraser._update(game, rows)
+    for player, gradient in zip(players, expected, strict=True):
+        torch.testing.assert_close(player.grad, gradient, atol=1e-6, rtol=1e-4)
+    assert not any(same(players, before))
+
+
+@pytest.mark.parametrize(("progress", "share"), [(0.0, 0.0), (0.1, 0.46212), (1.0, 0.99991)])
+def test_the_weight_of_the_reversed_gradient_grows(progress, share):
+    """Values of 2 / (1 + exp(-10 p)) - 1."""
+    eraser = GradientReversal(adversarial_weight=3.0, n_head_steps=1)
+    game, rows = start_game(eraser)
+    game.progress = progress
+    moves = eraser._update(game, rows)
+    assert moves.loss - moves.primary == pytest.approx(3 * share * moves.hidden, abs=1e-4)
+
+
+def test_learning_not_to_learn_moves_the_encoder_twice_and_the_heads_once():
+    eraser = LearningNotToLearn(adversarial_weight=0.3, reversal_weight=0.2, learning_rate=0.01)
+    game, rows = start_game(eraser)
+    batch = game.sensitive.draw()
+    keepers, readers = weights_of(game.keepers), weights_of(game.readers)
+
+    def sgd(old, gradients, momentum):
+        """The authors' rule: the steps' momentum goes on from (A) to (B)."""
+        momentum = [
+            0.9 * m + g + 5e-4 * p for m, g, p in zip(momentum, gradients, old, strict=True)
+        ]
+        return [p - 0.01 * m for p, m in zip(old, momentum, strict=True)], momentum
+
+    features = game.encoder(batch.X)
+    entropies = [
+        negative_entropy(logits, batch.codes[:, k])
+        for k, [logits] in enumerate(game.logits(features))
+    ]
+    loss = game.primary_loss(rows) + 0.3 * sum(entropies) / 2
+    after_a, momentum = sgd(
+        keepers, torch.autograd.grad(loss, game.keepers), [torch.zeros_like(k) for k in keepers]
+    )
+    with torch.no_grad():
+        for keeper, value in zip(game.keepers, after_a, strict=True):
+            keeper.copy_(value)
+    read = game.head_loss(game.encoder(batch.X), batch.codes)
+    against = torch.autograd.grad(read, game.keepers, retain_graph=True)
+    after_b, _ = sgd(after_a, [-0.2 * g for g in against], momentum)
+    heads, _ = sgd(
+        readers, torch.autograd.grad(read, game.readers), [torch.zeros_like(r) for r in readers]
+    )
+
+    again, rows = start_game(eraser)
+    moves = eraser._update(again, rows)
+    assert moves.hidden == pytest.approx(sum(entropies).item() / 2, rel=1e-5)
+    for now, expected in zip([*again.keepers, *again.readers], [*after_b, *heads], strict=True):
+        torch.testing.assert_close(now.detach(), expected, atol=1e-6, rtol=1e-4)
+
+
+def test_blind_eye_confuses_heads_that_stay_as_they_are(monkeypatch):
+    eraser = BlindEye(adversarial_weight=0.4, n_head_steps=3)
+    game, rows = start_game(eraser)
+    encoder, heads = weights_of(game.keepers), weights_of(game.readers)
+    game.train_heads(2)
+    assert all(same(game.keepers, encoder))
+    assert not any(same(game.readers, heads))
+    monkeypatch.setattr(game.keeper_optimiser, "step", lambda: None)
+    moves = eraser._update(game, rows)
+    batch = game.sensitive.draw()
+    read = game.logits(game.encoder(batch.X))
+    losses = [confusion(logits, batch.codes[:, k]) for k, [logits] in enumerate(read)]
+    expected = game.primary_loss(rows) + 0.4 * (losses[0] + losses[1]) / 2
+    assert moves.loss == pytest.approx(expected.item(), rel=1e-5)
+    for keeper, gradient in zip(
+        game.keepers, torch.autograd.grad(expected, game.keepers), strict=True
+    ):
+        torch.testing.assert_close(keeper.grad, gradient, atol=1e-6, rtol=1e-4)
+
+
+def test_adversarial_debiasing_never_helps_the_heads(monkeypatch):
+    eraser = AdversarialDebiasing(adversarial_weight=0.6)
+    game, rows = start_game(eraser)
+    monkeypatch.setattr(game.keeper_optimiser, "step", lambda: None)
+    eraser._update(game, rows)
+    batch = game.sensitive.draw()
+    against = gradients(game.head_loss(game.encoder(batch.X), batch.codes), game.keepers)
+    primary = gradients(game.primary_loss(rows), game.keepers)
+    for keeper, own, theirs in zip(game.keepers, primary, against, strict=True):
+        torch.testing.assert_close(keeper.grad, debiased(own, theirs, 0.6), atol=1e-6, rtol=1e-3)
+        square = theirs.square().sum().item()
+        assert (keeper.grad * theirs).sum().item() == pytest.approx(-0.6 * square, rel=1e-2)
+
+
+def test_laftr_weighs_its_losses_and_rebuilds_with_the_attributes():
+    eraser = LAFTR(adversarial_weight=0.5, reconstruction_weight=2.0, primary_weight=3.0)
+    game, rows = start_game(eraser)
+    batch = game.sensitive.draw()
+    features = game.encoder(batch.X)
+    known = torch.zeros(len(features), 5)
+    for row, (gender, ethnicity) in enumerate(batch.codes.tolist()):
+        for column in (gender, 2 + ethnicity if ethnicity >= 0 else -1):
+            if column >= 0:
+                known[row, column] = 1
+    rebuilt = game._decoder(torch.cat([features * 6**0.5, known], dim=1)) / game.encoder.scale
+    mean_square = (game._X**2).sum(dim=1).mean()
+    distance = ((rebuilt - batch.X) ** 2).sum(dim=1).mean() / mean_square
+    read = game.head_loss(features, batch.codes)
+    expected = 3 * game.primary_loss(rows) + 2 * distance - 0.5 * read
+    assert eraser._update(game, rows).loss == pytest.approx(expected.item(), rel=1e-4)
+
+
+def test_heads_weigh_classes_alike_and_attributes_alike():
+    game, _ = start_game(GradientReversal(), rare=["a"] * 40 + ["b"] * 8, common=["c", "d"] * 24)
+    ratio = game.attributes[0].class_weights
+    assert (ratio[1] / ratio[0]).item() == pytest.approx(5)
+    batch = game.sensitive.draw()
+    features = game.encoder(batch.X)
+    one, two = (
+        balanced_cross_entropy(logits, batch.codes[:, k], game.attributes[k].class_weights)
+        for k, [logits] in enumerate(game.logits(features))
+    )
+    assert game.head_loss(features, batch.codes).item() == pytest.approx((one + two).item() / 2)
+
+
+def test_pass_hides_from_the_strongest_discriminator():
+    eraser = PASS(n_discriminators=3, encoder_steps=4)
+    game, rows = start_game(eraser)
+    game.step = 1
+    batch = game.sensitive.draw()
+    strongest = [
+        max(confusion(logits, batch.codes[:, k]).item() for logits in heads)
+        for k, heads in enumerate(game.logits(game.encoder(batch.X)))
+    ]
+    before = weights_of(game.readers)
+    assert eraser._update(game, rows).hidden == pytest.approx(np.mean(strongest), rel=1e-5)
+    assert all(same(game.readers, before))
+
+
+def test_pass_trains_one_discriminator_a_turn_and_restarts_all():
+    eraser = PASS(n_discriminators=3, discriminator_steps=2, restart_interval=5)
+    game, _ = start_game(eraser)
+
+    def moved(turn):
+        heads = [attribute.heads for attribute in game.attributes]
+        before = [[weights_of(head.parameters()) for head in of_one] for of_one in heads]
+        eraser._discriminators_move(game, turn)
+        return [
+            [not any(same(head.parameters(), old)) for head, old in zip(*both, strict=True)]
+            for both in zip(heads, before, strict=True)
+        ]
+
+    assert moved(4) == [[False, True, False]] * 2
+    assert moved(5) == [[True, True, True]] * 2
+
+
+def test_pass_stops_a_discriminator_that_can_read(monkeypatch):
+    eraser = PASS(n_discriminators=2, discriminator_steps=50, stop_accuracy=0.9)
+    game, _ = start_game(eraser)
+    read = iter([0.5, 0.89, 0.9])
+    monkeypatch.setattr(game, "accuracy", lambda head: next(read))
+    eraser._discriminators_move(game, 1)
+    assert next(read, None) is None
+
+
+def test_every_labelled_row_is_drawn_once_before_any_comes_again():
+    X, y, sensitive = noise()
+    labels = {name: encode(name, values) for name, values in sensitive.items()}
+    known = [g is not None or e is not None for g, e in zip(*sensitive.values(), strict=True)]
+    eraser = BlindEye(batch_size=7, n_hidden=8)
+    data = FitData(X, None, X, labels, 0)
+    game = Game(data, encode("y", y), eraser._settings(), torch.device("cpu"))
+    drawn = np.concatenate([game.sensitive.draw().X.numpy() for _ in range(20)])
+    n_known = sum(known)
+    assert 0 < n_known < len(X)
+    for start in (0, n_known):
+        once = drawn[start : start + n_known]
+        assert {row.tobytes() for row in once} == {row.tobytes() for row in X[known]}
