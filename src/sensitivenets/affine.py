@@ -107,11 +107,13 @@ class LowRankEdit:
             out = np.empty_like(X)
         # One buffer for what is taken from the rows: it stays in the cache, and `out` may be `X`.
         taken = np.empty((min(len(X), _EDIT_ROWS), X.shape[1]), dtype=X.dtype)
-        # One direction is an outer product, which broadcasting does faster than a matrix product.
-        times = np.multiply if len(write) == 1 else np.matmul
+        # For one direction, dot and outer products are faster than matrix products, whose threads
+        # would have too little to do.
+        one = len(write) == 1
+        times = np.multiply if one else np.matmul
         for start in range(0, len(X), _EDIT_ROWS):
             block = X[start : start + _EDIT_ROWS]
-            read_values = block @ read
+            read_values = np.vecdot(block, read[:, 0])[:, None] if one else block @ read
             read_values -= offset
             part = taken[: len(block)]
             times(read_values, write, out=part)
