@@ -34,7 +34,7 @@ def to_json(result: AuditResult) -> str:
     str
         Indented JSON, the same text for the same result.
     """
-    return json.dumps(_encode(result), indent=1, allow_nan=False, ensure_ascii=False) + "\n"
+    return json.dumps(encode(result), indent=1, allow_nan=False, ensure_ascii=False) + "\n"
 
 
 def from_json(text: str) -> AuditResult:
@@ -71,7 +71,7 @@ def from_json(text: str) -> AuditResult:
             f"audit: expected schema_version up to {SCHEMA_VERSION}, found {version!r}; "
             "update sensitivenets or run the audit again"
         )
-    result = _decode(document, AuditResult, "audit")
+    result = decode(document, AuditResult, "audit")
     assert isinstance(result, AuditResult)
     return result
 
@@ -97,27 +97,35 @@ def load_json(path: Path) -> AuditResult:
     return from_json(text)
 
 
-def _encode(value: Any) -> Any:
+def encode(value: Any) -> Any:
+    """Turn records, tuples and numpy scalars into JSON values; undefined figures are None."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: _encode(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return {f.name: encode(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if isinstance(value, dict):
-        return {str(key): _encode(item) for key, item in value.items()}
+        return {str(key): encode(item) for key, item in value.items()}
     if isinstance(value, (tuple, list)):
-        return [_encode(item) for item in value]
+        return [encode(item) for item in value]
     if hasattr(value, "item"):
         value = value.item()
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _decode(value: Any, kind: Any, where: str) -> Any:
+def decode(value: Any, kind: Any, where: str) -> Any:
+    """Turn JSON values back into records of a dataclass `kind`.
+
+    Raises
+    ------
+    InputError
+        If a field is missing, unknown or of another type; `where` is put in front.
+    """
     if dataclasses.is_dataclass(kind):
         return _decode_record(value, kind, where)
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin is types.UnionType:
-        return None if value is None else _decode(value, arguments[0], where)
+        return None if value is None else decode(value, arguments[0], where)
     if origin is tuple:
         _expect(value, list, where)
-        return tuple(_decode(item, arguments[0], f"{where}[{i}]") for i, item in enumerate(value))
+        return tuple(decode(item, arguments[0], f"{where}[{i}]") for i, item in enumerate(value))
     if origin is dict:
         return _expect(value, dict, where)
     if kind is float:
@@ -135,14 +143,12 @@ def _decode_record(value: Any, kind: Any, where: str) -> Any:
         parts += [f"has unknown {sorted(unknown)}"] if unknown else []
         raise InputError(
             f"{where}: expected the fields of {kind.__name__}, but it {' and '.join(parts)}; "
-            "run the audit again"
+            "run it again"
         )
-    return kind(**{key: _decode(value[key], hints[key], f"{where}.{key}") for key in hints})
+    return kind(**{key: decode(value[key], hints[key], f"{where}.{key}") for key in hints})
 
 
 def _expect(value: Any, kind: type, where: str) -> Any:
     if not isinstance(value, kind):
-        raise InputError(
-            f"{where}: expected {kind.__name__}, found {value!r:.60}; run the audit again"
-        )
+        raise InputError(f"{where}: expected {kind.__name__}, found {value!r:.60}; run it again")
     return value

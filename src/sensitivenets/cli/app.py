@@ -14,6 +14,7 @@ from cyclopts import App, CycloptsError, Parameter
 
 from sensitivenets import __version__
 from sensitivenets.cli.audit import audit
+from sensitivenets.cli.benchmark import benchmark
 from sensitivenets.cli.demo import demo
 from sensitivenets.cli.fairness import fairness
 from sensitivenets.cli.fit import fit
@@ -22,7 +23,7 @@ from sensitivenets.cli.transform import transform
 from sensitivenets.cli.verify import verify
 from sensitivenets.errors import InputError
 
-_COMMANDS = (demo, fit, transform, verify, audit, fairness, info)
+_COMMANDS = (demo, fit, transform, verify, audit, fairness, benchmark, info)
 
 _FAILED = 2
 _INTERRUPTED = 128 + signal.SIGINT

@@ -61,7 +61,7 @@ def verify(
         from sensitivenets.verification import read_pairs
         from sensitivenets.verification import verify as verify_pairs
 
-        chosen, how = _read(pairs, rows, protocol)
+        chosen, how = read_protocol(pairs, rows, protocol)
         training = None if training_pairs is None else read_pairs(training_pairs, rows)
         result = verify_pairs(
             rows,
@@ -90,7 +90,9 @@ def verify(
         _print_result(result.to_dict())
 
 
-def _read(path: Path, table: EmbeddingTable, name: str | None) -> tuple[Pairs, Protocol | None]:
+def read_protocol(
+    path: Path, table: EmbeddingTable, name: str | None
+) -> tuple[Pairs, Protocol | None]:
     """Read the pairs of a protocol, and tell how to evaluate them."""
     from sensitivenets.verification import read_pairs
 

@@ -1,0 +1,47 @@
+"""The process of one run: ``python -m sensitivenets.benchmarking.worker JOB``.
+
+A process of its own for each run: what one fit allocates, caches or crashes is not another's.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from sensitivenets.benchmarking.input_files import load_inputs
+from sensitivenets.benchmarking.measure import Settings, run_once
+from sensitivenets.benchmarking.plan import Run
+from sensitivenets.benchmarking.record import save_record
+
+_LOOK_EVERY = 1.0
+
+
+def work(job: dict[str, Any]) -> None:
+    """Do one run and write its record.
+
+    Parameters
+    ----------
+    job : dict
+        ``run`` and ``settings`` as their fields, ``context``, and the folders ``inputs`` and
+        ``records``.
+    """
+    run, settings = Run(**job["run"]), Settings(**job["settings"])
+    record = run_once(load_inputs(Path(job["inputs"])), run, settings, job["context"])
+    save_record(record, Path(job["records"]))
+
+
+def _end_with(parent: int) -> None:
+    """End this process when its parent is gone, killed perhaps: nobody waits for the record."""
+    while os.getppid() == parent:
+        time.sleep(_LOOK_EVERY)
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    work(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")))
