@@ -91,6 +91,8 @@ def render(leaderboard: Leaderboard) -> str:
         for k, f in enumerate(leaderboard.fronts)
     ]
     first = leaderboard.utilities[:1]
+    settings = leaderboard.facts.get("settings", {})
+    n_threads = settings.get("n_threads", 1)
     return environment.get_template("leaderboard.html.j2").render(
         board=leaderboard,
         style=Markup(style),
@@ -98,13 +100,19 @@ def render(leaderboard: Leaderboard) -> str:
         deciding=[p for p in pictures if p["front"].utility in first],
         further=[p for p in pictures if p["front"].utility not in first],
         on_front=_on_front(leaderboard.fronts, first),
-        shown=leaderboard.utilities,
+        shown=[name for name in leaderboard.utilities if _is_known(leaderboard, name)],
+        full=bool(settings.get("full")),
+        threads="one thread" if n_threads == 1 else f"{n_threads} threads",
         budgets=_budgets(leaderboard),
         utility_of=utility_of,
         cell=_cell,
         interval=_interval,
         facts=flat(leaderboard.facts),
     )
+
+
+def _is_known(leaderboard: Leaderboard, utility: str) -> bool:
+    return any(utility_of(entry, utility) is not None for entry in leaderboard.entries)
 
 
 def _on_front(fronts: Sequence[Front], utilities: Sequence[str]) -> set[tuple[str, str]]:

@@ -79,7 +79,7 @@ def _dots(
         return
     x, y = _places(entries, front)
     leakages = [leakage_of(entry, front.attribute) for entry in entries]
-    ax.errorbar(
+    drawn = ax.errorbar(
         x,
         y,
         yerr=[
@@ -90,9 +90,11 @@ def _dots(
         color=colour,
         elinewidth=0.7,
         markersize=5,
-        alpha=1.0 if colour != MUTED else 0.75,
         label=label,
     )
+    # Many intervals overlap; the dots are what is compared.
+    for whiskers in drawn[2]:
+        whiskers.set_alpha(0.4)
 
 
 def _places(entries: Sequence[Entry], front: Front) -> tuple[list[float], list[float]]:
@@ -102,9 +104,9 @@ def _places(entries: Sequence[Entry], front: Front) -> tuple[list[float], list[f
 
 
 def _staircase(ax: Axes, best: Sequence[Entry], front: Front) -> None:
-    """Join the front: between two points only the worse of both figures is certain."""
+    """Join the front: whoever wants a utility between two points gets the higher one."""
     x, y = _places(best, front)
-    ax.step(x, y, where="pre", color=SERIES[0], linewidth=0.9, alpha=0.7)
+    ax.step(x, y, where="post", color=SERIES[0], linewidth=0.9, alpha=0.7)
 
 
 def _axes(ax: Axes, entries: Sequence[Entry], front: Front, chance: float) -> None:

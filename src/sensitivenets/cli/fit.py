@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import importlib.util
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
+from cyclopts import Parameter
+
+from sensitivenets.cli.method_options import SENSITIVENET, estimator_parameters, kept_column
 from sensitivenets.cli.output import percent, print_json, print_line
 from sensitivenets.cli.selection import read_rows
 from sensitivenets.cli.training_options import TrainingOptions
@@ -28,6 +30,8 @@ def fit(
     where: list[str] | None = None,
     detector: Path | None = None,
     detector_where: list[str] | None = None,
+    method: str = SENSITIVENET,
+    settings: Annotated[list[str] | None, Parameter(name="--set")] = None,
     training: TrainingOptions | None = None,
     embedding: str = "embedding",
     overwrite: bool = False,
@@ -44,15 +48,20 @@ def fit(
     out
         Model folder to make.
     identity
-        Column that says who or what a row shows; needed by the triplet loss.
+        Column that says who or what a row shows; needed by the triplet loss and some methods.
     task
-        Column of the label to keep; needed by the losses bce and cross_entropy.
+        Column of the label to keep, instead of identities.
     where
         Use only the rows with COLUMN=VALUE; may be given several times.
     detector
         Another table of embeddings of the same network, which has the attributes to remove.
     detector_where
         Use only the rows of it with COLUMN=VALUE; may be given several times.
+    method
+        Method, such as routed_transport or leace; package.module:Class is one of your own.
+    settings
+        Parameter of the method as NAME=VALUE, a value in JSON or plain text; give the option once
+        for each.
     training
         The parameters of SensitiveNet.
     embedding
@@ -62,16 +71,23 @@ def fit(
     json
         Write the result as JSON.
     """
+    from sensitivenets.erasers.methods import method_named
     from sensitivenets.model_folder import check_destination, save_model
 
     training = training or TrainingOptions()
-    kept = _kept_column(training.loss, identity, task)
+    chosen = method_named(method)
+    if method == SENSITIVENET:
+        kept: str | None = _kept_column(training.loss, identity, task)
+    else:
+        kept = kept_column(method, identity, task)
     check_destination(out, overwrite=overwrite)
-    require_torch()
+    if chosen.needs_torch:
+        require_torch()
+    parameters = estimator_parameters(method, training, settings or [])
     if detector is None and detector_where:
         raise InputError("--detector-where: expected --detector with it; give both or neither")
     primary = read_rows(table, where or [], embedding)
-    kept_labels = primary.column(kept)
+    kept_labels = None if kept is None else primary.column(kept)
     sensitive = _attributes(primary if detector is None else None, remove, identity)
     _warn(primary, identity, remove if detector is None else [])
     detectors = None
@@ -79,9 +95,7 @@ def fit(
         other = read_rows(detector, detector_where or [], embedding, "--detector-where")
         detectors = (other.vectors, _attributes(other, remove, None))
         _warn(other, None, [])
-    from sensitivenets.sensitivenet import SensitiveNet
-
-    estimator = SensitiveNet(**dataclasses.asdict(training), verbose=True)
+    estimator = chosen.load()(**parameters)
     estimator.fit(primary.vectors, kept_labels, sensitive=sensitive, detector=detectors)
     save_model(estimator.model_, out, overwrite=overwrite)
     if json:

@@ -42,14 +42,16 @@ class Method:
         Raises
         ------
         InputError
-            If there is no such module or class.
+            If there is no such module or class, or it is no transformer.
         """
+        where = f"method {self.module}:{self.name}"
         try:
             found: type[Any] = getattr(import_module(self.module), self.name)
         except (ImportError, AttributeError) as error:
-            raise InputError(
-                f"method {self.module}:{self.name}: cannot be imported: {error}"
-            ) from error
+            raise InputError(f"{where}: cannot be imported: {error}") from error
+        lacks = [name for name in ("fit", "transform", "get_params") if not hasattr(found, name)]
+        if lacks:
+            raise InputError(f"{where}: expected an estimator like Eraser, it has no {lacks[0]}")
         return found
 
 
