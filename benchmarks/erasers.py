@@ -5,7 +5,7 @@
 Part 1 writes a table of float32 embeddings with a gender to a temporary folder and fits from the
 file; the measure is `X.T @ X` of numpy (one symmetric product) on the same rows in memory, all of
 them at once. "exact" takes the covariance of LEACE from all rows, as that product does; "auto" from
-64 rows a feature (class means are always of all rows); SAL needs no covariance.
+32 rows a feature (class means are always of all rows); SAL needs no covariance.
 Part 2 fits and applies LEACE and concept-erasure 0.2.4 on the same rows in memory, in turn. `fit`
 is the estimator's: input checks and the SHA-256 of all rows, which concept-erasure has not;
 "moments and map" is what both do. The size of the edit and what is left of the
@@ -180,7 +180,7 @@ def against_concept_erasure(n: int, dim: int, repeat: int) -> None:
         "concept-erasure": theirs,
         "LEACE auto": lambda: ours("LEACE auto", "auto"),
         "LEACE exact": lambda: ours("LEACE exact", None),
-        "moments and map, LEACE auto": lambda: ours_bare(64 * dim),
+        "moments and map, LEACE auto": lambda: ours_bare(32 * dim),
         "moments and map, LEACE exact": lambda: ours_bare(None),
     }
     print(" fit")

@@ -20,8 +20,8 @@ from sensitivenets.moments import (
     require_rows,
 )
 
-# Rows that stay in the cache between the shift and the sums.
-_SUM_ROWS = 1024
+# Few enough that a float32 sum of rows far from zero keeps their digits.
+_SUM_ROWS = 512
 
 
 @dataclass(frozen=True)
@@ -118,10 +118,8 @@ class PooledMomentStream:
         self._rng = np.random.default_rng(random_state)
         self._shift: FloatArray | None = None
         self._n_rows = 0
-        self._sampled_rows = 0
         self._sum: Float64 = np.zeros(0)
-        self._sampled_sum: Float64 = np.zeros(0)
-        self._product: Float64 = np.zeros((0, 0))
+        self._scatter: _Scatter | None = None
         self._counts = [np.zeros(0, dtype=np.int64) for _ in range(n_groupings)]
         self._sums: list[Float64] = [np.zeros((0, 0)) for _ in range(n_groupings)]
 
@@ -170,8 +168,8 @@ class PooledMomentStream:
     def _start(self, first: FloatArray) -> None:
         self._shift = first.mean(axis=0)
         d = first.shape[1]
-        self._sum, self._sampled_sum = np.zeros(d), np.zeros(d)
-        self._product = np.zeros((d, d) if self.covariance_rows != 0 else (0, 0))
+        self._sum = np.zeros(d)
+        self._scatter = None if self.covariance_rows == 0 else _Scatter(self._shift)
         self._sums = [np.zeros((0, d)) for _ in self._sums]
 
     def _grow(self, grouping: int, n_groups: int) -> None:
@@ -181,22 +179,17 @@ class PooledMomentStream:
             self._sums[grouping] = np.pad(self._sums[grouping], ((0, more), (0, 0)))
 
     def _add(self, X: FloatArray, codes: Sequence[Int64]) -> None:
-        shift = require_rows(self._shift)
-        wanted = self._sample_size(len(X))
+        if self._scatter is not None:
+            wanted = self._sample_size(len(X))
+            if wanted == len(X):
+                self._scatter.add(X, 1.0)
+            else:
+                chosen = self._rng.choice(len(X), wanted, replace=False, shuffle=False)
+                self._scatter.add(X[np.sort(chosen)], len(X) / wanted)
         self._n_rows += len(X)
-        # All rows in order are the shifted block itself; a part of them is gathered.
-        whole = np.empty_like(X) if wanted == len(X) else None
-        small = np.empty((min(len(X), _SUM_ROWS), X.shape[1]), dtype=X.dtype)
         for start in range(0, len(X), _SUM_ROWS):
-            part = slice(start, min(start + _SUM_ROWS, len(X)))
-            rows = small[: part.stop - start] if whole is None else whole[part]
-            np.subtract(X[part], shift, out=rows)
-            self._add_sums(rows, [column[part] for column in codes])
-        if wanted and whole is None:
-            chosen = np.sort(self._rng.choice(len(X), wanted, replace=False, shuffle=False))
-            whole = X[chosen] - shift
-        if whole is not None and wanted:
-            self._add_product(whole, len(X) / wanted)
+            part = slice(start, start + _SUM_ROWS)
+            self._add_sums(X[part], [column[part] for column in codes])
 
     def _sample_size(self, n: int) -> int:
         """Rows of the next `n` that the covariance is taken from."""
@@ -205,26 +198,20 @@ class PooledMomentStream:
         total = max(self.expected_rows, self._n_rows + n)
         return min(n, -(-n * self.covariance_rows // total))
 
-    def _add_sums(self, rows: FloatArray, codes: Sequence[Int64]) -> None:
-        complete = False
+    def _add_sums(self, X: FloatArray, codes: Sequence[Int64]) -> None:
+        shift = require_rows(self._shift).astype(np.float64)
+        everyone: Float64 | None = None
         for grouping, column in enumerate(codes):
             labelled = column >= 0
-            every = bool(labelled.all())
-            kept = column if every else column[labelled]
-            sums = _group_sums(rows, column, labelled, len(self._counts[grouping]))
+            n_groups = len(self._counts[grouping])
+            counts = np.bincount(column[labelled], minlength=n_groups)
+            # Shifted after the sum: one reading of the rows is all that this costs.
+            sums = _group_sums(X, column, labelled, n_groups) - counts[:, None] * shift
             self._sums[grouping] += sums
-            self._counts[grouping] += np.bincount(kept, minlength=len(self._counts[grouping]))
-            if every and not complete:
-                self._sum += sums.sum(axis=0)
-                complete = True
-        if not complete:
-            self._sum += rows.sum(axis=0)
-
-    def _add_product(self, rows: FloatArray, weight: float) -> None:
-        self._sampled_rows += len(rows)
-        self._sampled_sum += weight * rows.sum(axis=0, dtype=np.float64)
-        product = rows.T @ rows
-        self._product += product if weight == 1 else weight * product.astype(np.float64)
+            self._counts[grouping] += counts
+            if everyone is None and counts.sum() == len(X):
+                everyone = sums.sum(axis=0)
+        self._sum += X.sum(axis=0) - len(X) * shift if everyone is None else everyone
 
     def moments(self) -> PooledMoments:
         """Return the moments of all rows so far.
@@ -240,19 +227,65 @@ class PooledMomentStream:
             means = sums / np.maximum(counts, 1)[:, None]
             means[counts > 0] += shift
             groupings.append(GroupMeans(counts.copy(), means))
-        # The sample's own mean, not that of all rows: what is left has no negative variance.
-        covariance = self._product
-        if len(covariance):
-            mean = self._sampled_sum / self._n_rows
-            covariance = covariance - np.outer(self._sampled_sum, mean)
-            covariance /= max(self._n_rows - 1, 1)
+        scatter = self._scatter
         return PooledMoments(
             n_rows=self._n_rows,
             mean=shift + self._sum / self._n_rows,
-            covariance=covariance,
-            covariance_rows=self._sampled_rows,
+            covariance=np.zeros((0, 0)) if scatter is None else scatter.covariance(),
+            covariance_rows=0 if scatter is None else scatter.n_rows,
             groupings=tuple(groupings),
         )
+
+
+class _Scatter:
+    """Adds up w (x - shift)(x - shift)^T of rows x with weights w, in float64.
+
+    Rows are collected until there are enough of them for one fast product.
+
+    Parameters
+    ----------
+    shift : ndarray of shape (d,)
+        Near the mean; its type is that of the products.
+    """
+
+    def __init__(self, shift: FloatArray) -> None:
+        d = len(shift)
+        self.n_rows = 0
+        self._weight = 0.0
+        self._shift = shift
+        self._sum = np.zeros(d)
+        self._products = np.zeros((d, d))
+        self._waiting = np.empty((0, d), dtype=shift.dtype)
+        self._n_waiting = 0
+
+    def add(self, X: FloatArray, weight: float) -> None:
+        """Add rows (n, d) that each weigh the same."""
+        if not len(self._waiting):
+            self._waiting = np.empty((BLOCK_ROWS, X.shape[1]), dtype=self._shift.dtype)
+        start = 0
+        while start < len(X):
+            room = self._waiting[self._n_waiting :][: len(X) - start]
+            np.subtract(X[start : start + len(room)], self._shift, out=room)
+            self._sum += weight * room.sum(axis=0).astype(np.float64)
+            if weight != 1:
+                room *= np.sqrt(weight)
+            start += len(room)
+            self._n_waiting += len(room)
+            if self._n_waiting == len(self._waiting):
+                self._multiply()
+        self.n_rows += len(X)
+        self._weight += weight * len(X)
+
+    def _multiply(self) -> None:
+        rows = self._waiting[: self._n_waiting]
+        self._products += rows.T @ rows
+        self._n_waiting = 0
+
+    def covariance(self) -> Float64:
+        """Covariance (d, d) about the weighted mean of these rows: no variance below zero."""
+        self._multiply()
+        scatter = self._products - np.outer(self._sum, self._sum / self._weight)
+        return np.asarray(scatter / max(self._weight - 1, 1))
 
 
 def _group_sums(

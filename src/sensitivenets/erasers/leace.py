@@ -17,8 +17,8 @@ from sensitivenets.moments import Float64
 from sensitivenets.parameter_checks import require_int, require_real
 from sensitivenets.pooled_moments import GroupMeans
 
-# Rows a feature for covariance_rows="auto": the edit is then larger by about 1 / 64.
-_ROWS_PER_FEATURE = 64
+# Rows a feature for covariance_rows="auto": the edit is then larger by up to about 1 / 32.
+_ROWS_PER_FEATURE = 32
 # Directions of two attributes closer than this are one direction.
 _SAME_DIRECTION = 1e-8
 
@@ -41,10 +41,10 @@ class LEACE(StreamingEraser):
     Parameters
     ----------
     covariance_rows : int, "auto" or None, default="auto"
-        Rows that the covariance of x is taken from, spread over all rows; "auto" is 64 a feature,
+        Rows that the covariance of x is taken from, spread over all rows; "auto" is 32 a feature,
         None is all. Class means are always of all rows, so that what is removed is exact either
         way; the covariance only decides which of the edits that do it is the smallest, and from m
-        rows the edit is larger by about d / m of its square.
+        rows the edit is larger, by up to about d / m of its square.
     shrinkage : bool, default=True
         Move correlations of few rows towards zero (oracle approximating shrinkage); of no
         consequence to what is removed, and next to none with many rows a feature.

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import pyarrow as pa
 from sklearn.base import clone
+from threadpoolctl import threadpool_limits
 
 from sensitivenets.embeddings import FloatArray
 from sensitivenets.errors import InputError
@@ -82,15 +84,17 @@ def fit_parquet(
     fitted: E = clone(eraser)
     total = count_rows(path)
     columns = [*sensitive, *([] if target is None else [target])]
-    for block in parquet_blocks(path, columns, embedding=embedding, block_rows=block_rows):
-        labels: pa.Table = block.columns
-        fitted.partial_fit(
-            block.vectors,
-            None if target is None else labels[target],
-            sensitive=labels.select(list(sensitive)),
-        )
-        if progress is not None:
-            progress(block.start + len(block), total, "rows")
+    # One core is left to reading: products that wait for it would waste the others.
+    with threadpool_limits(max(1, (os.cpu_count() or 1) - 1), user_api="blas"):
+        for block in parquet_blocks(path, columns, embedding=embedding, block_rows=block_rows):
+            labels: pa.Table = block.columns
+            fitted.partial_fit(
+                block.vectors,
+                None if target is None else labels[target],
+                sensitive=labels.select(list(sensitive)),
+            )
+            if progress is not None:
+                progress(block.start + len(block), total, "rows")
     # Whatever is missing in the file as a whole is said here, not at the first transform.
     _ = fitted.model_
     return fitted

@@ -14,7 +14,7 @@ from sensitivenets.embeddings import FloatArray, check_vectors, vectors_from_arr
 from sensitivenets.errors import InputError
 
 # Read at a time from the file: without it, a whole row group would be, which may be all rows.
-_BUFFER_BYTES = 1 << 20
+_BUFFER_BYTES = 1 << 16
 
 
 @dataclass(frozen=True)
