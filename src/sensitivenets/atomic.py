@@ -13,13 +13,16 @@ from sensitivenets.errors import InputError
 
 
 @contextmanager
-def atomic_file(path: Path) -> Iterator[Path]:
+def atomic_file(path: Path, *, mode: int | None = None) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it to `path` if the block succeeds.
 
     Parameters
     ----------
     path : Path
         The file to make or to replace.
+    mode : int, optional
+        Permissions, such as 0o600; what a new file gets unless given. Until the block ends only
+        the owner may read or write it.
 
     Yields
     ------
@@ -32,7 +35,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
-        temporary.chmod(0o666 & ~_umask())
+        temporary.chmod(0o666 & ~_umask() if mode is None else mode)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -20,6 +20,7 @@ _HOME = {
     "routed": ("sensitivenets.erasers.group_maps", "RoutedMap"),
     "columns": ("sensitivenets.columns", "Columns"),
     "mlp": ("sensitivenets.mlp", "MLP"),
+    "universal_code": ("sensitivenets.codes.universal", "UniversalCode"),
 }
 
 

@@ -1,0 +1,25 @@
+"""Universal codes: short binary templates, keyed and cancellable, or public."""
+
+from sensitivenets.codes.code_files import is_code_file, read_codes, write_codes
+from sensitivenets.codes.code_table import CodeTable, encode_table
+from sensitivenets.codes.expected_distance import distance_of_cosine, expected_hamming
+from sensitivenets.codes.hamming import hamming_distances, hamming_of_pairs, nearest_codes
+from sensitivenets.codes.keys import CodeKey
+from sensitivenets.codes.universal import CodeParameters, UniversalCode, unpack
+
+__all__ = [
+    "CodeKey",
+    "CodeParameters",
+    "CodeTable",
+    "UniversalCode",
+    "distance_of_cosine",
+    "encode_table",
+    "expected_hamming",
+    "hamming_distances",
+    "hamming_of_pairs",
+    "is_code_file",
+    "nearest_codes",
+    "read_codes",
+    "unpack",
+    "write_codes",
+]
