@@ -1,5 +1,7 @@
+import os
 import pickle
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,8 +10,10 @@ from sklearn.covariance import oas
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
+from sensitivenets.embedding_files import read_table
 from sensitivenets.erasers.leace import LEACE
 from sensitivenets.erasers.whitening import Whitening, oracle_approximating_shrinkage
 from sensitivenets.errors import CollapseWarning, DetectorWarning, InputError
@@ -127,6 +131,23 @@ def test_correlations_are_canonical(leaky):
     bases = [np.linalg.qr(a - a.mean(axis=0))[0] for a in (X.astype(float), one_hot(codes)[:, :2])]
     expected = np.linalg.svd(bases[0].T @ bases[1], compute_uv=False)
     np.testing.assert_allclose([r["correlation"] for r in curve], expected, rtol=1e-3)
+
+
+@pytest.mark.skipif("SENSITIVENETS_DATA" not in os.environ, reason="SENSITIVENETS_DATA is not set")
+def test_real_faces_are_hidden_from_linear_attackers_and_from_no_others():
+    table = read_table(Path(os.environ["SENSITIVENETS_DATA"]) / "fairface.parquet")
+    table = table.where("split", "attack_train")
+    attributes = {name: table.labels(name).codes for name in ("gender", "ethnicity")}
+    hidden = LEACE(random_state=0).fit_transform(table.vectors, sensitive=attributes)
+    before, _ = reads(table.vectors[:3000], attributes["gender"][:3000])
+    assert before > 0.7
+    for codes in attributes.values():
+        after, coefficients = reads(hidden, codes)
+        assert after < 1 / (codes.max() + 1) + 0.005
+        assert np.abs(coefficients).max() < 1e-2
+    # Neighbours still read it: what this promises is about linear attackers alone.
+    neighbours = KNeighborsClassifier(25).fit(hidden[:3000], attributes["gender"][:3000])
+    assert neighbours.score(hidden[3000:4000], attributes["gender"][3000:4000]) > 0.65
 
 
 def rare(n):

@@ -153,6 +153,19 @@ def test_a_sampled_covariance_is_close_and_the_means_are_exact(expected_rows):
     assert np.linalg.eigvalsh(sampled.covariance).min() > 0
 
 
+@pytest.mark.parametrize("covariance_rows", [None, 2000, 0])
+def test_a_far_mean_costs_the_means_no_digits(covariance_rows):
+    X, codes = rows(20_000)
+    far = X + np.float32(1000)
+    pooled = PooledMomentStream(1, covariance_rows=covariance_rows).update(far, [codes]).moments()
+    means = [far[codes == g].mean(axis=0, dtype=np.float64) for g in range(3)]
+    # A float32 at 1 000 is 6e-5 wide.
+    np.testing.assert_allclose(pooled.groupings[0].means, means, atol=6e-5)
+    if covariance_rows is None:
+        exact = np.cov(far[codes >= 0].T.astype(np.float64))
+        np.testing.assert_allclose(pooled.covariance, exact, atol=1e-3)
+
+
 def test_no_covariance_if_none_is_wanted():
     X, codes = rows()
     pooled = PooledMomentStream(1, covariance_rows=0).update(X, [codes]).moments()
