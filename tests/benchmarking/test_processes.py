@@ -1,0 +1,105 @@
+"""Runs in real processes: they are slow to start, so few are started."""
+
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from sensitivenets.benchmarking.benchmark import RUNS, benchmark
+from sensitivenets.benchmarking.measure import Settings, run_once
+from sensitivenets.benchmarking.plan import Run
+from sensitivenets.benchmarking.processes import Limits
+from sensitivenets.embedding_files import write_table
+
+NONE, LEACE = Run("none", {}, 0), Run("leace", {}, 0)
+
+
+@pytest.fixture
+def go(inputs, tmp_path):
+    def run(runs, **options):
+        limits = Limits(options.pop("n_jobs", 2), options.pop("seconds", None))
+        return benchmark(
+            inputs, runs, tmp_path / "out", settings=Settings(), limits=limits, **options
+        )
+
+    return run
+
+
+def timeless(record):
+    costs = {"fit_seconds": 0, "transform_rows_per_second": 0, "peak_memory": 0}
+    return dataclasses.replace(record.figures, **costs)
+
+
+def test_a_run_in_a_process_is_a_run_here_and_is_done_once(go, inputs, tmp_path):
+    first = go([NONE, LEACE])
+    here = [run_once(inputs, run, Settings(), "c") for run in (NONE, LEACE)]
+    assert [timeless(r) for r in first.records] == [timeless(r) for r in here]
+    written = {path: path.stat().st_mtime_ns for path in (tmp_path / "out" / RUNS).iterdir()}
+    assert len(written) == 2
+    told = []
+    again = go([LEACE], progress=lambda *step: told.append(step))
+    assert {path: path.stat().st_mtime_ns for path in written} == written
+    # The one asked for, then what is there beside.
+    assert [r.method for r in again.records] == ["leace", "none"]
+    assert (again.n_taken_up, told) == (1, [(1, 1, "")])
+
+
+def test_runs_that_fail_or_die_are_recorded_and_the_rest_goes_on(go, own_methods):
+    names = [f"{own_methods}:{name}" for name in ("Raises", "Dies", "Leaves")]
+    found = go([*(Run(name, {}, 0) for name in names), NONE])
+    errors = [record.error for record in found.records]
+    assert errors[0] == "RuntimeError: cannot be learned"
+    assert errors[1].startswith("its process was ended by SIGKILL; out of memory, perhaps")
+    assert errors[2] == "its process ended with 7: it said nothing"
+    assert errors[3] is None
+
+
+def test_a_run_that_takes_too_long_is_ended_and_failures_are_run_again_when_asked(
+    go, own_methods, tmp_path
+):
+    (tmp_path / "wait").touch()
+    runs = [Run(f"{own_methods}:Waits", {}, 0)]
+    (record,) = go(runs, seconds=1.5).records
+    assert record.error == "took longer than the 1.5 seconds of the time limit"
+    (tmp_path / "wait").unlink()
+    assert go(runs).records == (record,)
+    (retried,) = go(runs, retry=True).records
+    assert retried.error is None
+
+
+def test_a_killed_benchmark_is_taken_up_again(table, own_methods, tmp_path):
+    write_table(table, tmp_path / "t.parquet")
+    (tmp_path / "wait").touch()
+    out = tmp_path / "out"
+    command = [
+        *(sys.executable, "-c", "import sys; from sensitivenets.cli import main; sys.exit(main())"),
+        *("benchmark", str(tmp_path / "t.parquet"), "--identity", "subject", "--n-jobs", "1"),
+        *("--attribute", "gender", "--where", "split=fit", "--out", str(out)),
+        *("--train", "split=attack_train", "--test", "split=attack_test"),
+        *("--methods", f"none,{own_methods}:Waits"),
+    ]
+    killed = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    _wait_for(lambda: (tmp_path / "wait.seen").exists())
+    killed.send_signal(signal.SIGTERM)
+    output, _ = killed.communicate(timeout=30)
+    assert (killed.returncode, output) == (128 + signal.SIGTERM, "")
+    (record,) = (out / RUNS).iterdir()
+    assert {path.name for path in out.iterdir()} == {RUNS}
+    written = record.stat().st_mtime_ns
+    (tmp_path / "wait").unlink()
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ)
+    assert "1 of 2 runs were finished before" in done.stderr
+    assert f"open: {out / 'index.html'}" in done.stdout
+    assert record.stat().st_mtime_ns == written
+    assert len(list((out / RUNS).iterdir())) == 2
+
+
+def _wait_for(condition, seconds=60):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.05)
