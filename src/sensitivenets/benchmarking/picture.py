@@ -28,7 +28,9 @@ from sensitivenets.plots.style import (
 
 # Utilities above this look like this: the axis is logarithmic in what is lost.
 _LEAST_LOST = 5e-4
-_TICKS = (0.0, 0.2, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999)
+_COARSE = (0.0, 0.2, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999)
+_FINE = (0.7, 0.85, 0.93, 0.96, 0.97, 0.985, 0.991, 0.992, 0.993, 0.994, 0.996, 0.997)
+_FEWEST_TICKS = 4
 # Where a label may stand, in points from its dot: the first that is free is taken.
 _PLACES = ((7, 4), (7, -10), (-7, 4), (-7, -10), (0, 9), (0, -15), (12, 14), (-12, 14))
 
@@ -115,7 +117,10 @@ def _axes(ax: Axes, entries: Sequence[Entry], front: Front, chance: float) -> No
     room = max(0.12 * (high - low), 0.05)
     left, right = _unstretched(np.array([low - room, high + 2 * room]))
     ax.set_xlim(max(float(left), 0.0), float(right))
-    ax.xaxis.set_major_locator(FixedLocator([t for t in _TICKS if left <= t <= right]))
+    ticks = [t for t in _COARSE if left <= t <= right]
+    if len(ticks) < _FEWEST_TICKS:
+        ticks = [t for t in (*_COARSE, *_FINE) if left <= t <= right]
+    ax.xaxis.set_major_locator(FixedLocator(ticks))
     ax.xaxis.set_minor_locator(NullLocator())
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g} %"))
     top = max(leakage_of(entry, front.attribute).high for entry in entries)
