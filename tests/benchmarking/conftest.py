@@ -35,7 +35,7 @@ class Leaves(Unchanged):
 class Waits(Unchanged):
     """Waits while the file named in WAIT is there."""
     def _learn(self, data):
-        Path(os.environ["WAIT"]).with_suffix(".seen").touch()
+        Path(os.environ["WAIT"]).with_suffix(".seen").write_text(str(os.getpid()))
         while Path(os.environ["WAIT"]).exists():
             time.sleep(0.05)
         return super()._learn(data)

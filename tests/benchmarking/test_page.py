@@ -1,3 +1,4 @@
+import dataclasses
 import re
 import xml.etree.ElementTree as ET
 
@@ -28,22 +29,27 @@ def board(record_of):
     return make
 
 
-def test_the_page_loads_nothing_and_runs_nothing(board):
-    page = render(board())
+@pytest.fixture
+def page(board):
+    """The page without the pictures at fixed false match rates: they take long to draw."""
+    leaderboard = board()
+    fronts = tuple(f for f in leaderboard.fronts if f.utility == "accuracy, view2")
+    return render(dataclasses.replace(leaderboard, fronts=fronts))
+
+
+def test_the_page_loads_nothing_and_runs_nothing(page):
     assert "<script" not in page
     assert not re.search(r"""(src|href)\s*=\s*["'](?!#)""", page)
     assert not re.search(r"url\((?!#)|@import|https?://", page)
     assert "default-src 'none'" in page
 
 
-def test_names_and_messages_are_escaped(board):
-    page = render(board())
+def test_names_and_messages_are_escaped(page):
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
     assert "age &lt;b&gt;: attacker by attacker" in page
 
 
-def test_the_page_shows_every_entry_with_figures_and_intervals(board):
-    page = render(board())
+def test_the_page_shows_every_entry_with_figures_and_intervals(board, page):
     for label in ("none", "leace", "ive (removed=0.5)"):
         assert f'<th scope="row">{label}</th>' in page
     text = re.sub(r"\s+", " ", re.sub("<[^>]+>", " ", page))
@@ -52,13 +58,14 @@ def test_the_page_shows_every_entry_with_figures_and_intervals(board):
     assert "98.00 % [97.0, 99.0]" in text
     assert "sal, seed 0 : " in text
     assert "Map known" not in text
-    assert "Map known" in render(board(full=True))
+    assert "Map known" in render(dataclasses.replace(board(full=True), fronts=()))
     assert "The controls hold" in text
 
 
 def test_untrusted_figures_are_called_so(board, record_of):
     attributes = {"gender": 0.9, "age <b>": 0.8}
-    page = render(board(record_of("inlp", attributes, 0.9, shuffled=False)))
+    board = board(record_of("inlp", attributes, 0.9, shuffled=False))
+    page = render(dataclasses.replace(board, fronts=()))
     assert "These figures cannot be trusted" in page
     assert "inlp: attackers trained on shuffled labels of gender read more than a guess" in page
 

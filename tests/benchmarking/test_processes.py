@@ -1,11 +1,11 @@
 """Runs in real processes: they are slow to start, so few are started."""
 
 import dataclasses
-import os
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -71,31 +71,60 @@ def test_a_run_that_takes_too_long_is_ended_and_failures_are_run_again_when_aske
     assert retried.error is None
 
 
-def test_a_killed_benchmark_is_taken_up_again(table, own_methods, tmp_path):
+@pytest.fixture
+def command(table, own_methods, tmp_path):
+    """A benchmark whose second run waits."""
     write_table(table, tmp_path / "t.parquet")
     (tmp_path / "wait").touch()
     out = tmp_path / "out"
-    command = [
+    return [
         *(sys.executable, "-c", "import sys; from sensitivenets.cli import main; sys.exit(main())"),
         *("benchmark", str(tmp_path / "t.parquet"), "--identity", "subject", "--n-jobs", "1"),
         *("--attribute", "gender", "--where", "split=fit", "--out", str(out)),
         *("--train", "split=attack_train", "--test", "split=attack_test"),
         *("--methods", f"none,{own_methods}:Waits"),
     ]
-    killed = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    _wait_for(lambda: (tmp_path / "wait.seen").exists())
-    killed.send_signal(signal.SIGTERM)
-    output, _ = killed.communicate(timeout=30)
-    assert (killed.returncode, output) == (128 + signal.SIGTERM, "")
+
+
+def end(command, how, seen):
+    """Start it, end it in its second run, wait until that is gone too; return its exit code."""
+    started = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    _wait_for(lambda: seen.exists() and seen.read_text())
+    started.send_signal(how)
+    output, _ = started.communicate(timeout=30)
+    assert output == ""
+    _wait_for(lambda: not _is_alive(int(seen.read_text())))
+    return started.returncode
+
+
+def test_a_killed_benchmark_leaves_nothing_but_records_and_is_taken_up_again(
+    command, tmp_path, monkeypatch
+):
+    out, seen, working = tmp_path / "out", tmp_path / "wait.seen", tmp_path / "working"
+    working.mkdir()
+    monkeypatch.setenv("TMPDIR", str(working))
+    assert end(command, signal.SIGKILL, seen) == -signal.SIGKILL
+    _wait_for(lambda: not list(working.iterdir()))
     (record,) = (out / RUNS).iterdir()
-    assert {path.name for path in out.iterdir()} == {RUNS}
     written = record.stat().st_mtime_ns
+    seen.unlink()
+    assert end(command, signal.SIGTERM, seen) == 128 + signal.SIGTERM
+    assert {path.name for path in out.iterdir()} == {RUNS}
+    assert (list((out / RUNS).iterdir()), list(working.iterdir())) == ([record], [])
     (tmp_path / "wait").unlink()
-    done = subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ)
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "1 of 2 runs were finished before" in done.stderr
     assert f"open: {out / 'index.html'}" in done.stdout
     assert record.stat().st_mtime_ns == written
     assert len(list((out / RUNS).iterdir())) == 2
+
+
+def _is_alive(process):
+    try:
+        status = Path(f"/proc/{process}/stat").read_text()
+    except OSError:
+        return False
+    return status.rpartition(")")[2].split()[0] != "Z"
 
 
 def _wait_for(condition, seconds=60):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 import threading
 import time
@@ -35,13 +36,16 @@ def work(job: dict[str, Any]) -> None:
     save_record(record, Path(job["records"]))
 
 
-def _end_with(parent: int) -> None:
+def _end_with(parent: int, working: Path) -> None:
     """End this process when its parent is gone, killed perhaps: nobody waits for the record."""
     while os.getppid() == parent:
         time.sleep(_LOOK_EVERY)
+    # The parent would have removed the copy of the data; embeddings must not lie about.
+    shutil.rmtree(working, ignore_errors=True)
     os._exit(1)
 
 
 if __name__ == "__main__":
-    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
-    work(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")))
+    given = Path(sys.argv[1])
+    threading.Thread(target=_end_with, args=(os.getppid(), given.parent), daemon=True).start()
+    work(json.loads(given.read_text(encoding="utf-8")))
