@@ -19,6 +19,7 @@ _HOME = {
     "low_rank_edit": ("sensitivenets.affine", "LowRankEdit"),
     "routed": ("sensitivenets.erasers.group_maps", "RoutedMap"),
     "columns": ("sensitivenets.columns", "Columns"),
+    "fourier_projection": ("sensitivenets.fourier", "FourierProjection"),
     "mlp": ("sensitivenets.mlp", "MLP"),
     "universal_code": ("sensitivenets.codes.universal", "UniversalCode"),
 }

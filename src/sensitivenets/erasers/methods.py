@@ -84,6 +84,10 @@ METHODS: dict[str, Method] = {
     # features left out
     "ive": Method(f"{_ERASERS}.ive", "IVE", _each("removed", 0.25, 0.5, 0.75)),
     "multi_ive": Method(f"{_ERASERS}.ive", "MultiIVE", _each("removed", 0.25, 0.5, 0.75)),
+    # statistical dependence
+    "obliviator": Method(
+        f"{_ERASERS}.obliviator", "Obliviator", _each("n_iterations", 2, 4, 8), True
+    ),
     # adversarial
     "gradient_reversal": _adversarial("gradient_reversal", "GradientReversal", 0.1, 1.0, 10.0),
     "blind_eye": _adversarial("blind_eye", "BlindEye", 0.1, 1.0, 10.0),

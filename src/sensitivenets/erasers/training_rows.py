@@ -1,0 +1,125 @@
+"""The rows and labels that kernel and rate methods train on, as tensors."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sensitivenets.affine import Affine
+from sensitivenets.erasers.base import FitData, Learned
+from sensitivenets.labels import UNLABELLED, Labels, joint
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Classes:
+    """Labels of the rows.
+
+    Attributes
+    ----------
+    codes : Tensor of shape (n,), int64
+        -1 where unlabelled.
+    n_classes : int
+        Classes, some of which may have no rows.
+    weight : float
+        Of their term, if they are to be kept.
+    """
+
+    codes: Tensor
+    n_classes: int
+    weight: float = 1.0
+
+    def take(self, rows: Tensor) -> Classes:
+        """Return the labels of some of the rows."""
+        return Classes(self.codes[rows], self.n_classes, self.weight)
+
+
+@dataclass(frozen=True)
+class TrainingRows:
+    """D-P, and D-S below it if that is another set.
+
+    Attributes
+    ----------
+    X : ndarray of shape (n, d), float32
+        The embeddings.
+    hidden : tuple of Classes
+        The attributes and, if they are several, their crossing: hiding each alone may leave
+        combinations readable, and the crossing alone would leave out rows that miss a label.
+    target : Classes or None
+        What is to be kept; unlabelled for the rows of D-S.
+    """
+
+    X: np.ndarray[tuple[int, int], np.dtype[np.float32]]
+    hidden: tuple[Classes, ...]
+    target: Classes | None
+
+
+def training_rows(data: FitData, device: torch.device) -> TrainingRows:
+    """Stack D-P and D-S, with the labels of each.
+
+    Parameters
+    ----------
+    data : FitData
+        With at least one attribute.
+    device : torch.device
+        Where the labels are put; the embeddings stay.
+
+    Returns
+    -------
+    TrainingRows
+        See there. D-P is not copied if it is D-S as well.
+    """
+    import torch
+
+    same = data.X_sensitive is data.X
+    X = data.X if same else np.concatenate([data.X, data.X_sensitive])
+    groups = dict(data.attributes)
+    if len(groups) > 1:
+        groups["crossed"] = joint(groups)
+
+    def classes(labels: Labels, before: int, after: int) -> Classes:
+        codes = np.pad(labels.codes, (before, after), constant_values=UNLABELLED)
+        return Classes(torch.from_numpy(codes).to(device), len(labels.classes))
+
+    n_above, n_below = (0, 0) if same else (len(data.X), len(data.X_sensitive))
+    return TrainingRows(
+        np.require(X, np.float32, ["C", "W"]),
+        tuple(classes(labels, n_above, 0) for labels in groups.values()),
+        None if data.target is None else classes(data.target, 0, n_below),
+    )
+
+
+def batches(n_rows: int, size: int, generator: torch.Generator) -> Iterator[Tensor]:
+    """Give the numbers of all rows once, in random order, in parts of `size` rows or more."""
+    import torch
+
+    order = torch.randperm(n_rows, generator=generator)
+    yield from order.tensor_split(max(1, n_rows // size))
+
+
+def training_device(name: str | None) -> torch.device:
+    """Return the device of that name; the GPU if there is one, unless given.
+
+    Raises
+    ------
+    ImportError
+        If torch is not installed.
+    """
+    if importlib.util.find_spec("torch") is None:
+        raise ImportError("fitting needs torch: pip install 'sensitivenets[train]'")
+    import torch
+
+    return torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
+
+
+def unchanged(n_features: int) -> Learned:
+    """Return what is learned where there is nothing to remove."""
+    zeros = np.zeros(n_features, dtype=np.float32)
+    return Learned(Affine(np.eye(n_features, dtype=np.float32), zeros))
