@@ -16,14 +16,16 @@ from sensitivenets import __version__
 from sensitivenets.cli.audit import audit
 from sensitivenets.cli.benchmark import benchmark
 from sensitivenets.cli.demo import demo
+from sensitivenets.cli.encode import encode
 from sensitivenets.cli.fairness import fairness
 from sensitivenets.cli.fit import fit
 from sensitivenets.cli.info import info
+from sensitivenets.cli.key import key
 from sensitivenets.cli.transform import transform
 from sensitivenets.cli.verify import verify
 from sensitivenets.errors import InputError
 
-_COMMANDS = (demo, fit, transform, verify, audit, fairness, benchmark, info)
+_COMMANDS = (demo, fit, transform, verify, audit, fairness, benchmark, key, encode, info)
 
 _FAILED = 2
 _INTERRUPTED = 128 + signal.SIGINT

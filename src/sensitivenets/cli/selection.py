@@ -30,17 +30,21 @@ def column_value(text: str, option: str) -> tuple[str, str]:
 def read_rows(
     path: Path, where: Sequence[str], embedding: str, option: str = "--where"
 ) -> EmbeddingTable:
-    """Read a table and keep the rows that meet every condition.
+    """Read a table, of embeddings or of codes, and keep the rows that meet every condition.
 
     Raises
     ------
     InputError
         If the table cannot be read, a condition is malformed, or no row meets it.
     """
+    from sensitivenets.codes.code_files import is_code_file, read_codes
     from sensitivenets.embedding_files import read_table
 
     conditions = [column_value(text, option) for text in where]
-    table = read_table(path, embedding=embedding)
+    if is_code_file(path):
+        table = read_codes(path).as_embeddings()
+    else:
+        table = read_table(path, embedding=embedding)
     for column, value in conditions:
         table = table.where(column, value)
     return table

@@ -79,6 +79,16 @@ class CodeKey:
         """
         return CodeKey(secrets.token_bytes(SECRET_BYTES), self.key_id)
 
+    def for_subject(self, subject: str) -> CodeKey:
+        """Derive a key for the codes of one subject, who is then compared with nobody by accident.
+
+        An adversary without the key learns from many codes of one key: who else is in another
+        table (`measure_protection`), an attribute, the embedding (`invert_without_key`). With a
+        key for each subject there are only a few codes of each. The price: a probe must claim to
+        be someone, and is encoded with the key of that subject; nobody can be searched for.
+        """
+        return CodeKey(self.derive(f"key of the subject {subject}"))
+
     def derive(self, purpose: str) -> bytes:
         """Derive 32 bytes for one purpose (HMAC-SHA-256); purposes tell nothing of each other."""
         return hmac.digest(self.secret, purpose.encode(), "sha256")
