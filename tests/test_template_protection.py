@@ -25,7 +25,7 @@ def people():
 @pytest.fixture(scope="module")
 def protection(people):
     parameters = CodeParameters(32, 512, 1.0)
-    return measure_protection(*people, parameters, n_known=(400,), n_pairs=1400, n_bootstrap=30)
+    return measure_protection(*people, parameters, n_known=(400,), n_bootstrap=30)
 
 
 def linked(protection, adversary, mated):
@@ -54,7 +54,7 @@ def test_whoever_knows_enough_rows_under_both_keys_links_the_rest(protection):
 
 def test_a_large_scale_resists_that(people):
     parameters = CodeParameters(32, 512, 4.0)
-    result = measure_protection(*people, parameters, n_known=(400,), n_pairs=1400, n_bootstrap=10)
+    result = measure_protection(*people, parameters, n_known=(400,), n_bootstrap=10)
     assert linked(result, "regression", "same embedding").d_sys.low < 0.1
 
 
@@ -65,7 +65,7 @@ def test_a_revoked_code_is_not_accepted(protection):
 
 def test_the_result_is_json_and_one_seed_gives_one_result(people, protection):
     parameters = CodeParameters(32, 512, 1.0)
-    again = measure_protection(*people, parameters, n_known=(400,), n_pairs=1400, n_bootstrap=30)
+    again = measure_protection(*people, parameters, n_known=(400,), n_bootstrap=30)
     assert again.to_dict() == json.loads(json.dumps(protection.to_dict()))
 
 
@@ -73,6 +73,11 @@ def test_subjects_are_needed(people):
     table, _ = people
     with pytest.raises(InputError, match="expected at least two subjects, found 1"):
         measure_protection(table, encode("who", ["ann"] * len(table)), CodeParameters(32, 64))
+    alone = encode("who", [f"s{k}" for k in range(len(table))])
+    with pytest.raises(InputError, match=r"expected at least 20 mated .* found 0 and 0"):
+        measure_protection(table, alone, CodeParameters(32, 64))
+    with pytest.raises(InputError, match=r"FMR 0.001 is below the resolution .* a larger fmr"):
+        measure_protection(*people, CodeParameters(32, 64), fmr=1e-3, n_known=(), n_bootstrap=1)
     with pytest.raises(InputError, match="n_known: expected an integer of at least 1"):
         measure_protection(*people, CodeParameters(32, 64), n_known=(0,))
 
@@ -197,3 +202,18 @@ def test_the_far_signal_is_the_spread_over_the_noise_of_simulated_codes():
     assert far_signal(distances, 1.0, 256) == pytest.approx(measured, rel=0.1)
     assert far_signal(distances, 5.0, 256) < 0.01
     assert far_signal(np.zeros(3), 1.0, 256) == 0
+
+
+def test_comparisons_are_one_of_each_subject_mated_and_ten_with_others():
+    from sensitivenets.template_protection.linkage import _Comparisons
+
+    subject = np.random.default_rng(0).permutation(np.repeat(np.arange(30), 3))
+    subject = np.append(subject, 30)
+    for mated, n in (("other image", 30), ("same embedding", 31)):
+        drawn = _Comparisons.draw(subject, mated, np.random.default_rng(1))
+        same = drawn.left_subject == drawn.right_subject
+        np.testing.assert_array_equal(drawn.left_subject, subject[drawn.left])
+        np.testing.assert_array_equal(drawn.right_subject, subject[drawn.right])
+        assert sorted(drawn.left_subject[same]) == list(range(n))
+        assert np.count_nonzero(~same) == 10 * n
+        assert ((drawn.left == drawn.right)[same] == (mated == "same embedding")).all()

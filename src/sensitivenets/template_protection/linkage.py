@@ -11,7 +11,6 @@ from sklearn.linear_model import Ridge
 
 from sensitivenets.codes.keys import CodeKey
 from sensitivenets.codes.universal import CodeParameters, UniversalCode
-from sensitivenets.datasets.drawn_pairs import draw_pairs
 from sensitivenets.embeddings import EmbeddingTable, FloatArray
 from sensitivenets.errors import InputError
 from sensitivenets.intervals import Estimate
@@ -20,12 +19,13 @@ from sensitivenets.parameter_checks import require_int
 from sensitivenets.projection import normalise_rows
 from sensitivenets.template_protection.unlinkability import Unlinkability, measure_unlinkability
 from sensitivenets.verification.bootstrap import ScoredPairs, rate_estimate, replicate
-from sensitivenets.verification.pairs import BoolArray, IntArray
-from sensitivenets.verification.rates import error_curve, threshold_at_fmr
-from sensitivenets.verification.scores import Float64Array
+from sensitivenets.verification.pairs import IntArray
+from sensitivenets.verification.rates import error_curve, refusal, threshold_at_fmr
 
 Mated = Literal["other image", "same embedding"]
 
+_MATED: tuple[Mated, ...] = ("other image", "same embedding")
+_OTHERS = 10
 _BLOCK_PAIRS = 4096
 
 
@@ -95,15 +95,41 @@ class Protection:
 
 @dataclass(frozen=True)
 class _Comparisons:
-    """Rows to compare across keys: unlike `Pairs`, a row may meet itself under the other key."""
+    """Rows to compare across keys, with their subjects, no subject in two mated comparisons.
+
+    Images of one person have similar codes, and so similar scores: several mated comparisons of
+    one person would look like more evidence than they are.
+    """
 
     left: IntArray
     right: IntArray
-    same: BoolArray
+    left_subject: IntArray
+    right_subject: IntArray
 
-    def of_one_embedding(self) -> _Comparisons:
-        """Compare the same rows, but each mated one with itself."""
-        return _Comparisons(self.left, np.where(self.same, self.left, self.right), self.same)
+    @classmethod
+    def draw(cls, subject: IntArray, mated: Mated, rng: np.random.Generator) -> _Comparisons:
+        """Draw one mated comparison of each subject, and ten with other subjects."""
+        order = rng.permutation(len(subject))
+        order = order[np.argsort(subject[order], kind="stable")]
+        _, first, counts = np.unique(subject[order], return_index=True, return_counts=True)
+        if mated == "other image":
+            first = first[counts > 1]
+        first = rng.permutation(first)
+        left = order[first]
+        right = left if mated == "same embedding" else order[first + 1]
+        shifts = range(min(_OTHERS, max(len(left) - 1, 0)) + 1)
+        ends = np.tile(left, len(shifts)), np.concatenate([np.roll(right, k) for k in shifts])
+        return cls(*ends, subject[ends[0]], subject[ends[1]])
+
+    def scored(self, one: FloatArray, two: FloatArray) -> ScoredPairs:
+        """Compare rows of one table with rows of another, by the dot product."""
+        scores = np.empty(len(self.left), dtype=np.float64)
+        for start in range(0, len(scores), _BLOCK_PAIRS):
+            block = slice(start, start + _BLOCK_PAIRS)
+            scores[block] = np.vecdot(one[self.left[block]], two[self.right[block]])
+        both = np.concatenate([self.left_subject, self.right_subject])
+        subjects, ends = np.unique(both, return_inverse=True)
+        return ScoredPairs(scores, ends[: len(scores)], ends[len(scores) :], len(subjects))
 
 
 def measure_protection(
@@ -112,8 +138,7 @@ def measure_protection(
     parameters: CodeParameters,
     *,
     n_known: Sequence[int] = (300, 3000),
-    n_pairs: int = 10_000,
-    fmr: float = 1e-3,
+    fmr: float = 1e-2,
     n_bootstrap: int = 500,
     random_state: int = 0,
 ) -> Protection:
@@ -130,14 +155,13 @@ def measure_protection(
     n_known : sequence of int, default=(300, 3000)
         Rows that the adversary knows under both keys, taken from one half of the subjects; the
         other half is linked. More than there are is all there are.
-    n_pairs : int, default=10000
-        Comparisons, half of them mated; fewer where the subjects do not give them.
-    fmr : float, default=1e-3
+    fmr : float, default=0.01
         For `revoked_accepted`.
     n_bootstrap : int, default=500
         Draws of subjects behind intervals.
     random_state : int, default=0
-        Decides the keys, halves, pairs and draws.
+        Decides the keys, halves, comparisons and draws. There is one mated comparison of each
+        subject, and ten with others.
 
     Returns
     -------
@@ -146,31 +170,23 @@ def measure_protection(
     Raises
     ------
     InputError
-        If the linked half has fewer than 20 genuine pairs.
+        If the linked half has fewer than 20 subjects of two rows or more, or too few for `fmr`.
     """
     for n in n_known:
         require_int("n_known", n, minimum=1)
     rng = np.random.default_rng(random_state)
     first, second = (_code(parameters, int(rng.integers(2**62))) for _ in range(2))
     known, linked = _halves(subject, rng)
-    codes = subject.codes[linked]
-    who = Labels(subject.name, codes, subject.classes)
-    drawn_pairs = draw_pairs(who, n_pairs, 1, random_state=random_state)
-    pairs = _Comparisons(drawn_pairs.left, drawn_pairs.right, drawn_pairs.same)
-    rows = table.vectors[linked]
-    one, two = first(rows), second(rows)
+    kinds = {mated: _Comparisons.draw(subject.codes[linked], mated, rng) for mated in _MATED}
+    one, two = first(table.vectors[linked]), second(table.vectors[linked])
 
-    def measured(scores: Float64Array, drawn: _Comparisons) -> Unlinkability:
-        scored = _scored(scores, drawn, codes)
+    def measured(scored: ScoredPairs) -> Unlinkability:
         return measure_unlinkability(scored, n_bootstrap=n_bootstrap, random_state=random_state)
 
-    same_key = _across(one, one, pairs)
-    kinds: dict[Mated, _Comparisons] = {
-        "other image": pairs,
-        "same embedding": pairs.of_one_embedding(),
-    }
+    same_key = kinds["other image"].scored(one, one)
+    control = measured(same_key)
     linkages = [
-        Linkage("comparison", mated, 0, measured(_across(one, two, drawn), drawn))
+        Linkage("comparison", mated, 0, measured(drawn.scored(one, two)))
         for mated, drawn in kinds.items()
     ]
     order = rng.permutation(known)
@@ -178,13 +194,13 @@ def measure_protection(
         seen = table.vectors[order[:n]]
         guess, truth = _regressed(first(seen), second(seen), one, two)
         linkages += [
-            Linkage("regression", mated, n, measured(_across(guess, truth, drawn), drawn))
+            Linkage("regression", mated, n, measured(drawn.scored(guess, truth)))
             for mated, drawn in kinds.items()
         ]
-    threshold = threshold_at_fmr(error_curve(same_key, pairs.same), fmr).threshold
-    reissued = _scored(_across(one, two, kinds["same embedding"]), kinds["same embedding"], codes)
+    threshold = _threshold(same_key, fmr)
+    reissued = kinds["same embedding"].scored(one, two)
     accepted = _share_accepted(reissued, threshold, n_bootstrap, random_state)
-    return Protection(measured(same_key, pairs), tuple(linkages), accepted, fmr, parameters)
+    return Protection(control, tuple(linkages), accepted, fmr, parameters)
 
 
 def _code(parameters: CodeParameters, seed: int) -> UniversalCode:
@@ -204,14 +220,6 @@ def _halves(subject: Labels, rng: np.random.Generator) -> tuple[Any, Any]:
     return known, linked
 
 
-def _across(one: FloatArray, two: FloatArray, pairs: _Comparisons) -> Float64Array:
-    scores = np.empty(len(pairs.same), dtype=np.float64)
-    for start in range(0, len(pairs.same), _BLOCK_PAIRS):
-        block = slice(start, start + _BLOCK_PAIRS)
-        scores[block] = np.vecdot(one[pairs.left[block]], two[pairs.right[block]])
-    return scores
-
-
 def _regressed(
     one_known: FloatArray, two_known: FloatArray, one: FloatArray, two: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
@@ -224,11 +232,11 @@ def _regressed(
     return guess, truth
 
 
-def _scored(scores: Float64Array, pairs: _Comparisons, codes: Any) -> ScoredPairs:
-    """Attach subjects, numbered from 0 over those that are compared."""
-    ends = np.unique(np.stack([codes[pairs.left], codes[pairs.right]]), return_inverse=True)[1]
-    left, right = ends.reshape(2, -1)
-    return ScoredPairs(scores, left, right, int(ends.max()) + 1)
+def _threshold(same_key: ScoredPairs, fmr: float) -> float:
+    too_few = refusal(fmr, int(np.count_nonzero(~same_key.same)))
+    if too_few:
+        raise InputError(f"{too_few}; use a larger fmr, or a table with more subjects")
+    return threshold_at_fmr(error_curve(same_key.scores, same_key.same), fmr).threshold
 
 
 def _share_accepted(
