@@ -88,6 +88,14 @@ METHODS: dict[str, Method] = {
     "obliviator": Method(
         f"{_ERASERS}.obliviator", "Obliviator", _each("n_iterations", 2, 4, 8), True
     ),
+    "pfrnet": Method(
+        f"{_ERASERS}.pfrnet", "PFRNet", _each("moment_weight", 1.0, 10.0, 100.0), True
+    ),
+    "farm": Method(f"{_ERASERS}.farm", "FaRM", _each("n_epochs", 5, 25, 100), True),
+    "kram": Method(f"{_ERASERS}.farm", "KRaM", _each("rate_weight", 0.1, 1.0, 10.0), True),
+    "data_domain": Method(
+        f"{_ERASERS}.data_domain", "DataDomain", _each("hsic_weight", 1.0, 10.0, 100.0), True
+    ),
     # adversarial
     "gradient_reversal": _adversarial("gradient_reversal", "GradientReversal", 0.1, 1.0, 10.0),
     "blind_eye": _adversarial("blind_eye", "BlindEye", 0.1, 1.0, 10.0),
