@@ -18,7 +18,7 @@ _COLLAPSE_ROWS = 2000
 class Obliviator(Eraser):
     """Forget attributes in the sense of a kernel, a little more in each iteration.
 
-    Akbari, Dehdashtian and Boddeti, "Obliviator Reveals the Cost of Nonlinear Guardedness in
+    Akbari, Afshari and Boddeti, "Obliviator Reveals the Cost of Nonlinear Guardedness in
     Concept Erasure", NeurIPS 2025. Rows are standardised, and kernel principal components are
     taken that have no covariance with the attributes. Then each iteration trains an encoder whose
     output depends little on the attributes, and much on the rows it started from, as measured by

@@ -27,8 +27,8 @@ _DEPENDENT_WIDTHS = (256, 128, 64)
 class PFRNet(Eraser):
     """Split embeddings into features with and without the attributes, and keep the latter.
 
-    Bortolato, Ivanovska, Rot, Križaj, Terhörst, Damer, Peer and Štruc, "Learning privacy-enhancing
-    face representations through feature disentanglement", FG 2020. Two encoders and a decoder that
+    Bortolato et al., "Learning privacy-enhancing face representations through feature
+    disentanglement", FG 2020. Two encoders and a decoder that
     rebuilds the embedding from both outputs. The output of one, which is kept, is to have equal
     moments in all classes; that of the other, which is thrown away, different ones::
 
