@@ -160,7 +160,7 @@ def test_laftr_needs_no_y():
 @pytest.mark.parametrize("method", [m for m in METHODS if m is not LAFTR])
 def test_the_others_need_y(method):
     X, _, sensitive = noise()
-    with pytest.raises(InputError, match=f"y is None: {method.__name__} keeps the identity"):
+    with pytest.raises(InputError, match=f"y is None: {method.__name__} expects the identity"):
         method(**TINY).fit(X, sensitive=sensitive)
 
 

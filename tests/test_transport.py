@@ -10,15 +10,16 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from sensitivenets.erasers.cells import align_cells
 from sensitivenets.erasers.gaussian import (
     barycentre,
-    covariances_of,
     moments_of,
     psd_power,
     shrink,
     transport_matrices,
 )
+from sensitivenets.erasers.group_maps import RoutedMap
 from sensitivenets.erasers.router import Router, fit_router
-from sensitivenets.erasers.transport import RoutedTransport, fit_transport, transport_of
+from sensitivenets.erasers.transport import RoutedTransport, fit_transport, route, transport_of
 from sensitivenets.errors import InputError
+from sensitivenets.labels import encode
 from sensitivenets.model_folder import load_model, save_model
 
 
@@ -30,6 +31,11 @@ def groups_of(n=3000, d=6, k=3, seed=0):
     means = 0.8 * rng.standard_normal((k, d)) + 4
     X = means[y] + np.einsum("ni,nij->nj", rng.standard_normal((n, d)), mixing[y])
     return X.astype(np.float32), y
+
+
+def not_normalised(stage, X, groups):
+    """What a transport does before it normalises."""
+    return np.einsum("nd,nde->ne", X, stage.matrices[groups]) + stage.offsets[groups]
 
 
 def random_covariances(k=3, d=5):
@@ -72,18 +78,66 @@ def test_shrinking_by_one_makes_all_equal():
 
 def test_means_and_covariances_agree_after_transport():
     X, y = groups_of()
+    before = moments_of(X, y, 3)
     stage = fit_transport(X, y, 3, shrinkage=0.0)
-    moved = np.einsum("nd,nde->ne", X, stage.matrices[y]) + stage.offsets[y]
-    moments = moments_of(moved, y, 3)
-    means, covariances = moments.means, covariances_of(moments)
-    np.testing.assert_allclose(means, means[[0, 0, 0]], atol=1e-4)
-    np.testing.assert_allclose(covariances, covariances[[0, 0, 0]], atol=1e-3)
+    moved = not_normalised(stage, X, y)
+    after = moments_of(moved, y, 3)
+    center = before.means.mean(axis=0)
+    np.testing.assert_allclose(after.means, np.stack([center] * 3), atol=1e-4)
+    target = barycentre(before.covariances)
+    np.testing.assert_allclose(after.covariances, np.stack([target] * 3), atol=1e-3)
     norms = np.linalg.norm(moved, axis=1, keepdims=True)
     np.testing.assert_allclose(stage(X, y), moved / norms, atol=1e-5)
 
 
+def test_the_shrinkage_comes_from_the_smallest_group():
+    X, y = groups_of()
+    kept = (y != 0) | (np.arange(len(y)) % 20 == 0)
+    X, y = X[kept], y[kept]
+    smallest = np.bincount(y).min()
+    expected = fit_transport(X, y, 3, shrinkage=6 / (6 + smallest))
+    np.testing.assert_array_equal(fit_transport(X, y, 3).matrices, expected.matrices)
+    assert not np.allclose(expected.matrices, fit_transport(X, y, 3, 0.0).matrices, atol=1e-3)
+
+
+def test_the_groups_that_are_matched_are_the_predicted_ones():
+    X, y = groups_of()
+    eraser = RoutedTransport(n_rounds=1, covariance_shrinkage=0.0, random_state=0)
+    part = eraser.fit(X, sensitive=y).model_.map.parts[0]
+    predicted = part.router(X)
+    assert 0.7 < np.mean(predicted == y) < 0.999
+    gaps = {}
+    for name, groups in (("predicted", predicted), ("true", y)):
+        means = moments_of(not_normalised(part.stages[0], X, predicted), groups, 3).means
+        gaps[name] = np.ptp(means, axis=0).max()
+    assert gaps["predicted"] < 1e-4 < 0.01 < gaps["true"]
+
+
+def test_each_round_learns_from_what_the_round_before_left():
+    X, y = groups_of()
+    fitted = RoutedTransport(n_rounds=2, n_cell_rounds=1, n_cells=4, random_state=0)
+    first, second = fitted.fit(X, sensitive=y).model_.map.parts
+    assert [len(first.stages), len(second.stages)] == [2, 1]
+    np.testing.assert_allclose(first.router.means, moments_of(X, y, 3).means, atol=1e-4)
+    np.testing.assert_allclose(second.router.means, moments_of(first(X), y, 3).means, atol=1e-5)
+
+
+def test_the_shrinkage_of_the_router_is_the_best_on_held_out_rows():
+    X, y = groups_of(n=300, d=20, k=2)
+    labels = encode("y", y)
+    tried = [
+        route(X, labels, amount, np.random.default_rng(5))[1]["balanced_accuracy"]
+        for amount in (0.03, 0.1, 0.3, 0.6, 0.9)
+    ]
+    assert min(tried) < max(tried)
+    chosen = route(X, labels, None, np.random.default_rng(5))[1]
+    assert chosen["balanced_accuracy"] == max(tried)
+
+
 def test_the_router_is_scikit_learns_qda():
     X, y = groups_of()
+    kept = (y != 0) | (np.arange(len(y)) % 5 == 0)
+    X, y = X[kept], y[kept]
     router = fit_router(moments_of(X, y, 3), 0.0)
     theirs = QuadraticDiscriminantAnalysis().fit(X, y)
     ours = router.scores(X) - router.scores(X).max(axis=1, keepdims=True)
@@ -121,6 +175,16 @@ def test_cells_align_the_means_of_the_groups_within_them():
     for c in (0, 1):
         assert gap(X, c) > 0.1
         assert gap(moved, c) < 0.01
+
+
+def test_a_shift_of_few_rows_is_small_and_rows_stay_on_the_sphere():
+    X = np.repeat(np.eye(2, 3, dtype=np.float32), (10, 30), axis=0)
+    y = np.repeat([0, 1], (10, 30))
+    stage = align_cells(X, y, 2, 1, prior_rows=10)
+    # The common mean is (1/4, 3/4); 10 rows go half of the way there, 30 three quarters.
+    np.testing.assert_allclose(stage.shifts[0, 0], 0.5 * np.array([-0.75, 0.75, 0]), atol=1e-6)
+    np.testing.assert_allclose(stage.shifts[1, 0], 0.75 * np.array([0.25, -0.25, 0]), atol=1e-6)
+    np.testing.assert_allclose(np.linalg.norm(stage(X, y), axis=1), 1, atol=1e-6)
 
 
 @pytest.fixture(scope="module")
@@ -198,6 +262,14 @@ def test_bad_parameters_are_named(parameters, message):
     X, y = groups_of(100)
     with pytest.raises(InputError, match=message):
         RoutedTransport(**parameters).fit(X, sensitive=y)
+
+
+def test_a_stage_that_does_not_fit_the_router_is_refused():
+    X, y = groups_of()
+    arrays = RoutedTransport(n_rounds=1, random_state=0).fit(X, sensitive=y).model_.map.parts[0]
+    fewer = {name: a[:2] if "transport" in name else a for name, a in arrays.arrays().items()}
+    with pytest.raises(InputError, match=r"stage 0 to have the 3 groups and 6 features"):
+        RoutedMap.from_arrays(fewer)
 
 
 def test_damaged_arrays_are_refused():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,8 @@ from sensitivenets.errors import CollapseWarning
 
 # Less than a tenth of the rank or the spread of the input says little about anyone.
 _COLLAPSED = 0.1
+# Rows that are looked at before and after a map.
+_SAMPLE_ROWS = 2000
 
 
 @dataclass(frozen=True)
@@ -71,20 +74,23 @@ def measure_collapse(X: FloatArray) -> Collapse:
     )
 
 
-def warn_of_collapse(before: FloatArray, after: FloatArray) -> None:
-    """Compare the same rows before and after a map.
+def warn_of_collapse(X: FloatArray, phi: Callable[[FloatArray], FloatArray]) -> None:
+    """Compare rows before and after a map.
 
     Parameters
     ----------
-    before, after : ndarray of shape (n, d) and (n, k)
-        One or two thousand rows are enough.
+    X : ndarray of shape (n, d)
+        Embeddings; about two thousand of them are looked at.
+    phi : callable
+        The map.
 
     Warns
     -----
     CollapseWarning
         If nine tenths of the effective rank or of the spread are lost.
     """
-    old, new = measure_collapse(before), measure_collapse(after)
+    sample = X[:: max(1, len(X) // _SAMPLE_ROWS)]
+    old, new = measure_collapse(sample), measure_collapse(phi(sample))
     lost_rank = new.effective_rank < _COLLAPSED * old.effective_rank
     if lost_rank or new.spread < _COLLAPSED * old.spread:
         warnings.warn(
@@ -92,7 +98,7 @@ def warn_of_collapse(before: FloatArray, after: FloatArray) -> None:
             f"{old.effective_rank:.1f}, spread {new.spread:.3f} of {old.spread:.3f}; "
             "use a gentler setting (fewer layers or epochs, a smaller adversarial weight)",
             CollapseWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
 
 

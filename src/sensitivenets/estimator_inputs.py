@@ -14,29 +14,20 @@ from sensitivenets.labels import Labels, encode, encode_attributes
 from sensitivenets.projection import normalise_rows
 
 
-def primary_labels(y: Any, n_rows: int, loss: str) -> Labels:
-    """Encode what phi must keep: the identity, or the class, of each row.
+def encode_target(y: Any, n_rows: int) -> Labels | None:
+    """Encode what is to be kept, if it was given: the identity, or the class, of each row.
 
     Raises
     ------
     InputError
-        If it is missing, of another length, or has too few or too many classes for the loss.
+        If it is of another length than the rows.
     """
     if y is None:
-        wanted = "identity" if loss == "triplet" else "class"
-        raise InputError(
-            f"requires y to be passed, but the target y is None: loss={loss!r} expects the "
-            f"{wanted} of each row"
-        )
-    labels = encode("y", y).require_two_classes()
-    if len(labels) != n_rows:
-        raise InputError(f"y: expected one label for each of {n_rows} rows, found {len(labels)}")
-    if loss == "bce" and len(labels.classes) != 2:
-        raise InputError(
-            f"loss='bce': expected two classes in y, found {len(labels.classes)}; "
-            "use loss='cross_entropy'"
-        )
-    return labels
+        return None
+    target = encode("y", y)
+    if len(target) != n_rows:
+        raise InputError(f"y: expected one label for each of {n_rows} rows, found {len(target)}")
+    return target
 
 
 def detector_set(

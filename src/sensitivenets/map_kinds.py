@@ -77,18 +77,22 @@ class Chain:
             position, _, rest = name.partition(".")
             kind, _, inner = rest.partition(".")
             if not position.isdecimal() or not inner:
-                raise InputError(f"expected arrays named position.kind.name, found {name!r}")
+                raise InputError(
+                    f"expected arrays named position.kind.name, found {name!r}; fit again"
+                )
             if parts.setdefault(int(position), (kind, {}))[0] != kind:
-                raise InputError(f"expected one kind of map at position {position}, found two")
+                raise InputError(
+                    f"expected one kind of map at position {position}, found two; fit again"
+                )
             parts[int(position)][1][inner] = array
         if sorted(parts) != list(range(len(parts))) or not parts:
-            raise InputError(f"expected parts 0, 1, ..., found {sorted(parts)}")
+            raise InputError(f"expected parts 0, 1, ..., found {sorted(parts)}; fit again")
         maps = tuple(rebuild_map(*parts[k]) for k in range(len(parts)))
         for first, second in pairwise(maps):
             if first.n_features_out != second.n_features_in:
                 raise InputError(
                     f"parts do not fit together: {first.kind} gives {first.n_features_out} "
-                    f"features, {second.kind} takes {second.n_features_in}"
+                    f"features, {second.kind} takes {second.n_features_in}; fit again"
                 )
         return cls(maps)
 
@@ -109,4 +113,7 @@ def rebuild_map(kind: str, arrays: Mapping[str, FloatArray]) -> FittedMap:
     module, name = _HOME[kind]
     from_arrays: Callable[[Mapping[str, FloatArray]], FittedMap]
     from_arrays = getattr(import_module(module), name).from_arrays
-    return from_arrays(arrays)
+    try:
+        return from_arrays(arrays)
+    except InputError as error:
+        raise InputError(f"{error}; fit again") from error

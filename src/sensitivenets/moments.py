@@ -42,27 +42,9 @@ class GroupMoments:
         return int(self.counts.sum())
 
     @property
-    def mean(self) -> Float64:
-        """Mean of all rows, shape (d,)."""
-        return overall_mean(self.counts, self.means)
-
-    def covariance(self, group: int) -> Float64:
-        """Covariance (d, d) of one group, with n - 1; zero for a group of one row."""
-        return np.asarray(self.scatter[group] / max(int(self.counts[group]) - 1, 1))
-
-    def total_scatter(self) -> Float64:
-        """Sum of (x - mean)(x - mean)^T over all rows: within groups plus between them."""
-        between = np.sqrt(self.counts)[:, None] * (self.means - self.mean)
-        return np.asarray(self.scatter.sum(axis=0) + between.T @ between)
-
-    def total_covariance(self) -> Float64:
-        """Covariance (d, d) of all rows, with n - 1."""
-        return np.asarray(self.total_scatter() / max(self.n_rows - 1, 1))
-
-    def cross_covariance(self) -> Float64:
-        """Covariance (d, g) of the rows with their one-hot groups, with n - 1."""
-        weights = self.counts / max(self.n_rows - 1, 1)
-        return np.asarray((weights[:, None] * (self.means - self.mean)).T)
+    def covariances(self) -> Float64:
+        """Covariance of each group, shape (g, d, d): divided by its rows; zero without any."""
+        return np.asarray(self.scatter / np.maximum(self.counts, 1)[:, None, None])
 
     def merge(self, other: GroupMoments) -> GroupMoments:
         """Moments of the rows of both (Chan, Golub and LeVeque 1983); order does not matter.
@@ -87,11 +69,6 @@ class GroupMoments:
             means=self.means + (other.counts / rows)[:, None] * step,
             scatter=self.scatter + other.scatter + between,
         )
-
-
-def overall_mean(counts: Int64, means: Float64) -> Float64:
-    """Mean of all rows from the means of their groups, shape (d,)."""
-    return np.asarray(counts @ means / max(int(counts.sum()), 1))
 
 
 class GroupMomentStream:

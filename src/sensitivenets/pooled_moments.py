@@ -16,7 +16,6 @@ from sensitivenets.moments import (
     Float64,
     Int64,
     check_block,
-    overall_mean,
     require_rows,
 )
 
@@ -42,7 +41,7 @@ class GroupMeans:
     @property
     def mean(self) -> Float64:
         """Mean of the rows of all groups, shape (d,)."""
-        return overall_mean(self.counts, self.means)
+        return np.asarray(self.counts @ self.means / max(int(self.counts.sum()), 1))
 
     def between(self) -> Float64:
         """Columns sqrt(p_g) (mean_g - mean), shape (d, g).

@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sensitivenets.collapse import warn_of_collapse
-from sensitivenets.embeddings import FloatArray
-from sensitivenets.estimator_inputs import detector_set, primary_labels, unit_copy
-from sensitivenets.model import Model, fingerprint, json_parameters
+from sensitivenets.erasers.base import Eraser, FitData, Learned
+from sensitivenets.errors import InputError
+from sensitivenets.estimator_inputs import unit_copy
+from sensitivenets.labels import Labels
+from sensitivenets.model import Model
 from sensitivenets.projection import Projection
+from sensitivenets.training_device import training_device
 
 # 100 000 triplets are 196 steps of the default batch; a few thousand rows are ten.
 _TRIPLET_EPOCHS, _ROW_EPOCHS = 2, 100
-# Rows whose rank and spread are compared before and after.
-_COLLAPSE_ROWS = 2000
 
 
-class SensitiveNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class SensitiveNet(Eraser):
     """Learn a projection phi that keeps a primary task and hides sensitive attributes.
 
     Dense layers with linear activation and an l2-normalisation, trained one after the other
@@ -161,109 +157,46 @@ class SensitiveNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         self.verbose = verbose
         self.random_state = random_state
 
-    def fit(
-        self,
-        X: npt.ArrayLike,
-        y: Any = None,
-        *,
-        sensitive: Any = None,
-        detector: tuple[npt.ArrayLike, Any] | None = None,
-    ) -> SensitiveNet:
-        """Learn phi.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, d)
-            D-P: embeddings; l2-normalised here.
-        y : array-like of shape (n,)
-            Identity of each row, or its class for the classification losses; null takes no part.
-        sensitive : mapping, data frame or array-like, optional
-            Attributes to remove, by name, for the rows of `X`; null is unlabelled.
-        detector : tuple (X, sensitive), optional
-            D-S: other embeddings from the same network with their attributes, for the detectors.
-            Given instead of `sensitive`.
-
-        Returns
-        -------
-        SensitiveNet
-            Itself.
-
-        Raises
-        ------
-        InputError
-            If a parameter, the data, or their combination cannot be used.
-        ImportError
-            If torch is not installed.
-
-        Warns
-        -----
-        DetectorWarning
-            If an attribute cannot be read from `X` in the first place, or none is given.
-        CollapseWarning
-            If the output has lost nine tenths of the rank or the spread of the input.
-        """
-        if importlib.util.find_spec("torch") is None:
-            raise ImportError("fitting needs torch: pip install 'sensitivenets[train]'")
+    def _learn(self, data: FitData) -> Learned:
+        device = training_device(self.device)
         from sensitivenets.learning.fitting import fit_phi
         from sensitivenets.learning.settings import Settings
 
-        vectors: FloatArray = validate_data(self, X, dtype=np.float32, ensure_min_samples=2)
         parameters = {f.name: getattr(self, f.name) for f in fields(Settings)}
         if self.n_epochs is None:
             parameters["n_epochs"] = _TRIPLET_EPOCHS if self.loss == "triplet" else _ROW_EPOCHS
         settings = Settings(**parameters)
-        labels = primary_labels(y, len(vectors), self.loss)
-        attributes, X_detector = detector_set(vectors, sensitive, detector)
-        unit = unit_copy(vectors, "X")
+        labels = self._primary_labels(data)
+        unit = unit_copy(data.X, "X")
+        same = data.X_sensitive is data.X
         trained = fit_phi(
             unit,
             labels,
-            attributes,
-            unit if detector is None else unit_copy(X_detector, "detector"),
+            data.attributes,
+            unit if same else unit_copy(data.X_sensitive, "detector"),
             settings,
-            seed=int(check_random_state(self.random_state).randint(2**31)),
-            device=self.device,
+            seed=data.seed,
+            device=device,
             verbose=self.verbose,
         )
+        phi = Projection(trained.weight)
+        warn_of_collapse(unit, phi)
         triplets = {"found": trained.n_triplets_found, "used": trained.n_triplets_used}
-        self.model_ = Model(
-            map=Projection(trained.weight),
-            method=type(self).__name__,
-            parameters=json_parameters(self.get_params()),
-            removed={name: attribute.classes for name, attribute in attributes.items()},
-            fingerprint={
-                "primary": fingerprint(vectors),
-                "detector": fingerprint(X_detector),
-                "triplets": triplets,
-            },
-            curve=tuple(record.to_dict() for record in trained.curve),
-        )
-        sample = unit[:: max(1, len(unit) // _COLLAPSE_ROWS)]
-        warn_of_collapse(sample, self.model_.map(sample))
-        return self
+        curve = tuple(record.to_dict() for record in trained.curve)
+        return Learned(phi, curve, {"triplets": triplets})
 
-    def transform(self, X: npt.ArrayLike) -> FloatArray:
-        """Map embeddings to agnostic embeddings.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, d), float32 or float64
-            Embeddings from the network that made the training embeddings; not copied.
-
-        Returns
-        -------
-        ndarray of shape (n, n_units), of the type of `X`
-            Unit rows.
-        """
-        check_is_fitted(self)
-        return self.model_.map(validate_data(self, X, dtype=[np.float64, np.float32], reset=False))
-
-    @property
-    def _n_features_out(self) -> int:
-        return self.model_.map.n_features_out
+    def _primary_labels(self, data: FitData) -> Labels:
+        """Return what phi must keep: the identity, or the class, of each row."""
+        kept = "identity" if self.loss == "triplet" else "class"
+        labels = data.require_target(f"loss={self.loss!r}", kept)
+        if self.loss == "bce" and len(labels.classes) != 2:
+            raise InputError(
+                f"loss='bce': expected two classes in y, found {len(labels.classes)}; "
+                "use loss='cross_entropy'"
+            )
+        return labels
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 import numpy as np
@@ -14,10 +14,11 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from sensitivenets.affine import LowRankEdit
 from sensitivenets.embeddings import FloatArray
 from sensitivenets.errors import InputError
-from sensitivenets.estimator_inputs import detector_set
-from sensitivenets.labels import Labels, encode
+from sensitivenets.estimator_inputs import detector_set, encode_target
+from sensitivenets.labels import Labels
 from sensitivenets.model import FittedMap, Model, fingerprint, json_parameters
 
 
@@ -34,7 +35,7 @@ class FitData:
     X_sensitive : ndarray of shape (m, d), float32
         D-S: the embeddings that `attributes` belong to; `X` itself unless another set was given.
     attributes : dict of str to Labels
-        The attributes to remove, at least one; a row may be unlabelled.
+        The attributes to remove, if any; a row may be unlabelled.
     seed : int
         Decides everything random.
     """
@@ -45,8 +46,8 @@ class FitData:
     attributes: dict[str, Labels]
     seed: int
 
-    def require_target(self, method: str) -> Labels:
-        """Return the labels to keep.
+    def require_target(self, method: str, kept: str = "identity or class") -> Labels:
+        """Return the labels to keep, or say that `method` expects the `kept` of each row.
 
         Raises
         ------
@@ -55,18 +56,35 @@ class FitData:
         """
         if self.target is None:
             raise InputError(
-                f"requires y to be passed, but the target y is None: {method} keeps the identity "
-                "or class of each row"
+                f"requires y to be passed, but the target y is None: {method} expects the {kept} "
+                "of each row"
             )
         return self.target.require_two_classes()
 
 
 @dataclass(frozen=True)
 class Learned:
-    """What a method leaves behind: a frozen map, and the curve of its training if it has one."""
+    """What a method leaves behind.
+
+    Attributes
+    ----------
+    map : FittedMap
+        Frozen.
+    curve : tuple of mapping
+        The curve of its training, if it has one.
+    fingerprint : mapping
+        What else identifies the data it learned from, beside the rows that `fit` was given.
+    """
 
     map: FittedMap
     curve: tuple[Mapping[str, Any], ...] = ()
+    fingerprint: Mapping[str, Any] = field(default_factory=dict)
+
+
+def unchanged(n_features: int) -> Learned:
+    """Return what is learned where there is nothing to remove."""
+    nothing = np.zeros((n_features, 0), dtype=np.float32)
+    return Learned(LowRankEdit(read=nothing, offset=nothing[0], write=nothing.T))
 
 
 class Eraser(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, ABC):
@@ -113,11 +131,7 @@ class Eraser(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, A
             If no attribute is given: the map then changes nothing.
         """
         vectors: FloatArray = validate_data(self, X, dtype=np.float32, ensure_min_samples=2)
-        target = None if y is None else encode("y", y)
-        if target is not None and len(target) != len(vectors):
-            raise InputError(
-                f"y: expected one label for each of {len(vectors)} rows, found {len(target)}"
-            )
+        target = encode_target(y, len(vectors))
         attributes, X_sensitive = detector_set(vectors, sensitive, detector)
         seed = int(check_random_state(self.random_state).randint(2**31))
         data = FitData(vectors, target, X_sensitive, attributes, seed)
@@ -132,7 +146,8 @@ class Eraser(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, A
             method=type(self).__name__,
             parameters=json_parameters(self.get_params()),
             removed={name: labels.classes for name, labels in attributes.items()},
-            fingerprint={name: hashed.result() for name, hashed in hashes.items()},
+            fingerprint={name: hashed.result() for name, hashed in hashes.items()}
+            | dict(learned.fingerprint),
             curve=learned.curve,
         )
         return self

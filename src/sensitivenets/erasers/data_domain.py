@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from sensitivenets.collapse import warn_of_collapse
-from sensitivenets.embeddings import FloatArray
 from sensitivenets.erasers.adversarial.settings import Loss
-from sensitivenets.erasers.base import Eraser, FitData, Learned
+from sensitivenets.erasers.base import FitData, Learned
 from sensitivenets.erasers.decomposition_settings import DecompositionSettings
-from sensitivenets.erasers.training_rows import training_device, training_rows, unchanged
+from sensitivenets.erasers.trained import TrainedEraser
+from sensitivenets.erasers.training_rows import training_rows
 
-# Rows whose rank and spread are compared before and after.
-_COLLAPSE_ROWS = 2000
+if TYPE_CHECKING:
+    import torch
 
 
-class DataDomain(Eraser):
+class DataDomain(TrainedEraser):
     """Take a residual from each embedding, so that what stays does not depend on the attributes.
 
     Quadrianto, Sharmanska and Thomas, "Discovering Fair Representations in the Data Domain", CVPR
@@ -101,8 +102,11 @@ class DataDomain(Eraser):
         self.device = device
         self.random_state = random_state
 
-    def _learn(self, data: FitData) -> Learned:
-        settings = DecompositionSettings(
+    def _check(self) -> None:
+        self._settings()
+
+    def _settings(self) -> DecompositionSettings:
+        return DecompositionSettings(
             hsic_weight=self.hsic_weight,
             residual_weight=self.residual_weight,
             primary_weight=self.primary_weight,
@@ -114,13 +118,10 @@ class DataDomain(Eraser):
             batch_size=self.batch_size,
             learning_rate=self.learning_rate,
         )
-        if not data.attributes:
-            return unchanged(data.X.shape[1])
-        device = training_device(self.device)
+
+    def _train(self, data: FitData, device: torch.device) -> Learned:
         from sensitivenets.erasers.decomposition import decompose
 
         rows = training_rows(data, device)
-        encoder, curve = decompose(rows, data.target, settings, data.seed, device)
-        sample: FloatArray = data.X[:: max(1, len(data.X) // _COLLAPSE_ROWS)]
-        warn_of_collapse(sample, encoder(sample))
+        encoder, curve = decompose(rows, data.target, self._settings(), data.seed, device)
         return Learned(encoder, curve)

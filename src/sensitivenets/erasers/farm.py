@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sensitivenets.collapse import warn_of_collapse
-from sensitivenets.embeddings import FloatArray
-from sensitivenets.erasers.base import Eraser, FitData, Learned
-from sensitivenets.erasers.training_rows import training_device, training_rows, unchanged
+from sensitivenets.erasers.base import FitData, Learned
+from sensitivenets.erasers.trained import TrainedEraser
+from sensitivenets.erasers.training_rows import training_rows
 from sensitivenets.parameter_checks import require_int, require_real
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from sensitivenets.erasers.training_rows import Classes, TrainingRows
-    from sensitivenets.mlp import MLP
-
-# Rows whose rank and spread are compared before and after.
-_COLLAPSE_ROWS = 2000
+    from sensitivenets.erasers.training_rows import Classes
 
 
-class _RateEraser(Eraser):
+class _RateEraser(TrainedEraser):
     """Trains an encoder of unit rows by coding rates."""
 
     n_units: int | None
@@ -39,7 +34,7 @@ class _RateEraser(Eraser):
     def _terms(self, Z: Tensor, X: Tensor, groups: list[Classes]) -> dict[str, Tensor]:
         """Scalars by name, of which ``"loss"`` is minimised; `X` are the unit rows before."""
 
-    def _learn(self, data: FitData) -> Learned:
+    def _check(self) -> None:
         if self.n_units is not None:
             require_int("n_units", self.n_units, minimum=1)
         for name in ("n_hidden", "n_epochs"):
@@ -47,24 +42,16 @@ class _RateEraser(Eraser):
         require_int("batch_size", self.batch_size, minimum=2)
         for name in ("distortion", "learning_rate"):
             require_real(name, getattr(self, name), above=0.0)
-        if not data.attributes:
-            return unchanged(data.X.shape[1])
-        device = training_device(self.device)
-        encoder, curve = self._train(training_rows(data, device), data.seed, device)
-        sample: FloatArray = data.X[:: max(1, len(data.X) // _COLLAPSE_ROWS)]
-        warn_of_collapse(sample, encoder(sample))
-        return Learned(encoder, curve)
 
-    def _train(
-        self, rows: TrainingRows, seed: int, device: torch.device
-    ) -> tuple[MLP, tuple[dict[str, Any], ...]]:
+    def _train(self, data: FitData, device: torch.device) -> Learned:
         import torch
         from torch.nn.functional import normalize
 
         from sensitivenets.erasers.adversarial.networks import Encoder
         from sensitivenets.erasers.descent import descend
 
-        generator = torch.Generator().manual_seed(seed)
+        rows = training_rows(data, device)
+        generator = torch.Generator().manual_seed(data.seed)
         X = torch.from_numpy(rows.X).to(device)
         n_features = X.shape[1]
         encoder = Encoder(
@@ -89,7 +76,7 @@ class _RateEraser(Eraser):
             generator=generator,
             device=device,
         )
-        return encoder.freeze(), curve
+        return Learned(encoder.freeze(), curve)
 
 
 class FaRM(_RateEraser):
@@ -228,9 +215,9 @@ class KRaM(_RateEraser):
         self.device = device
         self.random_state = random_state
 
-    def _learn(self, data: FitData) -> Learned:
+    def _check(self) -> None:
         require_real("rate_weight", self.rate_weight, minimum=0.0)
-        return super()._learn(data)
+        super()._check()
 
     def _terms(self, Z: Tensor, X: Tensor, groups: list[Classes]) -> dict[str, Tensor]:
         from sensitivenets.erasers.coding_rates import coding_rate, kernel_rate

@@ -113,9 +113,3 @@ def transport_matrices(covariances: FloatArray, target: FloatArray) -> npt.NDArr
 def moments_of(X: FloatArray, groups: npt.NDArray[np.int64], n_groups: int) -> GroupMoments:
     """Return the moments of each group of rows in memory; -1 is a row of none."""
     return GroupMomentStream(n_groups).update(X, groups).moments()
-
-
-def covariances_of(moments: GroupMoments) -> npt.NDArray[np.float64]:
-    """Return the covariance of each group, shape (groups, d, d); zero for one without rows."""
-    rows = np.maximum(moments.counts, 1)
-    return np.asarray(moments.scatter / rows[:, None, None])

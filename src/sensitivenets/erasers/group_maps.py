@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -16,20 +16,6 @@ from sensitivenets.errors import InputError
 from sensitivenets.projection import normalise_rows
 
 Groups = npt.NDArray[np.int64]
-
-
-class Stage(Protocol):
-    """Moves rows by the group they were routed to."""
-
-    kind: ClassVar[str]
-
-    def __call__(self, X: FloatArray, groups: Groups) -> FloatArray:
-        """Map (n, d) to unit rows (n, d); `groups` has the group of each row."""
-        ...
-
-    def arrays(self) -> dict[str, FloatArray]:
-        """Return the arrays to save, by name."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -48,6 +34,11 @@ class GroupTransport:
 
     matrices: FloatArray
     offsets: FloatArray
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Groups and features."""
+        return self.offsets.shape
 
     def __call__(self, X: FloatArray, groups: Groups) -> FloatArray:
         """Map (n, d) to unit rows (n, d); `groups` has the group of each row."""
@@ -108,6 +99,11 @@ class CellShift:
     shifts: FloatArray
     sharpness: FloatArray
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Groups and features."""
+        return (self.shifts.shape[0], self.shifts.shape[2])
+
     def __call__(self, X: FloatArray, groups: Groups) -> FloatArray:
         """Map (n, d) to unit rows (n, d); `groups` has the group of each row."""
         out = X.copy()
@@ -153,7 +149,9 @@ def memberships(X: FloatArray, centers: FloatArray, sharpness: float) -> FloatAr
     return logits
 
 
-_STAGES: dict[str, Callable[[Mapping[str, FloatArray]], GroupTransport | CellShift]] = {
+Stage = GroupTransport | CellShift
+
+_STAGES: dict[str, Callable[[Mapping[str, FloatArray]], Stage]] = {
     GroupTransport.kind: GroupTransport.from_arrays,
     CellShift.kind: CellShift.from_arrays,
 }
@@ -174,7 +172,7 @@ class RoutedMap:
     kind: ClassVar[str] = "routed"
 
     router: Router
-    stages: tuple[GroupTransport | CellShift, ...]
+    stages: tuple[Stage, ...]
 
     @property
     def n_features_in(self) -> int:
@@ -221,6 +219,12 @@ class RoutedMap:
             if _place(part) != k or kind not in _STAGES:
                 raise InputError(f"routed: expected stage {k} of {sorted(_STAGES)}, found {part!r}")
             stages.append(_STAGES[kind](parts[part]))
+        for k, stage in enumerate(stages):
+            if stage.shape != router.means.shape:
+                raise InputError(
+                    f"routed: expected stage {k} to have the {router.means.shape[0]} groups and "
+                    f"{router.means.shape[1]} features of the router, found {stage.shape}"
+                )
         return cls(router, tuple(stages))
 
 

@@ -11,14 +11,14 @@ from sklearn.metrics import balanced_accuracy_score
 
 from sensitivenets.affine import LowRankEdit
 from sensitivenets.embeddings import FloatArray
-from sensitivenets.erasers.base import Eraser, FitData, Learned
+from sensitivenets.erasers.base import Eraser, FitData, Learned, unchanged
 from sensitivenets.erasers.linear_attacker import (
     centred_rows,
     fit_quietly,
     held_out,
     linear_attacker,
 )
-from sensitivenets.erasers.streaming import low_rank_edit, unchanged
+from sensitivenets.erasers.streaming import low_rank_edit
 from sensitivenets.errors import CollapseWarning, DetectorWarning
 from sensitivenets.labels import Labels
 from sensitivenets.moments import Float64, Int64
@@ -83,7 +83,7 @@ class INLP(Eraser):
         require_real("C", self.C, above=0.0)
         n_features = data.X_sensitive.shape[1]
         if not data.attributes:
-            return Learned(unchanged(n_features))
+            return unchanged(n_features)
         rows, mean = centred_rows(data.X_sensitive)
         basis, curve = self._removed(rows, data.attributes, data.seed)
         if basis.shape[1] == n_features:

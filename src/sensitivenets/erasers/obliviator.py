@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from sensitivenets.collapse import warn_of_collapse
-from sensitivenets.embeddings import FloatArray
-from sensitivenets.erasers.base import Eraser, FitData, Learned
+from sensitivenets.erasers.base import FitData, Learned
 from sensitivenets.erasers.oblivious_settings import StepSettings
-from sensitivenets.erasers.training_rows import training_device, training_rows, unchanged
+from sensitivenets.erasers.trained import TrainedEraser
+from sensitivenets.erasers.training_rows import training_rows
 from sensitivenets.parameter_checks import require_int
 
-# Rows whose rank and spread are compared before and after.
-_COLLAPSE_ROWS = 2000
+if TYPE_CHECKING:
+    import torch
 
 
-class Obliviator(Eraser):
+class Obliviator(TrainedEraser):
     """Forget attributes in the sense of a kernel, a little more in each iteration.
 
     Akbari, Afshari and Boddeti, "Obliviator Reveals the Cost of Nonlinear Guardedness in
@@ -108,19 +109,14 @@ class Obliviator(Eraser):
         self.device = device
         self.random_state = random_state
 
-    def _learn(self, data: FitData) -> Learned:
-        settings = self._settings()
-        if not data.attributes:
-            return unchanged(data.X.shape[1])
-        device = training_device(self.device)
+    def _check(self) -> None:
+        self._settings()
+
+    def _train(self, data: FitData, device: torch.device) -> Learned:
         from sensitivenets.erasers.oblivious_steps import erase
 
-        fitted, curve = erase(
-            training_rows(data, device), settings, self.n_iterations, data.seed, device
-        )
-        sample: FloatArray = data.X[:: max(1, len(data.X) // _COLLAPSE_ROWS)]
-        warn_of_collapse(sample, fitted(sample))
-        return Learned(fitted, curve)
+        rows = training_rows(data, device)
+        return Learned(*erase(rows, self._settings(), self.n_iterations, data.seed, device))
 
     def _settings(self) -> StepSettings:
         require_int("n_iterations", self.n_iterations, minimum=0)

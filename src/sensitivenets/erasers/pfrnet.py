@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sensitivenets.collapse import warn_of_collapse
-from sensitivenets.embeddings import FloatArray
-from sensitivenets.erasers.base import Eraser, FitData, Learned
-from sensitivenets.erasers.training_rows import training_device, training_rows, unchanged
+from sensitivenets.erasers.base import FitData, Learned
+from sensitivenets.erasers.trained import TrainedEraser
+from sensitivenets.erasers.training_rows import training_rows
 from sensitivenets.parameter_checks import require_int, require_real
 
 if TYPE_CHECKING:
     import torch
 
-    from sensitivenets.erasers.training_rows import TrainingRows
-    from sensitivenets.mlp import MLP
-
-# Rows whose rank and spread are compared before and after.
-_COLLAPSE_ROWS = 2000
 # Hidden layers of the encoder of what says the attributes, as wide as in the original.
 _DEPENDENT_WIDTHS = (256, 128, 64)
 
 
-class PFRNet(Eraser):
+class PFRNet(TrainedEraser):
     """Split embeddings into features with and without the attributes, and keep the latter.
 
     Bortolato et al., "Learning privacy-enhancing face representations through feature
@@ -106,7 +100,7 @@ class PFRNet(Eraser):
         self.device = device
         self.random_state = random_state
 
-    def _learn(self, data: FitData) -> Learned:
+    def _check(self) -> None:
         for name in ("n_dependent", "n_hidden", "n_moments", "n_epochs"):
             require_int(name, getattr(self, name), minimum=1)
         if self.n_units is not None:
@@ -115,24 +109,16 @@ class PFRNet(Eraser):
         for name in ("moment_weight", "separation_weight"):
             require_real(name, getattr(self, name), minimum=0.0)
         require_real("learning_rate", self.learning_rate, above=0.0)
-        if not data.attributes:
-            return unchanged(data.X.shape[1])
-        device = training_device(self.device)
-        encoder, curve = self._train(training_rows(data, device), data.seed, device)
-        sample: FloatArray = data.X[:: max(1, len(data.X) // _COLLAPSE_ROWS)]
-        warn_of_collapse(sample, encoder(sample))
-        return Learned(encoder, curve)
 
-    def _train(
-        self, rows: TrainingRows, seed: int, device: torch.device
-    ) -> tuple[MLP, tuple[dict[str, Any], ...]]:
+    def _train(self, data: FitData, device: torch.device) -> Learned:
         import torch
 
         from sensitivenets.erasers.adversarial.networks import Encoder, perceptron
         from sensitivenets.erasers.descent import descend
         from sensitivenets.erasers.moment_gaps import moment_gaps
 
-        generator = torch.Generator().manual_seed(seed)
+        rows = training_rows(data, device)
+        generator = torch.Generator().manual_seed(data.seed)
         n_features = rows.X.shape[1]
         n_units = self.n_units or max(1, n_features - self.n_dependent)
         variance = float(rows.X.var(axis=0, dtype=np.float64).mean()) or 1.0
@@ -172,4 +158,4 @@ class PFRNet(Eraser):
             generator=generator,
             device=device,
         )
-        return keep.freeze(), curve
+        return Learned(keep.freeze(), curve)

@@ -12,9 +12,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score
 
 from sensitivenets.embeddings import FloatArray
-from sensitivenets.erasers.base import Eraser, FitData, Learned
+from sensitivenets.erasers.base import Eraser, FitData, Learned, unchanged
 from sensitivenets.erasers.linear_attacker import centred_rows, fit_quietly, linear_attacker
-from sensitivenets.erasers.streaming import low_rank_edit, unchanged
+from sensitivenets.erasers.streaming import low_rank_edit
 from sensitivenets.errors import InputError
 from sensitivenets.labels import Labels
 from sensitivenets.moments import Float64, Int64
@@ -90,7 +90,7 @@ class RLACE(Eraser):
         n_features = data.X_sensitive.shape[1]
         self._check_parameters(n_features)
         if not data.attributes:
-            return Learned(unchanged(n_features))
+            return unchanged(n_features)
         rows, mean = centred_rows(data.X_sensitive)
         basis, curve = self._play(rows, data.attributes, data.seed)
         return Learned(low_rank_edit(basis, basis.T, mean), tuple(curve))

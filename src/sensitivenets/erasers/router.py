@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from sensitivenets.affine import require_features, require_names, shapes
 from sensitivenets.embeddings import FloatArray
-from sensitivenets.erasers.gaussian import covariances_of, psd_power, shrink
+from sensitivenets.erasers.gaussian import psd_power, shrink
 from sensitivenets.errors import InputError
 from sensitivenets.moments import GroupMoments
 
@@ -95,7 +95,7 @@ def fit_router(moments: GroupMoments, shrinkage: float) -> Router:
     Router
         Frozen.
     """
-    shrunk = shrink(covariances_of(moments), shrinkage)
+    shrunk = shrink(moments.covariances, shrinkage)
     whitening = np.stack([psd_power(c, -0.5) for c in shrunk])
     # log det of the whitening is minus half the log det of the covariance.
     offsets = np.log(moments.counts / moments.n_rows) + np.linalg.slogdet(whitening)[1]

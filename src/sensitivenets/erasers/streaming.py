@@ -17,10 +17,10 @@ from sensitivenets.erasers.attribute_moments import (
     AttributeStream,
     BatchFingerprint,
 )
-from sensitivenets.erasers.base import Eraser, FitData, Learned
+from sensitivenets.erasers.base import Eraser, FitData, Learned, unchanged
 from sensitivenets.errors import InputError
-from sensitivenets.estimator_inputs import detector_set
-from sensitivenets.labels import Labels, encode, encode_columns
+from sensitivenets.estimator_inputs import detector_set, encode_target
+from sensitivenets.labels import Labels, encode_columns
 from sensitivenets.model import Model, json_parameters
 
 
@@ -89,12 +89,7 @@ class StreamingEraser(Eraser):
                 f"requires y to be passed, but the target y is None: {type(self).__name__} keeps "
                 "the class of each row"
             )
-        target = encode("y", y)
-        if len(target) != n_rows:
-            raise InputError(
-                f"y: expected one label for each of {n_rows} rows, found {len(target)}"
-            )
-        return target
+        return encode_target(y, n_rows)
 
     def _new_stream(
         self,
@@ -118,7 +113,7 @@ class StreamingEraser(Eraser):
         target = data.require_target(type(self).__name__) if self._keeps_target else None
         n_rows, n_features = data.X_sensitive.shape
         if not data.attributes:
-            return Learned(unchanged(n_features))
+            return unchanged(n_features)
         stream = self._new_stream(list(data.attributes), n_features, n_rows, data.seed)
         stream.update(data.X_sensitive, data.attributes)
         if target is not None:
@@ -143,9 +138,7 @@ class StreamingEraser(Eraser):
 
     def _finished(self, stream: AttributeStream) -> Model:
         learned = (
-            self._erase(stream.moments())
-            if stream.books
-            else Learned(unchanged(self._fingerprint.features))
+            self._erase(stream.moments()) if stream.books else unchanged(self._fingerprint.features)
         )
         return Model(
             map=learned.map,
@@ -178,11 +171,6 @@ class StreamingEraser(Eraser):
     @abstractmethod
     def _erase(self, moments: AttributeMoments) -> Learned:
         """Compute the map."""
-
-
-def unchanged(n_features: int) -> LowRankEdit:
-    """Return the map that edits no direction."""
-    return low_rank_edit(np.zeros((n_features, 0)), np.zeros((0, n_features)), np.zeros(n_features))
 
 
 def low_rank_edit(

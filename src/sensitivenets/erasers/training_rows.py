@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sensitivenets.affine import Affine
-from sensitivenets.erasers.base import FitData, Learned
+from sensitivenets.erasers.base import FitData
 from sensitivenets.labels import UNLABELLED, Labels, joint
 
 if TYPE_CHECKING:
@@ -102,24 +100,3 @@ def batches(n_rows: int, size: int, generator: torch.Generator) -> Iterator[Tens
 
     order = torch.randperm(n_rows, generator=generator)
     yield from order.tensor_split(max(1, n_rows // size))
-
-
-def training_device(name: str | None) -> torch.device:
-    """Return the device of that name; the GPU if there is one, unless given.
-
-    Raises
-    ------
-    ImportError
-        If torch is not installed.
-    """
-    if importlib.util.find_spec("torch") is None:
-        raise ImportError("fitting needs torch: pip install 'sensitivenets[train]'")
-    import torch
-
-    return torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
-
-
-def unchanged(n_features: int) -> Learned:
-    """Return what is learned where there is nothing to remove."""
-    zeros = np.zeros(n_features, dtype=np.float32)
-    return Learned(Affine(np.eye(n_features, dtype=np.float32), zeros))

@@ -6,18 +6,16 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.metrics import balanced_accuracy_score
 
-from sensitivenets.affine import Affine
 from sensitivenets.embeddings import FloatArray
-from sensitivenets.erasers.base import Eraser, FitData, Learned
+from sensitivenets.erasers.base import Eraser, FitData, Learned, unchanged
 from sensitivenets.erasers.cells import align_cells
 from sensitivenets.erasers.gaussian import (
     barycentre,
-    covariances_of,
     moments_of,
     shrink,
     transport_matrices,
 )
-from sensitivenets.erasers.group_maps import CellShift, Groups, GroupTransport, RoutedMap
+from sensitivenets.erasers.group_maps import Groups, GroupTransport, RoutedMap, Stage
 from sensitivenets.erasers.router import Router, fit_router
 from sensitivenets.errors import InputError
 from sensitivenets.labels import Labels, joint
@@ -38,10 +36,7 @@ class RoutedTransport(Eraser):
     barycentre of all groups and the result is normalised. Means and covariances then agree across
     the groups as they are *predicted*, which removes more than matching the true groups: rows of
     the true groups overlap where the router errs, and what a new router still finds there, the
-    next round removes. Neighbours stay neighbours, so verification hardly moves.
-
-    No attribute is needed to transform. Unlike a linear map it leaves nothing for whitening to
-    bring back.
+    next round removes. No attribute is needed to transform.
 
     Parameters
     ----------
@@ -97,26 +92,26 @@ class RoutedTransport(Eraser):
         self._check_parameters()
         X = data.X_sensitive
         if not data.attributes:
-            d = X.shape[1]
-            return Learned(Affine(np.eye(d, dtype=np.float32), np.zeros(d, dtype=np.float32)))
+            return unchanged(X.shape[1])
         groups = joint(data.attributes)
         require_rows(groups)
         rng = np.random.default_rng(data.seed)
         parts, curve = [], []
         for number in range(self.n_rounds):
-            part, accuracy = self._round(X, groups, self.n_cell_rounds * (number == 0), rng)
-            X = part(X)
+            n_cell_rounds = self.n_cell_rounds if number == 0 else 0
+            part, X, accuracy = self._round(X, groups, n_cell_rounds, rng)
             parts.append(part)
             curve.append({"round": number + 1, "router": accuracy})
         return Learned(Chain(tuple(parts)), tuple(curve))
 
     def _round(
         self, X: FloatArray, labels: Labels, n_cell_rounds: int, rng: np.random.Generator
-    ) -> tuple[RoutedMap, dict[str, float]]:
+    ) -> tuple[RoutedMap, FloatArray, dict[str, float]]:
+        """Return the map of one round, the rows after it, and how well its router did."""
         router, accuracy = route(X, labels, self.router_shrinkage, rng)
         groups = router(X)
         transport = fit_transport(X, groups, router.n_groups, self.covariance_shrinkage)
-        stages: list[GroupTransport | CellShift] = [transport]
+        stages: list[Stage] = [transport]
         moved = transport(X, groups)
         for _ in range(n_cell_rounds):
             stage = align_cells(
@@ -124,7 +119,7 @@ class RoutedTransport(Eraser):
             )
             moved = stage(moved, groups)
             stages.append(stage)
-        return RoutedMap(router, tuple(stages)), accuracy
+        return RoutedMap(router, tuple(stages)), moved, accuracy
 
     def _check_parameters(self) -> None:
         require_int("n_rounds", self.n_rounds, minimum=1)
@@ -180,13 +175,13 @@ def route(
     held_out, kept = rows[: len(rows) // 5], rows[len(rows) // 5 :]
     k, codes = len(labels.classes), labels.codes
     moments = moments_of(X[kept], codes[kept], k)
+    everyone = moments.merge(moments_of(X[held_out], codes[held_out], k))
     tried = {}
     for amount in _SHRINKAGES if shrinkage is None else (shrinkage,):
         predicted = fit_router(moments, amount)(X[held_out])
         tried[amount] = float(balanced_accuracy_score(codes[held_out], predicted))
     best = max(tried, key=lambda amount: tried[amount])
-    router = fit_router(moments_of(X[rows], codes[rows], k), best)
-    return router, {"shrinkage": best, "balanced_accuracy": tried[best]}
+    return fit_router(everyone, best), {"shrinkage": best, "balanced_accuracy": tried[best]}
 
 
 def fit_transport(
@@ -232,7 +227,7 @@ def transport_of(moments: GroupMoments, shrinkage: float | None = None) -> Group
     seen: npt.NDArray[np.bool_] = moments.counts > 1
     if shrinkage is None:
         shrinkage = d / (d + float(moments.counts[seen].min()))
-    shrunk = shrink(covariances_of(moments)[seen], shrinkage)
+    shrunk = shrink(moments.covariances[seen], shrinkage)
     center = moments.means[seen].mean(axis=0)
     matrices = np.repeat(np.eye(d)[None], n_groups, axis=0)
     matrices[seen] = transport_matrices(shrunk, barycentre(shrunk))

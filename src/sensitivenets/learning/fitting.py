@@ -49,7 +49,7 @@ def fit_phi(
     settings: Settings,
     *,
     seed: int,
-    device: str | None = None,
+    device: torch.device,
     verbose: bool = False,
 ) -> TrainedPhi:
     """Train phi on D-P against detectors on D-S.
@@ -68,8 +68,8 @@ def fit_phi(
         How to train.
     seed : int
         Decides everything random.
-    device : str, optional
-        Torch device; the GPU if there is one, unless given.
+    device : torch.device
+        Where to train.
     verbose : bool
         Show a progress bar on stderr.
 
@@ -78,7 +78,6 @@ def fit_phi(
     TrainedPhi
         See there.
     """
-    on = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     adversaries = make_adversaries(attributes, X_detector, settings, seed)
     miner = triplet_miner(labels, settings, seed) if settings.loss == "triplet" else None
     curve: list[EpochRecord] = []
@@ -90,11 +89,11 @@ def fit_phi(
 
         weight = train(
             X,
-            miner or classification(labels, settings, on),
+            miner or classification(labels, settings, device),
             adversaries,
             settings,
             seed=seed,
-            device=on,
+            device=device,
             report=report,
         )
     if miner is None:

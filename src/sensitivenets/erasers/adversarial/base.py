@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import importlib.util
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-
-from sensitivenets.affine import Affine
-from sensitivenets.collapse import warn_of_collapse
-from sensitivenets.embeddings import FloatArray
 from sensitivenets.erasers.adversarial.settings import Loss, Settings
-from sensitivenets.erasers.base import Eraser, FitData, Learned
+from sensitivenets.erasers.base import FitData, Learned
+from sensitivenets.erasers.trained import TrainedEraser
 from sensitivenets.labels import Labels
 
 if TYPE_CHECKING:
+    import torch
+
     from sensitivenets.erasers.adversarial.game import Game
     from sensitivenets.erasers.adversarial.primary import IntArray
-
-# Rows whose rank and spread are compared before and after.
-_COLLAPSE_ROWS = 2000
 
 
 class Moves(NamedTuple):
@@ -37,7 +31,7 @@ class Moves(NamedTuple):
     hidden: float
 
 
-class AdversarialEraser(Eraser):
+class AdversarialEraser(TrainedEraser):
     """Base of the methods that train an encoder against heads which read the attributes.
 
     A method says in `_update` how the players move on one batch, and in `_settings` what it needs.
@@ -53,35 +47,32 @@ class AdversarialEraser(Eraser):
     warm_up: int
     batch_size: int
     learning_rate: float
-    device: str | None
     verbose: bool
 
     #: Whether `y` may be left out.
     _needs_target = True
 
+    def _check(self) -> None:
+        self._settings()
+
     def _learn(self, data: FitData) -> Learned:
-        settings = self._settings()
-        target = self._target(data)
-        if not data.attributes:
-            n_features = data.X.shape[1]
-            zeros = np.zeros(n_features, dtype=np.float32)
-            return Learned(Affine(np.eye(n_features, dtype=np.float32), zeros))
-        if importlib.util.find_spec("torch") is None:
-            raise ImportError("fitting needs torch: pip install 'sensitivenets[train]'")
+        self._target(data)
+        return super()._learn(data)
+
+    def _train(self, data: FitData, device: torch.device) -> Learned:
         from sensitivenets.erasers.adversarial.training import train
 
-        encoder, curve = train(
-            data,
-            target,
-            settings,
-            self._update,
-            rate=self._rate,
-            device=self.device,
-            verbose=self.verbose,
+        return Learned(
+            *train(
+                data,
+                self._target(data),
+                self._settings(),
+                self._update,
+                rate=self._rate,
+                device=device,
+                verbose=self.verbose,
+            )
         )
-        sample: FloatArray = data.X[:: max(1, len(data.X) // _COLLAPSE_ROWS)]
-        warn_of_collapse(sample, encoder(sample))
-        return Learned(encoder, curve)
 
     @abstractmethod
     def _update(self, game: Game, rows: IntArray | None) -> Moves:

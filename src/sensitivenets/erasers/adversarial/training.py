@@ -56,7 +56,7 @@ def train(
     update: Callable[[Game, Any], Moves],
     *,
     rate: Callable[[float], float],
-    device: str | None,
+    device: torch.device,
     verbose: bool,
 ) -> tuple[MLP, tuple[dict[str, Any], ...]]:
     """Train an encoder by the rule of a method.
@@ -73,8 +73,8 @@ def train(
         Given the game and the row numbers of a batch of D-P, moves the players once.
     rate : callable
         Given the progress from 0 to 1, returns what the learning rate is multiplied with.
-    device : str or None
-        Torch device; the GPU if there is one, unless given.
+    device : torch.device
+        Where to train.
     verbose : bool
         Whether to show a progress bar on stderr.
 
@@ -85,8 +85,7 @@ def train(
     curve : tuple of dict
         An `EpochRecord` an epoch.
     """
-    on = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    game = Game(data, target, settings, on)
+    game = Game(data, target, settings, device)
     labelled = game.sensitive.labelled
     sample = np.random.default_rng(data.seed).permutation(labelled)[:_RECORD_ROWS]
     n_epochs = settings.warm_up + settings.n_epochs

@@ -1,0 +1,35 @@
+"""What the erasers that are trained with torch have in common, without torch."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING
+
+from sensitivenets.collapse import warn_of_collapse
+from sensitivenets.erasers.base import Eraser, FitData, Learned, unchanged
+from sensitivenets.training_device import training_device
+
+if TYPE_CHECKING:
+    import torch
+
+
+class TrainedEraser(Eraser):
+    """Base of the methods trained by descent; a method implements `_check` and `_train`."""
+
+    device: str | None
+
+    def _learn(self, data: FitData) -> Learned:
+        self._check()
+        if not data.attributes:
+            return unchanged(data.X.shape[1])
+        learned = self._train(data, training_device(self.device))
+        warn_of_collapse(data.X, learned.map)
+        return learned
+
+    @abstractmethod
+    def _check(self) -> None:
+        """Refuse parameters that cannot be used, before any work."""
+
+    @abstractmethod
+    def _train(self, data: FitData, device: torch.device) -> Learned:
+        """Train, given at least one attribute."""
