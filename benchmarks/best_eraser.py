@@ -101,6 +101,9 @@ def main() -> None:
                         ("inverted", attribute.inverted),
                     )
                 }
+                if (reduction := attribute.reduction) is not None:
+                    ends = (reduction.reduction, reduction.low, reduction.high)
+                    record[attribute.name]["reduction"] = [round(100 * end, 1) for end in ends]
             json.dump(record, sys.stdout)
             print(flush=True)
 
