@@ -13,7 +13,10 @@ from sensitivenets.embedding_files import read_table, write_table
 from sensitivenets.model_folder import load_model
 
 SMALL = ["--n-layers", "1", "--n-units", "16", "--n-epochs", "1", "--n-triplets", "200"]
-COMMANDS = ("demo", "fit", "transform", "verify", "audit", "fairness", "info")
+COMMANDS = (
+    *("demo", "fit", "transform", "encode", "key"),
+    *("verify", "audit", "fairness", "benchmark", "info"),
+)
 
 
 def entries(folder):
@@ -28,10 +31,10 @@ def test_help_lists_the_commands(run):
 
 
 @pytest.mark.parametrize(
-    "command", ["demo", "fit", "transform", "verify", "audit", "fairness", "info"]
+    "command", [("key", "rotate"), *((name,) for name in COMMANDS if name != "key")]
 )
 def test_every_option_has_a_help_text(run, command):
-    code, out, _ = run(command, "--help")
+    code, out, _ = run(*command, "--help")
     assert code == 0
     # An option without a text has nothing between its type or default and the border.
     lines = [line for line in out.splitlines() if re.match(r"│( \*)? +--", line)]

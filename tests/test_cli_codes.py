@@ -54,6 +54,21 @@ def test_encode_writes_codes_of_the_key(run, key, tmp_path):
     np.testing.assert_array_equal(codes.packed, expected)
 
 
+def test_info_describes_codes_and_encode_refuses_them(run, key, tmp_path):
+    out = tmp_path / "codes.parquet"
+    run("encode", "table.parquet", "--key", key, "--out", out, "--bits", "128", "--scale", "1.25")
+    code, text, err = run("info", out)
+    assert (code, err) == (0, "")
+    secret = CodeKey.load(key).key_id
+    assert text.startswith(f"codes of 128 bits at scale 1.25, key {secret}\n120 rows of 128 feat")
+    facts = json.loads(run("info", out, "--json")[1])["codes"]
+    assert facts == {"key_id": secret, "n_bits": 128, "scale": 1.25}
+    code, text, err = run("encode", out, "--key", key, "--out", tmp_path / "twice.parquet")
+    assert (code, text) == (2, "")
+    assert err == f"error: {out}: holds codes already; encode the embeddings they were made from\n"
+    assert not (tmp_path / "twice.parquet").exists()
+
+
 def test_encode_through_a_model(run, key, folder, tmp_path):
     out = tmp_path / "codes.parquet"
     code, text, _ = run(

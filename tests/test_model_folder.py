@@ -31,7 +31,7 @@ def rewrite_config(folder, **changes):
 
 def rewrite_weights(folder, arrays):
     config = json.loads((folder / "config.json").read_text())
-    config["weights_sha256"] = model_folder._weights_digest(arrays)
+    config["weights_sha256"] = model_folder.weights_digest(arrays)
     text = json.dumps(config)
     (folder / "config.json").write_text(text)
     reseal(folder, arrays, text)

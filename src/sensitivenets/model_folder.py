@@ -64,7 +64,7 @@ def save_model(model: Model, path: str | Path, *, overwrite: bool = False) -> No
             "n_features_in": rebuilt.n_features_in,
             "n_features_out": rebuilt.n_features_out,
         },
-        "weights_sha256": _weights_digest(arrays),
+        "weights_sha256": weights_digest(arrays),
         "parameters": _json_value(model.parameters, "parameters"),
         "removed": {name: list(classes) for name, classes in model.removed.items()},
         "fingerprint": _json_value(model.fingerprint, "fingerprint"),
@@ -142,7 +142,7 @@ def load_model(path: str | Path) -> Model:
             f"{path / CONFIG}: changed after it was saved, or of another model: its SHA-256 is not "
             f"the one in {WEIGHTS}; restore the folder from where it was saved"
         )
-    if _field(config, "weights_sha256", str, path) != _weights_digest(arrays):
+    if _field(config, "weights_sha256", str, path) != weights_digest(arrays):
         raise ModelFolderError(
             f"{path / WEIGHTS}: changed after it was saved, or of another model: the SHA-256 of "
             f"the weights is not the one in {CONFIG}; restore the folder from where it was saved"
@@ -231,8 +231,8 @@ def _rebuild(kind: str, arrays: Mapping[str, FloatArray], where: str) -> FittedM
         raise ModelFolderError(f"{where}: {error}") from error
 
 
-def _weights_digest(arrays: Mapping[str, FloatArray]) -> str:
-    """SHA-256 over names, types, shapes and values; the file around them may differ."""
+def weights_digest(arrays: Mapping[str, FloatArray]) -> str:
+    """Return the SHA-256 over names, types, shapes and values: it tells models apart."""
     digest = hashlib.sha256()
     for name in sorted(arrays):
         array = arrays[name]

@@ -66,7 +66,10 @@ def encode(
         Write the result as JSON.
     """
     from sensitivenets.codes import CodeKey, encode_table, write_codes
+    from sensitivenets.codes.code_files import is_code_file
 
+    if is_code_file(table):
+        raise InputError(f"{table}: holds codes already; encode the embeddings they were made from")
     if out.suffix != ".parquet":
         raise InputError(f"{out}: codes are written as .parquet; choose a name that ends so")
     refuse_existing(out, overwrite=overwrite)
@@ -105,10 +108,8 @@ def _keep_labels(rows: EmbeddingTable, keep: list[str] | None) -> EmbeddingTable
 
 def _through_model(rows: EmbeddingTable, model: Path, table: Path) -> tuple[EmbeddingTable, str]:
     """Map the rows, and name the model by the SHA-256 of its arrays."""
-    import hashlib
-
     from sensitivenets.embeddings import check_vectors
-    from sensitivenets.model_folder import load_model
+    from sensitivenets.model_folder import load_model, weights_digest
 
     phi = load_model(model).map
     if rows.dim != phi.n_features_in:
@@ -118,11 +119,7 @@ def _through_model(rows: EmbeddingTable, model: Path, table: Path) -> tuple[Embe
         )
     mapped = phi(rows.vectors)
     check_vectors(mapped, f"{model}: what it makes of {table}")
-    digest = hashlib.sha256(phi.kind.encode())
-    for name, array in sorted(phi.arrays().items()):
-        digest.update(f"{name} {array.shape}".encode())
-        digest.update(array.tobytes())
-    return rows.with_vectors(mapped), digest.hexdigest()
+    return rows.with_vectors(mapped), weights_digest(phi.arrays())
 
 
 def _parameters(

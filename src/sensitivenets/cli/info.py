@@ -25,7 +25,7 @@ def info(
     embedding: str = "embedding",
     json: bool = False,
 ) -> None:
-    """Describe a model folder or a table of embeddings, and check it.
+    """Describe a model folder or a table of embeddings or codes, and check it.
 
     Parameters
     ----------
@@ -50,12 +50,17 @@ def info(
         else:
             _print_model(model)
         return
+    from sensitivenets.codes.code_files import is_code_file, read_codes
     from sensitivenets.data_checks import warn_about
     from sensitivenets.embedding_files import read_table
 
-    table = read_table(path, embedding=embedding)
+    codes = read_codes(path) if is_code_file(path) else None
+    table = read_table(path, embedding=embedding) if codes is None else codes.as_embeddings()
     warn_about(table, identity=identity, attributes=attribute or [])
     facts = _table_facts(table)
+    if codes is not None:
+        bits, scale = codes.parameters.n_bits, codes.parameters.scale
+        facts["codes"] = {"key_id": codes.key_id, "n_bits": bits, "scale": scale}
     if json:
         print_json(facts)
     else:
@@ -125,6 +130,10 @@ def _column_facts(table: EmbeddingTable, name: str) -> dict[str, Any]:
 
 
 def _print_table(facts: dict[str, Any]) -> None:
+    if codes := facts.get("codes"):
+        print_line(
+            f"codes of {codes['n_bits']} bits at scale {codes['scale']:g}, key {codes['key_id']}"
+        )
     norm = facts["norm"]
     print_line(
         f"{facts['rows']} rows of {facts['n_features']} features, length "

@@ -74,6 +74,8 @@ METHODS: dict[str, Method] = {
     "routed_transport": Method(
         f"{_ERASERS}.transport", "RoutedTransport", _each("n_rounds", 1, 3, 6)
     ),
+    # codes, which blur
+    "public_code": Method(f"{_ERASERS}.public_code", "PublicCode", _each("scale", 1.0, 1.5, 2.0)),
     # closed form
     "leace": Method(f"{_ERASERS}.leace", "LEACE"),
     "splince": Method(f"{_ERASERS}.splince", "SPLINCE"),

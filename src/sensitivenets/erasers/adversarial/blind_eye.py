@@ -33,9 +33,8 @@ class BlindEye(AdversarialEraser):
     adversarial_weight : float, default=0.1
         alpha: weight of the confusion loss, as in the original.
     n_head_steps : int, default=5
-        Batches that the heads learn from for each one of the encoder. With one, as in the original,
-        the heads do not keep up and the encoder only misleads them: on synthetic faces, with a
-        weight of 1, a fresh SVM read 82 % for gender (83 % before).
+        Batches that the heads learn from for each one of the encoder. One is the
+        original; with few, heads may not keep up and the encoder only misleads them.
     loss : {"triplet", "cross_entropy"}, default="triplet"
         What the encoder must keep. ``"triplet"``: telling identities apart, by the hardest
         negative in a batch of pairs. ``"cross_entropy"``: a softmax layer over the classes, or

@@ -38,8 +38,7 @@ class LAFTR(AdversarialEraser):
         Weight of the loss on `y`.
     head_loss : {"cross_entropy", "l1"}, default="cross_entropy"
         What the heads minimise, with classes weighing the same: the cross-entropy, or the paper's
-        absolute error, at most 1. Heads that are sure and wrong have no gradient of the second:
-        on synthetic faces they were at chance where a fresh SVM read 76 % for gender.
+        absolute error, at most 1. Heads that are sure and wrong have no gradient of the second.
     n_head_steps : int, default=5
         Batches that the heads learn from for each one of the encoder; one in the original.
     loss : {"triplet", "cross_entropy"}, default="triplet"
