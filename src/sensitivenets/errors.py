@@ -19,3 +19,7 @@ class CollapseWarning(UserWarning):
 
 class DetectorWarning(UserWarning):
     """A sensitivity detector never learned its attribute, so nothing can be removed by it."""
+
+
+class BudgetWarning(UserWarning):
+    """Nothing that was tried hides an attribute within what may be lost, so nothing is removed."""

@@ -4,13 +4,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from sensitivenets.benchmarking.benchmark import Benchmark
-from sensitivenets.benchmarking.fronts import front
 from sensitivenets.benchmarking.joining import join, over_seeds
 from sensitivenets.benchmarking.leaderboard import load_leaderboard, save_leaderboard
 from sensitivenets.benchmarking.record import failed
 from sensitivenets.benchmarking.results_table import write_results
 from sensitivenets.errors import InputError
 from sensitivenets.intervals import Estimate
+from sensitivenets.pareto import front
 
 FACTS = {"settings": {"full": False, "n_threads": 1}}
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from sensitivenets.benchmarking.leaderboard import Choice, Entry, Front
 from sensitivenets.intervals import Estimate
+from sensitivenets.pareto import front
 
 #: Utility that a reader may be willing to lose, as fractions.
 BUDGETS = (0.005, 0.01, 0.02, 0.05)
@@ -19,28 +20,6 @@ def leakage_of(entry: Entry, attribute: str) -> Estimate:
 def utility_of(entry: Entry, utility: str) -> Estimate | None:
     """Return one figure of utility; None if it is not there."""
     return next((score.value for score in entry.utilities if score.name == utility), None)
-
-
-def front(points: Sequence[tuple[float, float]]) -> list[int]:
-    """Find the points that no other beats.
-
-    Parameters
-    ----------
-    points : sequence of (utility, leakage)
-        Utility is better high, leakage low.
-
-    Returns
-    -------
-    list of int
-        Places of the points for which no other has at least the utility and at most the leakage,
-        one of them better; from the highest utility to the lowest.
-    """
-    order = sorted(range(len(points)), key=lambda k: (-points[k][0], points[k][1]))
-    found: list[int] = []
-    for k in order:
-        if not found or points[k][1] < points[found[-1]][1] or points[k] == points[found[-1]]:
-            found.append(k)
-    return found
 
 
 def fronts(

@@ -74,6 +74,20 @@ METHODS: dict[str, Method] = {
     "routed_transport": Method(
         f"{_ERASERS}.transport", "RoutedTransport", _each("n_rounds", 1, 3, 6)
     ),
+    "coded_transport": Method(
+        f"{_ERASERS}.coded_transport",
+        "CodedTransport",
+        (
+            {"n_bits": 2048, "scale": 1.5},
+            {"n_bits": 1024, "scale": 1.5},
+            {"n_bits": 512, "scale": 1.5},
+        ),
+    ),
+    "budgeted_transport": Method(
+        "sensitivenets.budget.estimator",
+        "BudgetedTransport",
+        _each("utility_budget", 0.01, 0.02, 0.05),
+    ),
     # codes, which blur
     "public_code": Method(f"{_ERASERS}.public_code", "PublicCode", _each("scale", 1.0, 1.5, 2.0)),
     # closed form

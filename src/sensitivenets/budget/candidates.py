@@ -1,0 +1,64 @@
+"""What a budget may be spent on: rounds of transport, and a code after them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sensitivenets.codes.keys import CodeKey
+from sensitivenets.codes.universal import CodeParameters, UniversalCode
+from sensitivenets.map_kinds import Chain
+from sensitivenets.model import FittedMap
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One way to remove the attributes.
+
+    Attributes
+    ----------
+    n_rounds : int
+        Rounds of `erasers.transport.RoutedTransport`.
+    n_bits, scale : int, float or None
+        The universal code after it; None for no code.
+    """
+
+    n_rounds: int
+    n_bits: int | None = None
+    scale: float | None = None
+
+    def __str__(self) -> str:
+        rounds = f"{self.n_rounds} round{'s' if self.n_rounds > 1 else ''}"
+        if self.n_bits is None:
+            return rounds
+        return f"{rounds}, {self.n_bits} bits at scale {self.scale:g}"
+
+    def map(self, rounds: tuple[FittedMap, ...], seed: int) -> FittedMap:
+        """Join the first rounds and the code.
+
+        Parameters
+        ----------
+        rounds : tuple of FittedMap
+            A fitted transport, at least as many rounds as this takes.
+        seed : int
+            Seed of the public code.
+        """
+        taken = rounds[: self.n_rounds]
+        if self.n_bits is None or self.scale is None:
+            return Chain(taken)
+        parameters = CodeParameters(taken[-1].n_features_out, self.n_bits, self.scale)
+        return Chain((*taken, UniversalCode.of_key(CodeKey.from_seed(seed), parameters)))
+
+
+#: From what costs least to what hides most, as it was on 128 features of faces.
+CANDIDATES = (
+    Candidate(1),
+    Candidate(2),
+    Candidate(3),
+    Candidate(6),
+    Candidate(3, 2048, 1.5),
+    Candidate(3, 1024, 1.2),
+    Candidate(3, 1024, 1.5),
+    Candidate(3, 512, 1.5),
+    Candidate(3, 512, 1.75),
+    Candidate(3, 512, 2.0),
+)

@@ -1,0 +1,108 @@
+import json
+
+import numpy as np
+import pytest
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from sensitivenets.budget import BudgetedTransport, Candidate, TradeOffPoint
+from sensitivenets.budget.trade_off import choose
+from sensitivenets.datasets.synthetic import synthetic_diveface
+from sensitivenets.errors import BudgetWarning, InputError
+from sensitivenets.model_folder import load_model, save_model
+
+TABLE = synthetic_diveface(n_subjects=400, images_per_subject=3, dim=32, random_state=0)
+SUBJECT = TABLE.column("subject")
+SENSITIVE = {"gender": TABLE.column("gender")}
+FEW = (Candidate(1), Candidate(2), Candidate(1, 64, 1.5))
+
+
+def point(candidate, excess):
+    return TradeOffPoint(candidate, 0.0, {"gender": 0.5 + excess / 2}, excess)
+
+
+MEASURED = [
+    (point(None, 0.8), 0.95),
+    (point(Candidate(1), 0.4), 0.94),
+    (point(Candidate(2), 0.5), 0.93),
+    (point(Candidate(3), 0.1), 0.90),
+]
+
+
+@pytest.mark.filterwarnings("ignore::sensitivenets.errors.DetectorWarning")
+@parametrize_with_checks(
+    [BudgetedTransport(candidates=[Candidate(1)], n_pairs=20, random_state=0)],
+    expected_failed_checks=lambda _: {},
+)
+def test_scikit_learn_contract(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.parametrize(
+    ("budget", "chosen"), [(0.0, None), (0.01, 1), (0.049, 1), (0.05, 3), (1.0, 3)]
+)
+def test_the_least_excess_within_the_budget_is_taken(budget, chosen):
+    taken = choose(MEASURED, budget).chosen.candidate
+    assert (taken and taken.n_rounds) == chosen
+
+
+def test_what_another_beats_in_both_is_not_on_the_front():
+    points = choose(MEASURED, 0.0).points
+    assert [p.on_front for p in points] == [True, True, False, True]
+    assert [p.loss for p in points] == pytest.approx([0.0, 0.01, 0.02, 0.05])
+
+
+def test_a_larger_budget_never_leaks_more():
+    excess = [choose(MEASURED, budget).chosen.excess for budget in np.linspace(0, 0.1, 21)]
+    assert excess == sorted(excess, reverse=True)
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    eraser = BudgetedTransport(0.2, candidates=FEW, n_pairs=400, random_state=0)
+    return eraser.fit(TABLE.vectors, SUBJECT, sensitive=SENSITIVE)
+
+
+def test_the_chosen_candidate_is_within_the_budget_and_leaks_less(fitted):
+    trade_off = fitted.trade_off_
+    assert len(trade_off.points) == len(FEW) + 1
+    unchanged = next(p for p in trade_off.points if p.candidate is None)
+    assert trade_off.chosen.loss <= 0.2
+    assert trade_off.chosen.excess < unchanged.excess - 0.1
+
+
+def test_the_model_folder_keeps_the_whole_front(fitted, tmp_path):
+    save_model(fitted.model_, tmp_path / "model")
+    model = load_model(tmp_path / "model")
+    np.testing.assert_array_equal(model.map(TABLE.vectors), fitted.transform(TABLE.vectors))
+    curve = json.loads(json.dumps(model.curve))
+    assert [line["name"] for line in curve if line["chosen"]] == [fitted.trade_off_.chosen.name]
+    assert {"unchanged", "1 round", "2 rounds", "1 round, 64 bits at scale 1.5"} == {
+        line["name"] for line in curve
+    }
+
+
+def test_attributes_may_come_from_another_set(fitted):
+    other = synthetic_diveface(n_subjects=300, images_per_subject=3, dim=32, random_state=1)
+    eraser = BudgetedTransport(0.5, candidates=[Candidate(1)], n_pairs=400, random_state=0)
+    eraser.fit(TABLE.vectors, SUBJECT, detector=(other.vectors, {"gender": other.column("gender")}))
+    assert len(eraser.trade_off_.points) == 2
+
+
+def test_no_budget_changes_nothing_and_says_so():
+    eraser = BudgetedTransport(0.0, candidates=[Candidate(1, 8, 3.0)], n_pairs=400, random_state=0)
+    with pytest.warns(BudgetWarning, match="no candidate leaks less within 0"):
+        eraser.fit(TABLE.vectors, SUBJECT, sensitive=SENSITIVE)
+    np.testing.assert_allclose(eraser.transform(TABLE.vectors), TABLE.vectors, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"utility_budget": 1.5}, "utility_budget: expected"),
+        ({"candidates": []}, "candidates: expected at least one, found none"),
+        ({"n_pairs": 0}, "n_pairs: expected"),
+    ],
+)
+def test_impossible_parameters_are_refused(parameters, message):
+    with pytest.raises(InputError, match=message):
+        BudgetedTransport(**parameters).fit(TABLE.vectors, SUBJECT, sensitive=SENSITIVE)
