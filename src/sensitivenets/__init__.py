@@ -14,6 +14,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from sensitivenets.audit import AuditResult, quick_audit
+    from sensitivenets.budget import BudgetedTransport
     from sensitivenets.datasets.synthetic import synthetic_diveface
     from sensitivenets.embedding_files import read_table, write_table
     from sensitivenets.embeddings import EmbeddingTable
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AuditResult",
+    "BudgetedTransport",
     "CollapseWarning",
     "DataWarning",
     "DetectorWarning",
@@ -65,6 +67,7 @@ _HOME = {
     # removing attributes
     "SensitiveNet": "sensitivenet",
     "RoutedTransport": "erasers.transport",
+    "BudgetedTransport": "budget",
     "Model": "model",
     "save_model": "model_folder",
     "load_model": "model_folder",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +12,13 @@ import numpy.typing as npt
 
 from sensitivenets.audit.splits import split_by_identity, split_rows
 from sensitivenets.budget.candidates import CANDIDATES, Candidate
-from sensitivenets.budget.trade_off import HeldOut, TradeOff, choose, measure_point
+from sensitivenets.budget.trade_off import (
+    HeldOut,
+    TradeOff,
+    TradeOffPoint,
+    choose,
+    measure_point,
+)
 from sensitivenets.datasets.drawn_pairs import draw_pairs
 from sensitivenets.erasers.base import Eraser, FitData, Learned, unchanged
 from sensitivenets.erasers.transport import RoutedTransport
@@ -19,6 +26,7 @@ from sensitivenets.errors import BudgetWarning, InputError
 from sensitivenets.map_kinds import Chain
 from sensitivenets.model import FittedMap
 from sensitivenets.parameter_checks import require_int, require_real
+from sensitivenets.progress import Progress, Steps, progress_bar
 
 _HELD_OUT = 0.35
 _TESTED = 0.3
@@ -43,6 +51,8 @@ class BudgetedTransport(Eraser):
         Pairs to verify, half of them genuine.
     n_attack_rows : int, default=6000
         Rows, at most, that are attacked or train attackers. With more, attackers read more.
+    verbose : bool, default=False
+        Whether to show progress on standard error.
     random_state : int, RandomState or None, default=None
         Decides who is held out, the pairs, the attackers and the code.
 
@@ -72,12 +82,14 @@ class BudgetedTransport(Eraser):
         candidates: Sequence[Candidate] | None = None,
         n_pairs: int = 6000,
         n_attack_rows: int = 6000,
+        verbose: bool = False,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         self.utility_budget = utility_budget
         self.candidates = candidates
         self.n_pairs = n_pairs
         self.n_attack_rows = n_attack_rows
+        self.verbose = verbose
         self.random_state = random_state
 
     def _learn(self, data: FitData) -> Learned:
@@ -86,12 +98,8 @@ class BudgetedTransport(Eraser):
         if not data.attributes:
             return unchanged(data.X.shape[1])
         part, held_out = _hold_out(data, self.n_pairs, self.n_attack_rows)
-        n_rounds = max(candidate.n_rounds for candidate in candidates)
-        rounds = _rounds(part, n_rounds)
-        measured = [measure_point(None, None, held_out, data.seed)]
-        for candidate in candidates:
-            phi = candidate.map(rounds, data.seed)
-            measured.append(measure_point(candidate, phi, held_out, data.seed))
+        with progress_bar("budget") if self.verbose else nullcontext() as progress:
+            measured = _measured(candidates, part, held_out, progress)
         self.trade_off_: TradeOff = choose(measured, self.utility_budget)
         chosen = self.trade_off_.chosen.candidate
         if chosen is None:
@@ -114,6 +122,21 @@ class BudgetedTransport(Eraser):
         if not candidates:
             raise InputError("candidates: expected at least one, found none")
         return candidates
+
+
+def _measured(
+    candidates: tuple[Candidate, ...], part: FitData, held_out: HeldOut, progress: Progress | None
+) -> list[tuple[TradeOffPoint, float]]:
+    """Measure the embeddings as they are, then each candidate."""
+    rounds = _rounds(part, max(candidate.n_rounds for candidate in candidates))
+    steps = Steps(len(candidates) + 1, progress)
+    measured = [measure_point(None, None, held_out, part.seed)]
+    steps.advance("unchanged")
+    for candidate in candidates:
+        phi = candidate.map(rounds, part.seed)
+        measured.append(measure_point(candidate, phi, held_out, part.seed))
+        steps.advance(str(candidate))
+    return measured
 
 
 def _rounds(data: FitData, n_rounds: int) -> tuple[FittedMap, ...]:

@@ -161,5 +161,18 @@ def _summary(model: Model, out: Path) -> dict[str, Any]:
 def _print_summary(model: Model, out: Path) -> None:
     for name, reads in (model.curve[-1] if model.curve else {}).get("detectors", {}).items():
         print_line(f"{name}: the last linear detector reads {percent(reads)}")
+    if model.curve and "chosen" in model.curve[0]:
+        _print_trade_off(model)
     print_line(f"model: {out}")
     print_line(f"next: sensitivenets transform {out} TABLE --out agnostic.parquet")
+
+
+def _print_trade_off(model: Model) -> None:
+    """Show what each candidate of a budget leaks and costs, and which was taken."""
+    leaks = list(model.curve[0]["leakage"])
+    print_line("  ".join(["*", f"{'':<32}", f"{'lost':>7}", *(f"{n:>12}" for n in leaks)]))
+    for point in model.curve:
+        mark = "*" if point["chosen"] else "-" if point["on_front"] else " "
+        read = (f"{percent(point['leakage'][name]):>12}" for name in leaks)
+        print_line("  ".join([mark, f"{point['name']:<32}", f"{percent(point['loss']):>7}", *read]))
+    print_line("* taken; - on the front. Held-out rows of the fit data, quick audit's attackers.")
