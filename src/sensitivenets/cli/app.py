@@ -17,6 +17,7 @@ from sensitivenets.cli.audit import audit
 from sensitivenets.cli.benchmark import benchmark
 from sensitivenets.cli.demo import demo
 from sensitivenets.cli.encode import encode
+from sensitivenets.cli.export import export
 from sensitivenets.cli.fairness import fairness
 from sensitivenets.cli.fit import fit
 from sensitivenets.cli.info import info
@@ -25,7 +26,7 @@ from sensitivenets.cli.transform import transform
 from sensitivenets.cli.verify import verify
 from sensitivenets.errors import InputError
 
-_COMMANDS = (demo, fit, transform, verify, audit, fairness, benchmark, key, encode, info)
+_COMMANDS = (demo, fit, transform, verify, audit, fairness, benchmark, key, encode, export, info)
 
 _FAILED = 2
 _INTERRUPTED = 128 + signal.SIGINT
