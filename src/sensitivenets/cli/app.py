@@ -16,6 +16,7 @@ from sensitivenets import __version__
 from sensitivenets.cli.audit import audit
 from sensitivenets.cli.benchmark import benchmark
 from sensitivenets.cli.demo import demo
+from sensitivenets.cli.embed import embed
 from sensitivenets.cli.encode import encode
 from sensitivenets.cli.export import export
 from sensitivenets.cli.fairness import fairness
@@ -26,7 +27,20 @@ from sensitivenets.cli.transform import transform
 from sensitivenets.cli.verify import verify
 from sensitivenets.errors import InputError
 
-_COMMANDS = (demo, fit, transform, verify, audit, fairness, benchmark, key, encode, export, info)
+_COMMANDS = (
+    demo,
+    embed,
+    fit,
+    transform,
+    verify,
+    audit,
+    fairness,
+    benchmark,
+    key,
+    encode,
+    export,
+    info,
+)
 
 _FAILED = 2
 _INTERRUPTED = 128 + signal.SIGINT

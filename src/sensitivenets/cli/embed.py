@@ -1,0 +1,96 @@
+"""``sensitivenets embed``: a folder of photographs to a table of embeddings."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+from pathlib import Path
+
+from sensitivenets.cli.output import print_json, print_line
+from sensitivenets.cli.selection import refuse_existing
+from sensitivenets.errors import InputError
+
+
+def embed(
+    photos: Path,
+    /,
+    *,
+    out: Path,
+    model: Path,
+    detector: Path | None = None,
+    aligned: bool = False,
+    network: str = "plain",
+    sha256: str | None = None,
+    all_faces: bool = False,
+    min_score: float = 0.6,
+    n_threads: int | None = None,
+    overwrite: bool = False,
+    json: bool = False,
+) -> None:
+    """Find the faces of photographs, align them, and embed them with a network of yours.
+
+    The folder that a photograph lies in is its subject. A run that was interrupted goes on where
+    it was. Files that cannot be read or show no face are named and left out.
+
+    Parameters
+    ----------
+    photos
+        Folder of photographs, searched with its subfolders.
+    out
+        Parquet file to write.
+    model
+        ONNX file of the face network.
+    detector
+        ONNX file of YuNet, the face detector.
+    aligned
+        The photographs are aligned crops of faces: look for none.
+    network
+        What the network expects: plain (pixels as they are), arcface, vggface2_resnet50, or a
+        JSON or TOML file.
+    sha256
+        Refuse the network if it has another checksum.
+    all_faces
+        Embed every face of a photograph instead of the one it is of.
+    min_score
+        Leave out faces that the detector is less sure of.
+    n_threads
+        Threads of the network; all unless given.
+    overwrite
+        Replace a file that is already there.
+    json
+        Write the result as JSON.
+    """
+    if out.suffix != ".parquet":
+        raise InputError(f"{out}: tables are written as .parquet; choose a name that ends so")
+    if (detector is None) != aligned:
+        raise InputError("expected --detector, or --aligned for crops; give one of them")
+    for needed in ("cv2", "onnxruntime", "PIL"):
+        if importlib.util.find_spec(needed) is None:
+            raise InputError("embedding photographs needs: pip install 'sensitivenets[faces]'")
+    import cv2
+
+    from sensitivenets.faces import pipeline
+    from sensitivenets.faces.images import find_images
+    from sensitivenets.faces.network import Network, read_description
+    from sensitivenets.progress import progress_bar
+
+    # OpenCV says on stderr, once a thread, that it runs on the processor.
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
+    refuse_existing(out, overwrite=overwrite)
+    described = read_description(network)
+    reader = Network(model, described, sha256, n_threads)
+    images = find_images(photos)
+    plan = pipeline.Plan(photos, detector, min_score, all_faces)
+    parts = out.with_name(f"{out.name}.parts")
+    with progress_bar("embed") as progress:
+        made, skipped = pipeline.embed(images, plan, reader, parts, progress)
+    facts = {"network_sha256": reader.sha256, "network_licence": described.licence}
+    rows = pipeline.join(made, out, facts)
+    shutil.rmtree(parts)
+    if json:
+        left_out = {one.image: one.reason for one in skipped}
+        print_json({"table": str(out), "rows": rows, "images": len(images), "skipped": left_out})
+        return
+    for one in skipped:
+        print_line(f"skipped {one.image}: {one.reason}")
+    print_line(f"{rows} faces of {len(images)} photographs, {len(skipped)} skipped: {out}")

@@ -1,0 +1,1 @@
+"""From photographs to embeddings: read, find faces, align, embed."""

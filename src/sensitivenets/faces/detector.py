@@ -1,0 +1,100 @@
+"""Faces in a photograph, by OpenCV's YuNet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from sensitivenets.errors import InputError
+from sensitivenets.faces.alignment import Points
+from sensitivenets.faces.images import Image
+
+# Photographs are shrunk to this before faces are looked for: YuNet finds faces of 10 to 300 pixels.
+_LONGEST_SIDE = 640
+
+
+@dataclass(frozen=True)
+class Face:
+    """One face.
+
+    Attributes
+    ----------
+    box : tuple of float
+        Left, top, width and height, in pixels of the photograph.
+    landmarks : ndarray of shape (5, 2)
+        Eyes, nose and corners of the mouth, left to right as seen.
+    score : float
+        How sure the detector is, in [0, 1].
+    """
+
+    box: tuple[float, float, float, float]
+    landmarks: Points
+    score: float
+
+
+class Detector:
+    """YuNet, read from a file; not for several threads at once.
+
+    Parameters
+    ----------
+    path : Path
+        ONNX file of YuNet.
+    min_score : float
+        Faces below it are left out.
+    """
+
+    def __init__(self, path: Path, min_score: float = 0.6) -> None:
+        import cv2
+
+        if not path.is_file():
+            raise InputError(f"{path}: no such file; expected the ONNX file of YuNet")
+        try:
+            self._yunet = cv2.FaceDetectorYN.create(str(path), "", (320, 320), min_score)
+        except cv2.error as error:
+            raise InputError(f"{path}: OpenCV cannot read this detector: {error}") from error
+
+    def __call__(self, image: Image) -> list[Face]:
+        """Find the faces of an RGB photograph, the surest first."""
+        import cv2
+
+        shrink = min(1.0, _LONGEST_SIDE / max(image.shape[:2]))
+        size = [max(1, round(n * shrink)) for n in image.shape[1::-1]]
+        small = cv2.resize(image, size, interpolation=cv2.INTER_AREA) if shrink < 1 else image
+        self._yunet.setInputSize(size)
+        _, rows = self._yunet.detect(np.ascontiguousarray(small[:, :, ::-1]))
+        found = [] if rows is None else [_face(row.astype(np.float64), shrink) for row in rows]
+        return sorted(found, key=lambda face: -face.score)
+
+
+def _face(row: Points, shrink: float) -> Face:
+    left, top, width, height = (float(value) / shrink for value in row[:4])
+    landmarks = row[4:14].reshape(5, 2) / shrink
+    return Face((left, top, width, height), landmarks, float(row[14]))
+
+
+def choose(faces: Sequence[Face], image: Image) -> Face:
+    """Choose the face a photograph is of: large, and near the middle.
+
+    Parameters
+    ----------
+    faces : sequence of Face
+        At least one.
+    image : ndarray of shape (height, width, 3)
+        The photograph.
+
+    Returns
+    -------
+    Face
+        The one with the largest area less twice its squared distance from the middle.
+    """
+    middle = np.array(image.shape[1::-1]) / 2
+
+    def prominence(face: Face) -> float:
+        left, top, width, height = face.box
+        away = np.array([left + width / 2, top + height / 2]) - middle
+        return float(width * height - 2 * (away @ away))
+
+    return max(faces, key=prominence)
