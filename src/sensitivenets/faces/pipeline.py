@@ -5,10 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -186,22 +185,22 @@ def _write(found: Iterable[list[_Crop] | Skipped], network: Network, path: Path)
     """Embed what was found of a part, and write it."""
     skipped: list[Skipped] = []
     crops: list[_Crop] = []
+    batches: list[pa.Table] = []
     for one in found:
         if isinstance(one, Skipped):
             skipped.append(one)
         else:
             crops += one
-    batches = [_rows(batch, network) for batch in _batches(crops)]
+        # As soon as there is a batch: the threads go on reading meanwhile.
+        while len(crops) >= _BATCH:
+            batches.append(_rows(crops[:_BATCH], network))
+            del crops[:_BATCH]
+    if crops:
+        batches.append(_rows(crops, network))
     table = pa.concat_tables(batches) if batches else pa.table({"image": pa.array([], pa.string())})
     notes = json.dumps([[s.image, s.reason] for s in skipped])
     with atomic_file(path) as temporary:
         pq.write_table(table.replace_schema_metadata({"skipped": notes}), temporary)
-
-
-def _batches(crops: list[_Crop]) -> Iterator[list[_Crop]]:
-    remaining = iter(crops)
-    while batch := list(islice(remaining, _BATCH)):
-        yield batch
 
 
 def _rows(crops: list[_Crop], network: Network) -> pa.Table:
