@@ -13,6 +13,7 @@ from typing import Any
 from cyclopts import App, CycloptsError, Parameter
 
 from sensitivenets import __version__
+from sensitivenets.cli.annotate import annotate
 from sensitivenets.cli.audit import audit
 from sensitivenets.cli.benchmark import benchmark
 from sensitivenets.cli.demo import demo
@@ -30,6 +31,7 @@ from sensitivenets.errors import InputError
 _COMMANDS = (
     demo,
     embed,
+    annotate,
     fit,
     transform,
     verify,

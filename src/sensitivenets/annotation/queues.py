@@ -1,0 +1,124 @@
+"""Which rows an annotator is shown next."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from sensitivenets.annotation.doubt import doubt, most_doubtful_first
+from sensitivenets.annotation.events import Queue
+from sensitivenets.annotation.ledger import Ledger, State
+
+IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+
+#: A label of people that the classifier, out of fold, gives less than this is worth a look.
+UNLIKELY = 0.05
+_LEASE_SECONDS = 300.0
+
+
+@dataclass(frozen=True)
+class Scene:
+    """All that the order of rows depends on.
+
+    Attributes
+    ----------
+    ledger : Ledger
+        What people decided.
+    machine : ndarray of shape (n,), int64
+        The label of each row had nobody looked at it, or -1.
+    probabilities : ndarray of shape (n, n_classes) or None
+        The classifier's; None before there is one.
+    order : ndarray of shape (n,), int64
+        The random order of the present round.
+    """
+
+    ledger: Ledger
+    machine: IntArray
+    probabilities: npt.NDArray[np.float32] | None
+    order: IntArray
+
+
+def waiting(scene: Scene, queue: Queue, annotator: str, only: int | None = None) -> IntArray:
+    """List the rows of a queue for an annotator, the first to be shown first.
+
+    Parameters
+    ----------
+    scene : Scene
+        The state of things.
+    queue : Queue
+        ``doubt``: nobody has seen them, the most doubtful first. ``sweep``: the same, of one
+        class. ``random``: of the round's population, in its random order. ``second``: others
+        have seen them, in random order. ``disputes``: annotators disagree, then unsure ones,
+        then labels of people that the classifier finds unlikely.
+    annotator : str
+        Who asks.
+    only : int, optional
+        The class of a sweep.
+
+    Returns
+    -------
+    ndarray of shape (m,), int64
+        Row numbers.
+    """
+    ledger = scene.ledger
+    if queue in {Queue.DOUBT, Queue.SWEEP}:
+        candidates = ~ledger.seen
+        if queue == Queue.SWEEP:
+            candidates &= scene.machine == only
+        if scene.probabilities is None:
+            return scene.order[candidates[scene.order]]
+        return most_doubtful_first(doubt(scene.machine, scene.probabilities), candidates)
+    if queue == Queue.RANDOM:
+        candidates = ledger.population & ~ledger.seen
+        return scene.order[candidates[scene.order]]
+    if queue == Queue.SECOND:
+        candidates = ledger.seen & ~ledger.voted(annotator) & ~ledger.settled
+        return scene.order[candidates[scene.order]]
+    return np.concatenate([scene_part for scene_part, _ in disputes(scene)])
+
+
+def disputes(scene: Scene) -> list[tuple[IntArray, str]]:
+    """List the rows to settle, by reason: disagreement, unsure, unlikely."""
+    ledger = scene.ledger
+    open_rows = ~ledger.settled
+    parts = [
+        (np.flatnonzero((ledger.states == State.DISPUTED) & open_rows), "disagreement"),
+        (np.flatnonzero((ledger.states == State.UNSURE) & open_rows), "unsure"),
+    ]
+    if scene.probabilities is not None:
+        doubts = doubt(ledger.codes, scene.probabilities)
+        decided = (ledger.states == State.DECIDED) & open_rows
+        rows = most_doubtful_first(doubts, decided & (doubts > 1 - UNLIKELY))
+        parts.append((rows, "unlikely"))
+    return parts
+
+
+class Leases:
+    """Rows on somebody's screen, so that two annotators are not shown the same ones.
+
+    A lease ends when its holder asks for other rows, or after five minutes.
+    """
+
+    def __init__(self) -> None:
+        self._held: dict[int, tuple[str, float]] = {}
+
+    def take(self, annotator: str, rows: IntArray, size: int) -> list[int]:
+        """Lend up to `size` of the rows, in order, leaving out those that others hold."""
+        now = time.monotonic()
+        self._held = {
+            row: lease
+            for row, lease in self._held.items()
+            if lease[0] != annotator and lease[1] > now
+        }
+        taken: list[int] = []
+        for row in rows.tolist():
+            if len(taken) == size:
+                break
+            if row not in self._held:
+                taken.append(row)
+        self._held |= dict.fromkeys(taken, (annotator, now + _LEASE_SECONDS))
+        return taken

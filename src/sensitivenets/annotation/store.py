@@ -1,0 +1,252 @@
+"""The store of decisions: SQLite with a write-ahead log, append only."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import astuple, dataclass, fields
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from sensitivenets.annotation.events import Event, Kind, NewEvent, Queue
+from sensitivenets.annotation.proposals import Proposals
+from sensitivenets.atomic import check_parent
+from sensitivenets.errors import InputError
+
+# "snLb": tells a store from any other SQLite file.
+_APPLICATION = 0x736E4C62
+_FORMAT = 1
+_SCHEMA = """
+CREATE TABLE task (attribute TEXT NOT NULL, classes TEXT NOT NULL, n_rows INTEGER NOT NULL,
+  table_sha256 TEXT NOT NULL, random_state INTEGER NOT NULL) STRICT;
+CREATE TABLE events (annotator TEXT NOT NULL, kind TEXT NOT NULL, row INTEGER, label TEXT,
+  queue TEXT, shown TEXT, confidence REAL, undoes INTEGER REFERENCES events (seq),
+  seq INTEGER PRIMARY KEY AUTOINCREMENT, time TEXT NOT NULL, request TEXT NOT NULL,
+  place INTEGER NOT NULL, UNIQUE (request, place)) STRICT;
+CREATE TABLE proposals (only_one INTEGER PRIMARY KEY CHECK (only_one = 1), made TEXT NOT NULL,
+  arrays BLOB NOT NULL) STRICT;
+CREATE TRIGGER events_stay BEFORE UPDATE ON events
+  BEGIN SELECT RAISE(ABORT, 'events are never changed'); END;
+CREATE TRIGGER events_remain BEFORE DELETE ON events
+  BEGIN SELECT RAISE(ABORT, 'events are never deleted'); END;
+"""
+_COLUMNS = ", ".join(field.name for field in fields(Event))
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is labelled.
+
+    Attributes
+    ----------
+    attribute : str
+        The column, such as ``"gender"``.
+    classes : tuple of str
+        The labels that may be given.
+    n_rows : int
+        Rows of the table.
+    table_sha256 : str
+        Checksum of its embeddings: labels belong to one table.
+    random_state : int
+        Decides the order of the random checks.
+    """
+
+    attribute: str
+    classes: tuple[str, ...]
+    n_rows: int
+    table_sha256: str
+    random_state: int = 0
+
+
+class LabelStore:
+    """Decisions on one attribute of one table, in one SQLite file.
+
+    Several threads, and several processes, may use one file at once.
+
+    Parameters
+    ----------
+    path : Path
+        Made if it is not there.
+    task : Task
+        What is labelled; must be what the file was made for. Classes may be added.
+
+    Raises
+    ------
+    InputError
+        If the file is no store, damaged, or of another table, attribute or set of classes.
+    """
+
+    def __init__(self, path: Path, task: Task) -> None:
+        self.path = path
+        self._lock = threading.RLock()
+        if path.is_dir():
+            raise InputError(f"{path}: expected a file for the labels, found a folder")
+        check_parent(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Transactions are opened by _transaction alone.
+        self._base = sqlite3.connect(
+            path, timeout=30, isolation_level=None, check_same_thread=False
+        )
+        try:
+            self._prepare(task)
+        except sqlite3.DatabaseError as error:
+            self._base.close()
+            raise InputError(f"{path}: expected a store of labels (SQLite); {error}") from error
+        except InputError:
+            self._base.close()
+            raise
+
+    def append(self, request: str, events: Sequence[NewEvent]) -> list[Event]:
+        """Write events; when this returns they are on disk, all of them.
+
+        Parameters
+        ----------
+        request : str
+            Names the action. A second call with the same name writes nothing, so that a page
+            whose answer was lost may ask again.
+        events : sequence of NewEvent
+            In order.
+
+        Returns
+        -------
+        list of Event
+            As stored, by this call or by the first one.
+        """
+        time = datetime.now(UTC).isoformat(timespec="milliseconds")
+        with self._transaction():
+            if not self._stored(request):
+                self._base.executemany(
+                    "INSERT INTO events (annotator, kind, row, label, queue, shown, confidence, "
+                    "undoes, time, request, place) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    [(*astuple(one), time, request, place) for place, one in enumerate(events)],
+                )
+            return self._stored(request)
+
+    def events(self, after: int = 0) -> list[Event]:
+        """Read the events with a `seq` above `after`, in order."""
+        with self._lock:
+            return self._select("seq > ?", after)
+
+    def save_proposals(self, proposals: Proposals) -> None:
+        """Keep what the classifier proposes, instead of what it proposed before."""
+        buffer = io.BytesIO()
+        np.savez(buffer, allow_pickle=False, **proposals.arrays())
+        made = datetime.now(UTC).isoformat(timespec="milliseconds")
+        with self._transaction():
+            self._base.execute(
+                "INSERT OR REPLACE INTO proposals VALUES (1, ?, ?)", (made, buffer.getvalue())
+            )
+
+    def proposals(self, n_classes: int) -> Proposals | None:
+        """Read what the classifier last proposed; None if nothing, or for other classes."""
+        with self._lock:
+            found = self._base.execute("SELECT arrays FROM proposals").fetchone()
+        if found is None:
+            return None
+        with np.load(io.BytesIO(found[0]), allow_pickle=False) as arrays:
+            proposals = Proposals.from_arrays(arrays)
+        return proposals if proposals.probabilities.shape[1] == n_classes else None
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._base.close()
+
+    def _stored(self, request: str) -> list[Event]:
+        return self._select("request = ?", request)
+
+    def _select(self, condition: str, value: int | str) -> list[Event]:
+        rows = self._base.execute(
+            f"SELECT {_COLUMNS} FROM events WHERE {condition} ORDER BY seq",
+            (value,),
+        )
+        events = []
+        for annotator, kind, row, label, queue, *rest in rows:
+            met = None if queue is None else Queue(queue)
+            events.append(Event(annotator, Kind(kind), row, label, met, *rest))
+        return events
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with self._lock:
+            self._base.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                self._base.execute("ROLLBACK")
+                raise
+            self._base.execute("COMMIT")
+
+    def _prepare(self, task: Task) -> None:
+        self._base.execute("PRAGMA journal_mode = WAL")
+        # FULL: what was acknowledged survives a power cut too, not only a kill.
+        self._base.execute("PRAGMA synchronous = FULL")
+        self._base.execute("PRAGMA foreign_keys = ON")
+        with self._transaction():
+            application = self._base.execute("PRAGMA application_id").fetchone()[0]
+            empty = not self._base.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+            if empty:
+                self._create(task)
+            elif application != _APPLICATION:
+                raise InputError(f"{self.path}: expected a store of labels, found another database")
+            self._check(task)
+
+    def _create(self, task: Task) -> None:
+        for statement in _statements(_SCHEMA):
+            self._base.execute(statement)
+        self._base.execute(f"PRAGMA application_id = {_APPLICATION}")
+        self._base.execute(f"PRAGMA user_version = {_FORMAT}")
+        self._base.execute(
+            "INSERT INTO task VALUES (?, ?, ?, ?, ?)",
+            (
+                task.attribute,
+                json.dumps(task.classes),
+                task.n_rows,
+                task.table_sha256,
+                task.random_state,
+            ),
+        )
+
+    def _check(self, task: Task) -> None:
+        version = self._base.execute("PRAGMA user_version").fetchone()[0]
+        if version != _FORMAT:
+            raise InputError(
+                f"{self.path}: expected format {_FORMAT}, found {version}; use the version of "
+                "sensitivenets that made it"
+            )
+        attribute, classes, n_rows, sha256, random_state = self._base.execute(
+            "SELECT * FROM task"
+        ).fetchone()
+        if (attribute, n_rows, sha256) != (task.attribute, task.n_rows, task.table_sha256):
+            raise InputError(
+                f"{self.path}: holds labels of {attribute!r} on a table of {n_rows} rows "
+                f"(sha256 {sha256[:12]}), not of {task.attribute!r} on this one of {task.n_rows} "
+                f"({task.table_sha256[:12]}); name another file with --labels"
+            )
+        kept = tuple(json.loads(classes))
+        added = tuple(name for name in task.classes if name not in kept)
+        if set(kept) - set(task.classes):
+            raise InputError(
+                f"{self.path}: its classes are {', '.join(kept)}; expected all of them, found "
+                f"only {', '.join(task.classes)}; add the others with --class"
+            )
+        # New classes go behind: the page's number keys keep their meaning.
+        self.task = Task(attribute, kept + added, n_rows, sha256, random_state)
+        if added:
+            self._base.execute("UPDATE task SET classes = ?", (json.dumps(self.task.classes),))
+
+
+def _statements(script: str) -> Iterator[str]:
+    # executescript would commit the transaction first.
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
