@@ -46,6 +46,7 @@ MAPS = {
     "fourier": FourierProjection(numbers(D, 20), numbers(20), numbers(20, 6), numbers(6)),
     "chain": Chain((Projection(numbers(D, 8)), Affine(numbers(8, 3), numbers(3)))),
     "routed": transport(n_rounds=2),
+    "routed in a subspace": transport(n_rounds=2, rank=3),
     "routed with cells": transport(n_rounds=1, n_cell_rounds=1, n_cells=4),
 }
 

@@ -17,6 +17,7 @@ from sensitivenets.erasers.gaussian import (
 )
 from sensitivenets.erasers.group_maps import RoutedMap
 from sensitivenets.erasers.router import Router, fit_router
+from sensitivenets.erasers.subspace import SubspaceMap, difference_basis
 from sensitivenets.erasers.transport import RoutedTransport, fit_transport, route, transport_of
 from sensitivenets.errors import InputError
 from sensitivenets.labels import encode
@@ -211,6 +212,60 @@ def test_linear_and_quadratic_attackers_read_before_and_not_after(quadratic, att
     assert reads["after"] < 0.5 + 0.4 * (reads["before"] - 0.5)
 
 
+def test_the_basis_holds_the_directions_in_which_groups_differ():
+    # Means differ in the first feature, variances in the second and third, in units of their own.
+    rng = np.random.default_rng(0)
+    y = rng.integers(2, size=20_000)
+    X = rng.standard_normal((20_000, 8)) * [1, 2, 3, 5, 1, 1, 1, 1]
+    X[:, 0] += y
+    X[:, 1:3] *= np.where(y, 2.0, 1.0)[:, None]
+    basis = difference_basis(moments_of(X, y, 2), 3).astype(np.float64)
+    np.testing.assert_allclose(basis.T @ basis, np.eye(3), atol=1e-6)
+    np.testing.assert_allclose(basis @ basis.T, np.diag([1, 1, 1, 0, 0, 0, 0, 0]), atol=0.1)
+
+
+def test_a_subspace_map_is_its_formula():
+    X, y = groups_of()
+    part = RoutedTransport(n_rounds=1, rank=2, random_state=0).fit(X, sensitive=y).model_.map
+    part = part.parts[0]
+    z = X @ part.basis
+    groups = part.router(z)
+    moved = X + (not_normalised(part.transport, z, groups) - z) @ part.basis.T
+    expected = moved / np.linalg.norm(moved, axis=1, keepdims=True)
+    np.testing.assert_allclose(part(X), expected, atol=1e-6)
+    np.testing.assert_array_equal(part(X, groups), part(X))
+    # Outside the subspace nothing is moved.
+    rest = np.eye(X.shape[1]) - part.basis @ part.basis.T
+    np.testing.assert_allclose(moved @ rest, X @ rest, atol=1e-5)
+
+
+def test_a_subspace_of_all_directions_is_the_whole_space():
+    X, y = groups_of()
+    whole, ranked = (
+        RoutedTransport(rank=rank, random_state=0).fit_transform(X, sensitive=y)
+        for rank in (None, 6)
+    )
+    np.testing.assert_array_equal(ranked, whole)
+    moments = moments_of(X, y, 3)
+    basis = difference_basis(moments, 6)
+    turned = SubspaceMap(
+        basis,
+        fit_router(moments_of(X @ basis, y, 3), 0.1),
+        transport_of(moments_of(X @ basis, y, 3)),
+    )
+    straight = fit_transport(X, y, 3)(X, fit_router(moments, 0.1)(X))
+    np.testing.assert_allclose(turned(X), straight, atol=1e-4)
+
+
+def test_rounds_within_subspaces_hide_what_lies_in_them(quadratic):
+    X, y, train = quadratic
+    eraser = RoutedTransport(n_rounds=4, rank=4, random_state=0)
+    Z = eraser.fit(X[train], sensitive=y[train]).transform(X)[~train]
+    half = len(Z) // 2
+    attacker = QuadraticDiscriminantAnalysis().fit(Z[:half], y[~train][:half])
+    assert balanced_accuracy_score(y[~train][half:], attacker.predict(Z[half:])) < 0.65
+
+
 def test_unlabelled_rows_are_moved_and_teach_the_router_nothing():
     X, y = groups_of()
     known = [f"g{c}" if k % 2 else None for k, c in enumerate(y)]
@@ -228,9 +283,10 @@ def test_known_groups_need_no_router():
     assert not np.array_equal(part(X, y), part(X))
 
 
-def test_a_model_folder_gives_the_same_bits(tmp_path):
+@pytest.mark.parametrize("parameters", [{"n_cell_rounds": 2, "n_cells": 5}, {"rank": 3}])
+def test_a_model_folder_gives_the_same_bits(parameters, tmp_path):
     X, y = groups_of()
-    eraser = RoutedTransport(n_cell_rounds=2, n_cells=5, random_state=0).fit(X, sensitive=y)
+    eraser = RoutedTransport(**parameters, random_state=0).fit(X, sensitive=y)
     save_model(eraser.model_, tmp_path / "model")
     loaded = load_model(tmp_path / "model").map
     np.testing.assert_array_equal(loaded(X), eraser.transform(X))
@@ -256,6 +312,8 @@ def test_a_group_too_small_is_named():
         ({"n_rounds": 0}, "n_rounds: expected an integer of at least 1"),
         ({"n_cells": 1}, "n_cells: expected an integer of at least 2"),
         ({"router_shrinkage": 1.5}, "router_shrinkage: expected a number"),
+        ({"rank": 0}, "rank: expected an integer of at least 1"),
+        ({"rank": 2, "n_cell_rounds": 1}, "expected n_cell_rounds=0 with a rank, found 1"),
     ],
 )
 def test_bad_parameters_are_named(parameters, message):
@@ -270,6 +328,19 @@ def test_a_stage_that_does_not_fit_the_router_is_refused():
     fewer = {name: a[:2] if "transport" in name else a for name, a in arrays.arrays().items()}
     with pytest.raises(InputError, match=r"stage 0 to have the 3 groups and 6 features"):
         RoutedMap.from_arrays(fewer)
+
+
+def test_damaged_arrays_of_a_subspace_are_refused():
+    X, y = groups_of()
+    phi = RoutedTransport(n_rounds=1, rank=2, random_state=0).fit(X, sensitive=y).model_.map
+    arrays = phi.parts[0].arrays()
+    with pytest.raises(InputError, match=r"expected arrays basis, router.\* and transport.\*"):
+        SubspaceMap.from_arrays({n: a for n, a in arrays.items() if n != "basis"})
+    with pytest.raises(InputError, match=r"expected a basis \(d, r\) .* found \(6, 1\), 2 and 2"):
+        SubspaceMap.from_arrays(arrays | {"basis": arrays["basis"][:, :1]})
+    fewer = {n: a[:2] if "transport" in n else a for n, a in arrays.items()}
+    with pytest.raises(InputError, match="expected a transport of the 3 groups of the router"):
+        SubspaceMap.from_arrays(fewer)
 
 
 def test_damaged_arrays_are_refused():

@@ -18,6 +18,7 @@ _HOME = {
     "affine": ("sensitivenets.affine", "Affine"),
     "low_rank_edit": ("sensitivenets.affine", "LowRankEdit"),
     "routed": ("sensitivenets.erasers.group_maps", "RoutedMap"),
+    "subspace": ("sensitivenets.erasers.subspace", "SubspaceMap"),
     "columns": ("sensitivenets.columns", "Columns"),
     "fourier_projection": ("sensitivenets.fourier", "FourierProjection"),
     "mlp": ("sensitivenets.mlp", "MLP"),

@@ -42,6 +42,12 @@ class GroupTransport:
 
     def __call__(self, X: FloatArray, groups: Groups) -> FloatArray:
         """Map (n, d) to unit rows (n, d); `groups` has the group of each row."""
+        out = self.moved(X, groups)
+        normalise_rows(out)
+        return out
+
+    def moved(self, X: FloatArray, groups: Groups) -> FloatArray:
+        """Map (n, d) to (n, d), not normalised; `groups` has the group of each row."""
         out = np.empty_like(X)
         # Rows of one group side by side: one product a group.
         order = np.argsort(groups, kind="stable")
@@ -52,7 +58,6 @@ class GroupTransport:
                 moved = X[rows] @ self.matrices[g].astype(X.dtype, copy=False)
                 moved += self.offsets[g]
                 out[rows] = moved
-        normalise_rows(out)
         return out
 
     def arrays(self) -> dict[str, FloatArray]:

@@ -11,6 +11,8 @@ from sensitivenets.affine import Affine, LowRankEdit
 from sensitivenets.codes.universal import UniversalCode
 from sensitivenets.columns import Columns
 from sensitivenets.erasers.group_maps import GroupTransport, RoutedMap, Stage
+from sensitivenets.erasers.router import Router
+from sensitivenets.erasers.subspace import SubspaceMap
 from sensitivenets.errors import InputError
 from sensitivenets.fourier import FourierProjection
 from sensitivenets.map_kinds import Chain
@@ -89,7 +91,21 @@ def _universal_code(graph: Graph, phi: UniversalCode, x: str) -> str:
 
 
 def _routed(graph: Graph, phi: RoutedMap, x: str) -> str:
-    router = phi.router
+    masks = _route(graph, phi.router, x)
+    for stage in phi.stages:
+        x = graph.normalise(_by_group(graph, stage, masks, x))
+    return x
+
+
+def _subspace(graph: Graph, phi: SubspaceMap, x: str) -> str:
+    z = graph.affine(x, phi.basis)
+    moved = _by_group(graph, phi.transport, _route(graph, phi.router, z), z)
+    step = graph.affine(graph.node("Sub", moved, z), phi.basis.T)
+    return graph.normalise(graph.node("Add", x, step))
+
+
+def _route(graph: Graph, router: Router, x: str) -> list[str]:
+    """Add the router; for each group, one where a row is of it and zero elsewhere, (n, 1)."""
     scores = []
     for mean, whitening, offset in zip(router.means, router.whitening, router.offsets, strict=True):
         # Subtracted first, as the router does: whitened means are large where spread is small.
@@ -98,16 +114,18 @@ def _routed(graph: Graph, phi: RoutedMap, x: str) -> str:
         half = graph.node("Mul", distance, graph.constant(-0.5))
         scores.append(graph.node("Add", half, graph.constant(offset)))
     group = graph.node("ArgMax", graph.node("Concat", *scores, axis=1), axis=1, keepdims=1)
-    chosen = [
+    return [
         graph.node("Cast", graph.node("Equal", group, graph.constant(g, np.int64)), to=_FLOAT)
         for g in range(router.n_groups)
     ]
-    for stage in phi.stages:
-        moved = [
-            graph.node("Mul", mask, _stage(graph, stage, g, x)) for g, mask in enumerate(chosen)
-        ]
-        x = graph.normalise(graph.node("Sum", *moved))
-    return x
+
+
+def _by_group(graph: Graph, stage: Stage, masks: list[str], x: str) -> str:
+    """Add where a stage moves each row."""
+    return graph.node(
+        "Sum",
+        *(graph.node("Mul", mask, _stage(graph, stage, g, x)) for g, mask in enumerate(masks)),
+    )
 
 
 def _stage(graph: Graph, stage: Stage, g: int, x: str) -> str:
@@ -138,5 +156,6 @@ _WRITERS: dict[type[Any], Callable[[Graph, Any, str], str]] = {
     FourierProjection: _fourier,
     UniversalCode: _universal_code,
     RoutedMap: _routed,
+    SubspaceMap: _subspace,
     Chain: _chain,
 }
