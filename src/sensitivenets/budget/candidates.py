@@ -57,6 +57,7 @@ CANDIDATES = (
     Candidate(6),
     Candidate(3, 2048, 1.5),
     Candidate(3, 1024, 1.2),
+    Candidate(3, 2048, 1.75),
     Candidate(3, 1024, 1.5),
     Candidate(3, 512, 1.5),
     Candidate(3, 512, 1.75),

@@ -72,13 +72,16 @@ METHODS: dict[str, Method] = {
     # the paper's, and ours
     "sensitivenet": Method("sensitivenets.sensitivenet", "SensitiveNet", needs_torch=True),
     "routed_transport": Method(
-        f"{_ERASERS}.transport", "RoutedTransport", _each("n_rounds", 1, 3, 6)
+        f"{_ERASERS}.transport",
+        "RoutedTransport",
+        (*_each("n_rounds", 1, 3, 6), {"n_rounds": 5, "rank": 64}),
     ),
     "coded_transport": Method(
         f"{_ERASERS}.coded_transport",
         "CodedTransport",
         (
             {"n_bits": 2048, "scale": 1.5},
+            {"n_bits": 2048, "scale": 1.75},
             {"n_bits": 1024, "scale": 1.5},
             {"n_bits": 512, "scale": 1.5},
         ),
