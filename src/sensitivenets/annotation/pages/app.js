@@ -3,7 +3,7 @@
 // Text reaches the page through textContent alone: a name may be anything.
 
 const QUEUES = {
-  doubt: ["Doubtful first", "Rows nobody has looked at, the likeliest to be wrong first."],
+  doubt: ["Doubtful first", "Rows nobody has looked at, the likeliest to be wrong first. The percentage is how likely the classifier finds the label."],
   sweep: ["Sweep", "One class at a time: decide on the odd ones out, then Enter accepts all others on this screen."],
   random: ["Random check", "Drawn at random and shown without a label, so that it does not lead you. From these the wrong labels left are estimated; say beforehand how many you will do."],
   second: ["Second opinion", "Others have looked at these; you do not see what they said. Agreement is measured here."],
@@ -12,7 +12,7 @@ const QUEUES = {
 const BLIND = new Set(["random", "second"]);
 const TAKES_COUNT = { doubt: "doubt", random: null, sweep: null, second: "second", disputes: "disputes" };
 
-const state = { session: null, annotator: "", queue: "doubt", sweep: 0, items: [], focus: 0, version: null, batch: 0, status: null };
+const state = { session: null, annotator: "", queue: "doubt", sweep: 0, items: [], focus: 0, version: null, batch: 0, loaded: 0, status: null };
 const at = (id) => document.getElementById(id);
 
 function make(tag, properties = {}, ...children) {
@@ -23,6 +23,11 @@ function make(tag, properties = {}, ...children) {
 
 function count(n) {
   return n.toLocaleString("en-GB").replaceAll(",", "\u202f");
+}
+
+function likely(p) {
+  if (p < 0.005) return "<1\u202f%";
+  return p > 0.995 ? ">99\u202f%" : `${Math.round(100 * p)}\u202f%`;
 }
 
 function percent(x) {
@@ -116,7 +121,7 @@ const outbox = {
 function screenSize() {
   const grid = at("grid");
   const narrow = matchMedia("(max-width: 40rem)").matches;
-  const columns = narrow ? 3 : Math.max(1, Math.floor((grid.clientWidth + 10) / 126));
+  const columns = getComputedStyle(grid).gridTemplateColumns.split(" ").length;
   const tile = ((grid.clientWidth - 10 * (columns - 1)) / columns) * 1.25 + 42;
   const room = innerHeight - grid.getBoundingClientRect().top - scrollY - document.querySelector("footer").offsetHeight;
   return Math.min(Math.max(columns * Math.max(Math.floor(room / tile), narrow ? 4 : 2), 6), 120);
@@ -143,6 +148,7 @@ function draw() {
   at("nothing").hidden = tiles.length > 0;
   at("nothing").textContent = state.queue === "sweep" ? "Nothing left of this class." : "Nothing waits here.";
   mark(0, !document.querySelector("dialog[open]"));
+  state.loaded = state.batch;
 }
 
 function drawTile(item, index) {
@@ -160,7 +166,7 @@ function drawTile(item, index) {
     caption.classList.add(`k${state.session.classes.indexOf(item.label)}`);
     caption.append(make("b", { textContent: item.label }));
     if (item.confidence !== null) {
-      caption.append(make("span", { textContent: `${Math.round(100 * item.confidence)}\u202f%` }));
+      caption.append(make("span", { textContent: likely(item.confidence) }));
     }
     caption.title = `${item.label}, from ${item.source === "table" ? "the table" : item.source === "people" ? "annotators" : "the classifier"}. `
       + "The classifier's probability of this label is beside it.";
@@ -169,8 +175,8 @@ function drawTile(item, index) {
   }
   const tile = make("div", { className: "tile", tabIndex: -1 }, picture, caption, make("div", { className: "verdict" }));
   if (item.votes) {
-    const said = item.votes.map(([who, label]) => `${who}: ${label ?? "unsure"}`).join(", ");
-    tile.append(make("div", { className: "votes", textContent: `${said} (${item.reason})` }));
+    const said = item.votes.map(([who, label]) => make("div", { textContent: `${who}: ${label ?? "unsure"}` }));
+    tile.append(make("div", { className: "votes" }, make("i", { textContent: item.reason }), ...said));
   }
   tile.setAttribute("role", "option");
   tile.dataset.row = item.row;
@@ -183,9 +189,10 @@ function drawTile(item, index) {
 }
 
 function describe(item) {
-  const sure = item.confidence === null || item.confidence === undefined ? "" : `, ${Math.round(100 * item.confidence)} %`;
+  const sure = item.confidence === null || item.confidence === undefined ? "" : `, ${likely(item.confidence)}`;
   const verdict = item.decided ? (item.verdict ?? "unsure") : "";
   item.tile.classList.toggle("decided", item.decided);
+  item.tile.classList.toggle("unsure", item.decided && verdict === "unsure");
   item.tile.classList.toggle("changed", item.decided && item.label !== null && verdict !== item.label);
   item.tile.querySelector(".verdict").textContent = verdict;
   item.tile.setAttribute("aria-label", `${item.name}: ${verdict ? `decided, ${verdict}` : `${item.label ?? "no label"}${sure}`}`);
@@ -293,7 +300,7 @@ function bringBack(item) {
     describe(known);
     return;
   }
-  state.batch += 1;
+  state.loaded = ++state.batch;
   state.items.unshift({ ...item, decided: false });
   at("grid").prepend(drawTile(state.items[0], 0));
   at("nothing").hidden = true;
@@ -360,6 +367,14 @@ function drawError({ error, round }) {
     + `${count(share.n)} random checks, ${count(error.wrong)} wrong${rounds}`;
 }
 
+// Often while the classifier learns: the screen waits for its order.
+function keepLooking() {
+  setTimeout(async () => {
+    if (!document.hidden) await refresh();
+    keepLooking();
+  }, state.status?.classifier.training ? 500 : 3000);
+}
+
 let sayTimer = 0;
 function say(text) {
   at("said").textContent = text;
@@ -372,8 +387,10 @@ function say(text) {
 function show(queue) {
   state.queue = queue;
   for (const button of at("queues").children) {
-    if (button.dataset.queue === queue) button.setAttribute("aria-current", "page");
-    else button.removeAttribute("aria-current");
+    if (button.dataset.queue === queue) {
+      button.setAttribute("aria-current", "page");
+      button.scrollIntoView({ block: "nearest", inline: "center" });
+    } else button.removeAttribute("aria-current");
   }
   at("about").textContent = QUEUES[queue][1];
   at("sweep-classes").hidden = queue !== "sweep";
@@ -482,7 +499,7 @@ async function begin() {
   await show("doubt");
   await refresh();
   document.addEventListener("keydown", onKey);
-  setInterval(() => { if (!document.hidden) refresh(); }, 3000);
+  keepLooking();
 }
 
 at("who").addEventListener("click", async () => {

@@ -16,30 +16,36 @@ def data():
     return x.astype(np.float32), codes
 
 
-def test_labelled_rows_are_judged_by_classifiers_that_never_saw_them(data):
+@pytest.fixture(scope="module")
+def proposer(data):
+    """Labels change from test to test, embeddings do not: its features are made once."""
+    return Proposer(data[0])
+
+
+def test_labelled_rows_are_judged_by_classifiers_that_never_saw_them(data, proposer):
     x, _ = data
     # Labels that mean nothing: in-sample, 600 landmarks would learn them by heart.
     codes = np.random.default_rng(1).integers(0, 2, len(x))
-    made = Proposer(x).propose(codes, 2)
+    made = proposer.propose(codes, 2)
     assert made.accuracy.low < 0.5 < made.accuracy.high + 0.03
     assert np.mean(made.codes == codes) == made.accuracy.value
 
 
-def test_wrong_labels_come_first(data):
+def test_wrong_labels_come_first(data, proposer):
     x, truth = data
     clear = np.abs(x[:, 0] - 0.8) > 0.9
     wrong = np.zeros(len(x), bool)
     wrong[np.random.default_rng(2).choice(np.flatnonzero(clear), 30, replace=False)] = True
     codes = np.where(wrong, 1 - truth, truth)
-    made = Proposer(x).propose(codes, 2)
+    made = proposer.propose(codes, 2)
     first = np.argsort(-doubt(codes, made.probabilities))[:150]
     assert wrong[first].sum() >= 18  # by chance: 3
 
 
-def test_confidence_is_calibrated_also_on_rows_without_a_label(data):
+def test_confidence_is_calibrated_also_on_rows_without_a_label(data, proposer):
     x, truth = data
     codes = np.where(np.arange(len(x)) < 700, truth, -1)
-    made = Proposer(x).propose(codes, 2)
+    made = proposer.propose(codes, 2)
     assert made.n_labelled == 700
     unlabelled = codes == -1
     sure = made.probabilities[unlabelled].max(axis=1)
