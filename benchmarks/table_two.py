@@ -49,10 +49,9 @@ SYSTEMS = {
     "data_domain": replace(
         _IMAGES,
         method="data_domain",
-        batch_size=64,
+        reconstruction_weight=20.0,
+        hiding_weight=3.0,
         matched_share=1.0,
-        hiding_weight=2.0,
-        matching_weight=1.0,
     ),
 }
 

@@ -183,16 +183,19 @@ def print_tables(records: list[Record]) -> None:
     console = Console(width=220, highlight=False, soft_wrap=True)
     for title, who in (("re-trained on what it attacks", "adapted"), ("of originals", "stale")):
         console.print(
-            f"\nAttackers {title}\n\n| | CNN on pixels | NN | SVM | RF |\n|---|---|---|---|---|"
+            f"\nAttackers {title}\n\n| | CNN on pixels | NN | SVM | RF | committee |\n"
+            "|---|---|---|---|---|---|"
         )
         for record in records:
             if who in record["embeddings"]:
                 pixels = _cell(record["pixels"][who]) if "pixels" in record else ""
-                cells = [_cell(record["embeddings"][who][a]) for a in ("NN", "SVM", "RF")]
+                cells = [
+                    _cell(record["embeddings"][who][a]) for a in ("NN", "SVM", "RF", "committee")
+                ]
                 console.print(f"| {record['name']} | {' | '.join([pixels, *cells])} |")
         if who == "adapted":
             for name, values in PAPER.items():
-                console.print(f"| paper: {name} | | {' | '.join(map(str, values))} |")
+                console.print(f"| paper: {name} | | {' | '.join(map(str, values))} | |")
     console.print(
         f"\n| | accuracy | TAR at FMR {FMR:g} | against originals | TAR | cosine | change |\n"
         "|---|---|---|---|---|---|---|"

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from sensitivenets.atomic import atomic_file
 from sensitivenets.errors import InputError
 
-Player = tuple[nn.Module, torch.optim.Optimizer]
+#: A network and its optimiser, if it has one.
+Player = tuple[nn.Module, torch.optim.Optimizer | None]
 
 
 class Checkpoint:
@@ -27,7 +28,7 @@ class Checkpoint:
         Where; None writes nothing and restores nothing.
     settings : dict
         JSON values; a file of other settings is refused.
-    players : sequence of (Module, Adam)
+    players : sequence of (Module, Adam or None)
         What is saved and restored, in order.
     """
 
@@ -68,7 +69,9 @@ class Checkpoint:
                 f"{self._path}: a checkpoint of other settings; delete it to train anew"
             )
         for k, (network, optimiser) in enumerate(self._players):
-            _restore(network, optimiser, found, f"{k}.")
+            _restore_network(network, found, f"{k}.network.")
+            if optimiser is not None:
+                _restore_optimiser(optimiser, found, f"{k}.optimiser.")
         curve: list[dict[str, float]] = json.loads(notes["curve"])
         return curve
 
@@ -76,23 +79,26 @@ class Checkpoint:
         for k, (network, optimiser) in enumerate(self._players):
             for name, value in network.state_dict().items():
                 yield f"{k}.network.{name}", value
+            if optimiser is None:
+                continue
             for number, state in optimiser.state_dict()["state"].items():
                 for name, value in state.items():
                     yield f"{k}.optimiser.{number}.{name}", value
 
 
-def _restore(
-    network: nn.Module, optimiser: torch.optim.Optimizer, found: dict[str, Tensor], prefix: str
-) -> None:
-    weights = f"{prefix}network."
+def _restore_network(network: nn.Module, found: dict[str, Tensor], prefix: str) -> None:
     network.load_state_dict({
-        n.removeprefix(weights): v for n, v in found.items() if n.startswith(weights)
+        n.removeprefix(prefix): v for n, v in found.items() if n.startswith(prefix)
     })
+
+
+def _restore_optimiser(
+    optimiser: torch.optim.Optimizer, found: dict[str, Tensor], prefix: str
+) -> None:
     states: dict[int, dict[str, Tensor]] = {}
-    moments = f"{prefix}optimiser."
     for name, value in found.items():
-        if name.startswith(moments):
-            number, _, which = name.removeprefix(moments).partition(".")
+        if name.startswith(prefix):
+            number, _, which = name.removeprefix(prefix).partition(".")
             states.setdefault(int(number), {})[which] = value
     groups = optimiser.state_dict()["param_groups"]
     optimiser.load_state_dict({"state": states, "param_groups": groups})

@@ -77,8 +77,9 @@ def read_from_embeddings(
     Returns
     -------
     dict of str to Estimate
-        Balanced accuracy of NN, SVM and RF, each on standardised or on whitened rows, whichever
-        reads more: 1 is everything, one over the number of classes nothing.
+        Balanced accuracy of NN, SVM, RF and a committee of them, each on standardised or on
+        whitened rows, whichever reads more: 1 is everything, one over the number of classes is
+        chance.
     """
     rows = np.concatenate([train, test])
     if len(train) != sides.n_train or len(rows) != len(sides.labels):

@@ -14,6 +14,7 @@ from torch.nn import functional
 from sensitivenets.erasers.decomposition import hsic
 from sensitivenets.erasers.kernels import FourierKernel, draw_kernel, median_distance
 from sensitivenets.erasers.training_rows import Classes
+from sensitivenets.image_level.checkpoints import Player
 from sensitivenets.image_level.classifiers import shifted
 from sensitivenets.image_level.networks import PixelClassifier
 
@@ -26,6 +27,8 @@ class Batch:
 
     Attributes
     ----------
+    rows : Tensor of shape (n,), int64
+        Which of the training faces they are.
     before, after : Tensor of shape (n, 3, side, side)
         In [0, 1].
     embedding, changed : Tensor of shape (m, d)
@@ -34,6 +37,7 @@ class Batch:
         Class of each face.
     """
 
+    rows: Tensor
     before: Tensor
     after: Tensor
     embedding: Tensor
@@ -44,8 +48,8 @@ class Batch:
 class HidingTerm(Protocol):
     """A loss that is small where the attribute is hidden."""
 
-    def adversaries(self) -> Sequence[tuple[nn.Module, torch.optim.Optimizer]]:
-        """Networks that change during training: their state belongs in a checkpoint."""
+    def players(self) -> Sequence[Player]:
+        """Return what else changes during training: its state belongs in a checkpoint."""
         ...
 
     def loss(self, batch: Batch, rng: np.random.Generator) -> Tensor:
@@ -89,7 +93,7 @@ class Confusion:
             for network in ensemble
         ]
 
-    def adversaries(self) -> Sequence[tuple[nn.Module, torch.optim.Optimizer]]:
+    def players(self) -> Sequence[Player]:
         """Return the ensemble and its optimisers."""
         return list(zip(self._ensemble, self._optimisers, strict=True))
 
@@ -106,7 +110,8 @@ class Confusion:
         """Take one step of one classifier on the changed faces."""
         if not self._adapts:
             return
-        network, optimiser = self.adversaries()[int(rng.integers(len(self._ensemble)))]
+        turn = int(rng.integers(len(self._ensemble)))
+        network, optimiser = self._ensemble[turn], self._optimisers[turn]
         network.train()
         faces = shifted(batch.after.detach(), rng)
         loss = functional.cross_entropy(network(faces), batch.codes, self._weights)
@@ -116,16 +121,21 @@ class Confusion:
         network.eval()
 
 
-class Independence:
+class Independence(nn.Module):
     """The embedding is to be independent of the attribute: the term of data-domain translation.
 
     Quadrianto, Sharmanska and Thomas (CVPR 2019) measure HSIC on features of a given network; here
     it is the face network. Relative to the faces as they are: 1 is as dependent, 0 independent.
 
+    HSIC of a small batch is mostly noise. It is taken over all training faces, each with the
+    embedding it last had, and those of the batch with the one that they have now.
+
     Parameters
     ----------
     embeddings : Tensor of shape (n, d)
-        Of the training faces; their median distance is the kernel's bandwidth.
+        Of the training faces as they are; their median distance is the kernel's bandwidth.
+    codes : Tensor of shape (n,), int64
+        Their classes, 0 and 1.
     residual_weight : float
         Weight of the dependence of the embedding's change on the attribute, which is to be large.
     n_fourier : int
@@ -133,26 +143,39 @@ class Independence:
     """
 
     def __init__(
-        self, embeddings: Tensor, residual_weight: float = 0.0, n_fourier: int = 500
+        self,
+        embeddings: Tensor,
+        codes: Tensor,
+        residual_weight: float = 0.0,
+        n_fourier: int = 500,
     ) -> None:
+        super().__init__()
         self._bandwidth = median_distance(embeddings) or 1.0
         self._residual_weight = residual_weight
         self._n_fourier = n_fourier
+        self._before = embeddings
+        self._groups = [Classes(codes, 2)]
+        self.register_buffer("latest", embeddings.clone())
 
-    def adversaries(self) -> Sequence[tuple[nn.Module, torch.optim.Optimizer]]:
-        """Return nothing: the face network is frozen."""
-        return ()
+    def players(self) -> Sequence[Player]:
+        """Return itself: the latest embeddings are remembered."""
+        return [(self, None)]
 
     def loss(self, batch: Batch, rng: np.random.Generator) -> Tensor:
         """HSIC of the changed embeddings, less that of their change."""
-        kernel = self._kernel(batch.changed, rng)
-        groups = [Classes(batch.codes[: len(batch.changed)], 2)]
-        whole = hsic(kernel(batch.embedding), groups).clamp(min=_TINY)
-        dependence = hsic(kernel(batch.changed), groups) / whole
-        if not self._residual_weight:
-            return dependence
-        of_change = hsic(kernel(batch.embedding - batch.changed), groups) / whole
-        return dependence - self._residual_weight * of_change
+        latest = self.get_buffer("latest")
+        rows = batch.rows[: len(batch.changed)]
+        changed = latest.index_copy(0, rows, batch.changed)
+        latest[rows] = batch.changed.detach()
+        kernel = self._kernel(latest, rng)
+        whole = hsic(kernel(self._before), self._groups).clamp(min=_TINY)
+        value = hsic(kernel(changed), self._groups) / whole
+        if self._residual_weight:
+            of_change = hsic(kernel(self._before - changed), self._groups) / whole
+            value = value - self._residual_weight * of_change
+        # Only the batch can move, a small share of the rows: the gradient is as if all of them did.
+        share = len(rows) / len(latest)
+        return value.detach() + (value - value.detach()) / share
 
     def answer(self, batch: Batch, rng: np.random.Generator) -> None:
         """Do nothing: no adversary is trained."""

@@ -119,7 +119,7 @@ def train_obfuscator(
     obfuscator.to(device)
     matcher.to(device)
     optimiser = torch.optim.Adam(obfuscator.parameters(), lr=settings.learning_rate)
-    saved = Checkpoint(checkpoint, asdict(settings), [(obfuscator, optimiser), *term.adversaries()])
+    saved = Checkpoint(checkpoint, asdict(settings), [(obfuscator, optimiser), *term.players()])
     curve = saved.restore()
     per_epoch = len(list(batches(np.arange(len(faces.pixels)), settings.batch_size)))
     steps = Steps(settings.n_epochs * per_epoch, progress, len(curve) * per_epoch)
@@ -151,8 +151,9 @@ def _term(
     device: torch.device | None,
 ) -> HidingTerm:
     if settings.method == "data_domain":
-        embeddings = torch.from_numpy(faces.embeddings)
-        return Independence(embeddings, settings.residual_weight)
+        embeddings = torch.from_numpy(faces.embeddings).to(device)
+        codes = targets(faces.labels, np.arange(len(embeddings)), device)
+        return Independence(embeddings, codes, settings.residual_weight)
     if not ensemble:
         raise InputError(
             "ensemble: expected at least one classifier to confound, found none; train some with "
@@ -175,7 +176,8 @@ def _forward(
     matched = max(1, round(matched_share * len(rows)))
     embedding = torch.from_numpy(faces.embeddings[rows[:matched]]).to(device)
     codes = targets(faces.labels, rows, device)
-    return Batch(before, after, embedding, matcher(after[:matched]), codes)
+    places = torch.from_numpy(rows).to(device)
+    return Batch(places, before, after, embedding, matcher(after[:matched]), codes)
 
 
 def _terms(
