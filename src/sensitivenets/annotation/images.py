@@ -103,7 +103,7 @@ class RowImages:
             return None
         try:
             # Again at each reading: what a name leads to may have changed.
-            resolved = path.resolve(strict=True)
+            resolved = Path(path).resolve(strict=True)
             if not resolved.is_relative_to(self._root) or not resolved.is_file():
                 return None
             if self._box(row) is None and resolved.stat().st_size <= _AS_IT_IS:
@@ -135,26 +135,30 @@ class RowImages:
         return Picture(buffer.getvalue(), "image/jpeg")
 
 
-def _index(folder: Path) -> dict[str | int, Path | None]:
+def _index(folder: Path) -> dict[str | int, str | None]:
     """Map every name a file may be called by to its path; None where two files share a name."""
-    named: dict[str | int, set[Path]] = defaultdict(set)
-    full: dict[str | int, Path | None] = {}
+    named: dict[str | int, set[str]] = defaultdict(set)
+    full: dict[str | int, str | None] = {}
     for parent, folders, files in os.walk(folder, followlinks=False):
         folders.sort()
-        for name in sorted(files):
-            path = Path(parent, name)
-            if path.suffix.lower() not in SUFFIXES:
+        below = Path(parent).relative_to(folder).as_posix()
+        for name in files:
+            # Text, no Path: there may be a million.
+            stem, ending = os.path.splitext(name)  # noqa: PTH122
+            if ending.lower() not in SUFFIXES:
                 continue
-            full[path.relative_to(folder).as_posix()] = path
-            for short in (name, path.stem):
+            path = f"{parent}/{name}"
+            full[name if below == "." else f"{below}/{name}"] = path
+            names: list[str | int] = [name, stem]
+            if stem.isdecimal():
+                names.append(int(stem))
+            for short in names:
                 named[short].add(path)
-            if path.stem.isdecimal():
-                named[int(path.stem)].add(path)
     # A full path wins over a short name.
     for key, paths in named.items():
         full.setdefault(key, next(iter(paths)) if len(paths) == 1 else None)
     return full
 
 
-def _find(found: dict[str | int, Path | None], name: Any) -> Path | None:
+def _find(found: dict[str | int, str | None], name: Any) -> str | None:
     return found.get(name) if isinstance(name, (str, int)) else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Sequence
 from typing import Any
@@ -181,7 +182,11 @@ class Labelling:
         return made
 
     def _train(self) -> None:
-        self.train()
+        from threadpoolctl import threadpool_limits
+
+        # One core stays free for those who decide meanwhile.
+        with threadpool_limits(max((os.cpu_count() or 1) - 1, 1)):
+            self.train()
 
     def _scene(self) -> queues.Scene:
         ledger = self.ledger
