@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from sensitivenets.cli import main
+from sensitivenets.cli.annotate import _gate
 from sensitivenets.embedding_files import read_table, write_table
 from sensitivenets.embeddings import EmbeddingTable
 
@@ -84,14 +85,18 @@ def test_decisions_may_be_kept_elsewhere_and_a_class_added(table, start):
     assert said["labels"] == str(table.with_name("l"))
 
 
-def test_beyond_this_machine_a_token_is_asked_for(table, start, monkeypatch):
+def test_beyond_this_machine_a_token_is_asked_for(table, start):
     process, said = start(table, "--host", "0.0.0.0")
     assert re.fullmatch(r"http://0\.0\.0\.0:\d+/\?token=[\w-]{32}", said["address"])
     end(process, signal.SIGINT)
+
+
+def test_a_token_of_ones_own_is_asked_for_everywhere(monkeypatch):
     monkeypatch.setenv("SENSITIVENETS_TOKEN", "abcdefghij-1234567890")
-    process, said = start(table)
-    assert said["address"].endswith("/?token=abcdefghij-1234567890")
-    end(process, signal.SIGINT)
+    assert _gate("127.0.0.1", 80).token == "abcdefghij-1234567890"
+    monkeypatch.delenv("SENSITIVENETS_TOKEN")
+    assert _gate("127.0.0.1", 80).token is None
+    assert _gate("192.168.1.2", 80).token != _gate("192.168.1.2", 80).token
 
 
 @pytest.mark.parametrize(

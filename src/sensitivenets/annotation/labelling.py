@@ -80,9 +80,8 @@ class Labelling:
         return np.where(self.given != UNLABELLED, self.given, proposals.codes)
 
     def start(self) -> None:
-        """Let the classifier learn in the background, at once if it missed decisions."""
-        seen = self.proposals.events_seen if self.proposals else -1
-        self.trainer.start(at_once=seen != self.ledger.seq)
+        """Let the classifier learn in the background; what it last proposed holds meanwhile."""
+        self.trainer.start()
 
     def batch(
         self, queue: Queue, annotator: str, size: int, only: int | None = None

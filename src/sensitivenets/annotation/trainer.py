@@ -32,10 +32,10 @@ class Trainer:
         self.error: str | None = None
         self._thread = threading.Thread(target=self._run, name="trainer", daemon=True)
 
-    def start(self, *, at_once: bool) -> None:
-        """Begin; with `at_once`, fit before any new decision."""
-        self._new = EVERY if at_once else 0
-        self.training = at_once
+    def start(self) -> None:
+        """Begin, and fit at once: labels of the table may have changed since the last time."""
+        self._new = EVERY
+        self.training = True
         self._thread.start()
 
     def notice(self, n_decisions: int) -> None:

@@ -122,9 +122,7 @@ def _export(labelling: Labelling, rows: EmbeddingTable, out: Path, *, json: bool
     from sensitivenets.annotation.export import label_columns
     from sensitivenets.embedding_files import write_table
 
-    seen = labelling.proposals.events_seen if labelling.proposals else -1
-    if seen != labelling.ledger.seq:
-        labelling.train()
+    labelling.train()
     made = label_columns(labelling)
     columns = rows.columns
     for name in made.column_names:

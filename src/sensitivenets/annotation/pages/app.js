@@ -361,9 +361,9 @@ function drawError({ error, round }) {
     return;
   }
   const { share } = error;
-  at("error").textContent = percent(share.value);
+  at("error").textContent = `${percent(share.value)} (${percent(share.low)} to ${percent(share.high)})`;
   const rounds = round.number > 1 ? `, sample ${round.number}` : "";
-  at("error-more").textContent = `${percent(share.low)} to ${percent(share.high)}, about ${count(Math.round(error.remaining))} labels\n`
+  at("error-more").textContent = `about ${count(Math.round(error.remaining))} labels; `
     + `${count(share.n)} random checks, ${count(error.wrong)} wrong${rounds}`;
 }
 
