@@ -111,3 +111,15 @@ def test_proposals_survive_being_stored(data):
     again = Proposals.from_arrays(made.arrays())
     assert again.accuracy == made.accuracy
     assert np.array_equal(again.probabilities, made.probabilities)
+
+
+@pytest.mark.parametrize("n_identities", [1, 2, 3])
+def test_few_identities_are_no_obstacle(n_identities):
+    x = np.random.default_rng(0).standard_normal((40, 3)).astype(np.float32)
+    identities = np.arange(40) % n_identities
+    # One identity with both classes, or each identity with one class.
+    codes = np.arange(40) % 2 if n_identities == 1 else identities % 2
+    made = Proposer(x, groups=identities).propose(codes, 2)
+    assert (made is None) == (n_identities == 1)
+    if made is not None:
+        assert np.isfinite(made.probabilities).all()

@@ -106,17 +106,17 @@ class Proposer:
         Returns
         -------
         Proposals or None
-            None while fewer than two classes have `MIN_ROWS` rows.
+            None while fewer than two classes have `MIN_ROWS` rows, or all are of one identity.
         """
         counts = np.bincount(codes[codes != UNLABELLED], minlength=n_classes)
         learnable = counts >= MIN_ROWS
-        if learnable.sum() < 2:
-            return None
         labelled = np.flatnonzero((codes != UNLABELLED) & learnable[codes])
+        if learnable.sum() < 2 or len(np.unique(self._groups[labelled])) < 2:
+            return None
         classes = np.flatnonzero(learnable)
-        logits = self._fold_logits(labelled, np.searchsorted(classes, codes[labelled]))
-        known = logits[labelled]
         target = np.searchsorted(classes, codes[labelled])
+        logits = self._fold_logits(labelled, target)
+        known = logits[labelled]
         narrow = _softmax(logits / temperature(known, target))
         probabilities = np.zeros((len(codes), n_classes), dtype=np.float32)
         probabilities[:, classes] = narrow
@@ -133,7 +133,8 @@ class Proposer:
         logits = np.zeros((len(features), int(target.max()) + 1))
         unlabelled = np.ones(len(features), dtype=bool)
         unlabelled[labelled] = False
-        folds = StratifiedGroupKFold(_N_FOLDS, shuffle=True, random_state=self._random_state)
+        n_folds = min(_N_FOLDS, len(np.unique(self._groups[labelled])))
+        folds = StratifiedGroupKFold(n_folds, shuffle=True, random_state=self._random_state)
         rng = np.random.default_rng(self._random_state)
         for fit, held_out in folds.split(target, target, self._groups[labelled]):
             if len(fit) > _MAX_TRAINING_ROWS:
@@ -144,7 +145,7 @@ class Proposer:
             for start in range(0, len(features), _BLOCK_ROWS):
                 block = slice(start, start + _BLOCK_ROWS)
                 mine = unlabelled[block]
-                logits[block][mine] += (features[block][mine] @ weights + bias) / _N_FOLDS
+                logits[block][mine] += (features[block][mine] @ weights + bias) / n_folds
         return logits
 
     def _all_features(self) -> npt.NDArray[np.float32]:
@@ -173,10 +174,14 @@ class Proposer:
 def _fit(features: FloatArray, target: IntArray, n_classes: int) -> tuple[FloatArray, FloatArray]:
     from sklearn.linear_model import LogisticRegression
 
-    model = LogisticRegression(C=10, max_iter=300, tol=1e-3).fit(features, target)
-    # A fold may lack a small class: it is then very unlikely, not impossible.
     weights = np.zeros((features.shape[1], n_classes))
+    # A fold may lack a small class: it is then very unlikely, not impossible.
     bias = np.full(n_classes, -10.0)
+    present = np.unique(target)
+    if len(present) == 1:
+        bias[present] = 0
+        return weights, bias
+    model = LogisticRegression(C=10, max_iter=300, tol=1e-3).fit(features, target)
     if len(model.classes_) == 2:
         bias[model.classes_] = 0
         weights[:, model.classes_[1]] = model.coef_[0]
