@@ -16,6 +16,7 @@ from sensitivenets import __version__
 from sensitivenets.cli.annotate import annotate
 from sensitivenets.cli.audit import audit
 from sensitivenets.cli.benchmark import benchmark
+from sensitivenets.cli.dataset import dataset
 from sensitivenets.cli.demo import demo
 from sensitivenets.cli.embed import embed
 from sensitivenets.cli.encode import encode
@@ -31,6 +32,7 @@ from sensitivenets.errors import InputError
 _COMMANDS = (
     demo,
     embed,
+    dataset,
     annotate,
     fit,
     transform,

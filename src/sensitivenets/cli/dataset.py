@@ -1,0 +1,127 @@
+"""``sensitivenets dataset``: the lists of published face data sets as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from sensitivenets.atomic import atomic_file, atomic_folder, check_parent
+from sensitivenets.cli.output import print_json, print_line
+from sensitivenets.cli.selection import refuse_existing
+from sensitivenets.datasets.readers import (
+    FaceList,
+    VerificationBin,
+    join_embeddings,
+    read_bin,
+    read_celeba,
+    read_fairface,
+    read_lfw,
+    read_rfw,
+    read_utkface,
+    read_vggface2,
+)
+from sensitivenets.embedding_files import read_table, write_table
+from sensitivenets.errors import InputError
+
+Kind = Literal["celeba", "fairface", "lfw", "rfw", "utkface", "vggface2", "bin"]
+
+_READERS: dict[str, Callable[[Path], FaceList]] = {
+    "celeba": read_celeba,
+    "fairface": read_fairface,
+    "lfw": read_lfw,
+    "rfw": read_rfw,
+    "utkface": read_utkface,
+    "vggface2": read_vggface2,
+}
+# Named here; all of them are in --json.
+_SHOWN = 3
+
+
+def dataset(
+    kind: Kind,
+    source: Path,
+    /,
+    *,
+    out: Path,
+    embeddings: Path | None = None,
+    image: str = "image",
+    overwrite: bool = False,
+    json: bool = False,
+) -> None:
+    """Read the lists of a published face data set: identities, attributes, splits.
+
+    Parameters
+    ----------
+    kind
+        celeba, fairface, lfw, rfw, utkface or vggface2; or bin, a verification set of insightface.
+    source
+        Folder of the data set as it is published; for bin the file.
+    out
+        Parquet file to write; for bin a folder of photographs and pairs.parquet.
+    embeddings
+        Table of embeddings of the photographs: they are written with their labels.
+    image
+        Column of that table that names the photograph.
+    overwrite
+        Replace a file that is already there.
+    json
+        Write the result as JSON.
+    """
+    refuse_existing(out, overwrite=overwrite)
+    check_parent(out)
+    if kind == "bin":
+        if embeddings is not None:
+            raise InputError("--embeddings: a .bin names no photographs; embed the folder it gives")
+        _write_bin(read_bin(source), out, json=json)
+        return
+    if out.suffix != ".parquet":
+        raise InputError(f"{out}: tables are written as .parquet; choose a name that ends so")
+    faces = _READERS[kind](source)
+    if embeddings is None:
+        rows = faces.rows
+        with atomic_file(out) as temporary:
+            pq.write_table(rows, temporary, compression="zstd")
+    else:
+        joined = join_embeddings(faces, read_table(embeddings), image)
+        rows = joined.columns
+        write_table(joined, out)
+    _report(faces, rows, out, json=json)
+
+
+def _report(faces: FaceList, rows: pa.Table, out: Path, *, json: bool) -> None:
+    if json:
+        print_json({
+            "table": str(out),
+            "rows": rows.num_rows,
+            "listed": len(faces),
+            "columns": rows.column_names,
+            "missing": list(faces.missing),
+            "skipped": dict(faces.skipped),
+        })
+        return
+    print_line(f"{rows.num_rows} of {len(faces)} listed photographs: {out}")
+    print_line(f"columns: {', '.join(rows.column_names)}")
+    if faces.images is None:
+        print_line("photographs: not looked for, their folder is not there")
+    for what, names in (("missing in the folder", faces.missing), ("left out", faces.skipped)):
+        if names:
+            print_line(f"{len(names)} {what}: {', '.join(list(names)[:_SHOWN])}, ...")
+
+
+def _write_bin(found: VerificationBin, out: Path, *, json: bool) -> None:
+    # Numbered, so that embeddings in the order of names are in the order of the pairs.
+    with atomic_folder(out) as temporary:
+        for k, photograph in enumerate(found.images):
+            suffix = ".png" if photograph.startswith(b"\x89PNG") else ".jpg"
+            (temporary / f"{k:06d}{suffix}").write_bytes(photograph)
+        left = range(0, len(found.images), 2)
+        pairs = {"left": left, "right": [k + 1 for k in left], "same": found.same}
+        pq.write_table(pa.table(pairs), temporary / "pairs.parquet")
+    if json:
+        print_json({"folder": str(out), "images": len(found.images), "pairs": len(found.same)})
+    else:
+        print_line(f"{len(found.images)} photographs, {len(found.same)} pairs: {out}")
