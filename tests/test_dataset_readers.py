@@ -16,6 +16,7 @@ from sensitivenets.datasets.readers import (
     read_bin,
     read_celeba,
     read_fairface,
+    read_label_file,
     read_lfw,
     read_rfw,
     read_utkface,
@@ -228,6 +229,32 @@ def test_rfw(tmp_path):
     assert faces.missing == ("African/m.0abc/m.0abc_0002.jpg",)
     only = {name: "" for name in RFW if "data" in name}
     assert len(read_rfw(files(tmp_path / "unlisted", only))) == 2
+
+
+def test_labels_of_your_own(tmp_path):
+    text = "image,gender,age\nann/1.jpg,Female,31\n007,,40\n"
+    files(tmp_path, {"labels.csv": text})
+    assert read_label_file(tmp_path / "labels.csv").rows.to_pydict() == {
+        "image": ["ann/1.jpg", "007"],
+        "gender": ["Female", None],
+        "age": [31, 40],
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("file,gender\na,b\n", "no column 'image'.* it has 'file', 'gender'"),
+        ("image,gender\na,b\na,c\n", "rows 1 and 2: 'a' is listed twice"),
+        ("image,gender\n,b\n", "row 1: expected the name of a photograph"),
+        ("image,gender\na,b,c\n", "cannot be read as .csv"),
+        ("image,gender\n", "expected a line for each photograph"),
+        ("image,gender\n../a,b\n", "row 1: expected a path below the folder"),
+    ],
+)
+def test_labels_of_your_own_that_are_wrong(tmp_path, text, message):
+    with pytest.raises(InputError, match=message):
+        read_label_file(files(tmp_path, {"labels.csv": text}) / "labels.csv")
 
 
 JPEG = b"\xff\xd8\xff\xe0 a photograph"

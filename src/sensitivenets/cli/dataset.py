@@ -19,6 +19,7 @@ from sensitivenets.datasets.readers import (
     read_bin,
     read_celeba,
     read_fairface,
+    read_label_file,
     read_lfw,
     read_rfw,
     read_utkface,
@@ -27,7 +28,7 @@ from sensitivenets.datasets.readers import (
 from sensitivenets.embedding_files import read_table, write_table
 from sensitivenets.errors import InputError
 
-Kind = Literal["celeba", "fairface", "lfw", "rfw", "utkface", "vggface2", "bin"]
+Kind = Literal["celeba", "fairface", "lfw", "rfw", "utkface", "vggface2", "csv", "bin"]
 
 _READERS: dict[str, Callable[[Path], FaceList]] = {
     "celeba": read_celeba,
@@ -36,6 +37,7 @@ _READERS: dict[str, Callable[[Path], FaceList]] = {
     "rfw": read_rfw,
     "utkface": read_utkface,
     "vggface2": read_vggface2,
+    "csv": read_label_file,
 }
 # Named here; all of them are in --json.
 _SHOWN = 3
@@ -52,14 +54,15 @@ def dataset(
     overwrite: bool = False,
     json: bool = False,
 ) -> None:
-    """Read the lists of a published face data set: identities, attributes, splits.
+    """Read the lists of a face data set: identities, attributes, splits; and join embeddings.
 
     Parameters
     ----------
     kind
-        celeba, fairface, lfw, rfw, utkface or vggface2; or bin, a verification set of insightface.
+        celeba, fairface, lfw, rfw, utkface or vggface2; csv, labels of your own; or bin, a
+        verification set of insightface.
     source
-        Folder of the data set as it is published; for bin the file.
+        Folder of the data set as it is published; for csv (with a column image) and bin the file.
     out
         Parquet file to write; for bin a folder of photographs and pairs.parquet.
     embeddings
@@ -105,7 +108,7 @@ def _report(faces: FaceList, rows: pa.Table, out: Path, *, json: bool) -> None:
         return
     print_line(f"{rows.num_rows} of {len(faces)} listed photographs: {out}")
     print_line(f"columns: {', '.join(rows.column_names)}")
-    if faces.images is None:
+    if faces.images is None and rows is faces.rows:
         print_line("photographs: not looked for, their folder is not there")
     for what, names in (("missing in the folder", faces.missing), ("left out", faces.skipped)):
         if names:

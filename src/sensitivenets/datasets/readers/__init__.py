@@ -4,6 +4,7 @@ from sensitivenets.datasets.readers.celeba import read_celeba
 from sensitivenets.datasets.readers.face_list import FaceList
 from sensitivenets.datasets.readers.fairface import read_fairface
 from sensitivenets.datasets.readers.joining import join_embeddings
+from sensitivenets.datasets.readers.label_file import read_label_file
 from sensitivenets.datasets.readers.lfw import read_lfw
 from sensitivenets.datasets.readers.rfw import read_rfw
 from sensitivenets.datasets.readers.utkface import read_utkface
@@ -17,6 +18,7 @@ __all__ = [
     "read_bin",
     "read_celeba",
     "read_fairface",
+    "read_label_file",
     "read_lfw",
     "read_rfw",
     "read_utkface",
