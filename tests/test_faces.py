@@ -1,3 +1,4 @@
+import hashlib
 import json
 import os
 import signal
@@ -165,6 +166,35 @@ def test_parts_that_are_there_are_not_made_again(photos, means, tmp_path, monkey
     assert pipeline.embed(images, plan, other, tmp_path / "parts")[0] != first
 
 
+def test_progress_counts_every_photograph_and_what_was_there_before(
+    photos, means, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(pipeline, "PART", 4)
+    images = sorted(photos.rglob("*.png"))
+    plan, network = pipeline.Plan(photos, None), Network(means, Description(side=8))
+    told = []
+    made, _ = pipeline.embed(
+        images, plan, network, tmp_path / "parts", lambda *step: told.append(step)
+    )
+    assert told == [(k, 10, "photographs") for k in range(1, 11)]
+    made[1].unlink()
+    told.clear()
+    pipeline.embed(images, plan, network, tmp_path / "parts", lambda *step: told.append(step))
+    assert told == [(k, 10, "photographs") for k in range(5, 9)]
+
+
+def test_names_may_be_hashes_and_subjects_stay(run, photos, means, tmp_path):
+    (tmp_path / "n.json").write_text(json.dumps({"side": 8}))
+    out = tmp_path / "t.parquet"
+    options = ("--aligned", "--model", means, "--network", tmp_path / "n.json", "--hash-names")
+    assert run("embed", photos, *options, "--out", out)[0] == 0
+    table = read_table(out)
+    images = sorted(photos.rglob("*.png"))
+    expected = [hashlib.sha256(path.read_bytes()).hexdigest() for path in images]
+    assert table.column("image").to_pylist() == expected
+    assert table.column("subject").to_pylist() == [path.parent.name for path in images]
+
+
 def test_a_killed_run_goes_on(photos, means, tmp_path):
     for k in range(3000):
         (photos / "s0" / f"more{k}.png").write_bytes((photos / "s0" / "0.png").read_bytes())
@@ -215,6 +245,32 @@ def test_a_description_in_toml(tmp_path):
 def test_a_network_with_another_checksum_is_refused(means):
     with pytest.raises(InputError, match="expected SHA-256 00, found "):
         Network(means, Description(side=8), "00")
+
+
+@real
+def test_all_faces_of_a_photograph_or_the_one_it_is_of(tmp_path):
+    folder = Path(os.environ["SENSITIVENETS_DATA"])
+    two = sorted((folder / "faces").rglob("*.jpg"))[:2]
+    (tmp_path / "photos").mkdir()
+    both = np.concatenate([read_image(path) for path in two], axis=1)
+    Image.fromarray(both).save(tmp_path / "photos" / "both.png")
+    network = Network(folder / "models" / "mobilefacenet.onnx", PRESETS["plain"], n_threads=1)
+
+    def embedded(photos, images, *, all_faces):
+        plan = pipeline.Plan(photos, folder / "models" / "yunet.onnx", all_faces=all_faces)
+        parts, _ = pipeline.embed(images, plan, network, tmp_path / f"{len(images)}{all_faces}")
+        return pq.read_table(parts[0])
+
+    def vectors(table):
+        return np.stack(table["embedding"].to_numpy())
+
+    alone = vectors(embedded(folder / "faces", two, all_faces=False))
+    side_by_side = [tmp_path / "photos" / "both.png"]
+    found = embedded(tmp_path / "photos", side_by_side, all_faces=True)
+    assert found["image"].to_pylist() == ["both.png"] * len(found)
+    # Each is found again, whoever else is in the background.
+    assert (vectors(found) @ alone.T).max(axis=0).min() > 0.9
+    assert len(embedded(tmp_path / "photos", side_by_side, all_faces=False)) == 1
 
 
 @real

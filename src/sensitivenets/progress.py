@@ -34,15 +34,21 @@ class Steps:
         if self.progress is not None:
             self.progress(self.done, max(self.total, self.done), what)
 
+    def skip(self, n: int) -> None:
+        """Count steps that were done before."""
+        self.done += n
+
 
 @contextmanager
-def progress_bar(title: str = "audit") -> Iterator[Progress]:
+def progress_bar(title: str = "audit", *, rate: bool = False) -> Iterator[Progress]:
     """Show a progress bar on standard error, gone when done.
 
     Parameters
     ----------
     title : str
         Put in front of the bar.
+    rate : bool, default=False
+        Also show steps a second and the time left: for steps that are all alike.
 
     Yields
     ------
@@ -50,14 +56,27 @@ def progress_bar(title: str = "audit") -> Iterator[Progress]:
         To give to `audit` or `quick_audit`.
     """
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        ProgressColumn,
+        Task,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
     from rich.progress import Progress as Bar
+    from rich.text import Text
 
-    columns = (
+    class Rate(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            return Text("" if task.speed is None else f"{task.speed:.0f} a second, left")
+
+    columns: tuple[ProgressColumn, ...] = (
         TextColumn(title),
         BarColumn(),
         MofNCompleteColumn(),
-        TimeElapsedColumn(),
+        *((Rate(), TimeRemainingColumn()) if rate else (TimeElapsedColumn(),)),
         TextColumn("{task.description}"),
     )
     with Bar(*columns, console=Console(stderr=True), transient=True) as bar:

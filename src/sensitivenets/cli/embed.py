@@ -22,6 +22,7 @@ def embed(
     network: str = "plain",
     sha256: str | None = None,
     all_faces: bool = False,
+    hash_names: bool = False,
     min_score: float = 0.6,
     n_threads: int | None = None,
     overwrite: bool = False,
@@ -51,6 +52,8 @@ def embed(
         Refuse the network if it has another checksum.
     all_faces
         Embed every face of a photograph instead of the one it is of.
+    hash_names
+        Name a photograph by the SHA-256 of its file: paths may say who it shows.
     min_score
         Leave out faces that the detector is less sure of.
     n_threads
@@ -80,9 +83,9 @@ def embed(
     described = read_description(network)
     reader = Network(model, described, sha256, n_threads)
     images = find_images(photos)
-    plan = pipeline.Plan(photos, detector, min_score, all_faces)
+    plan = pipeline.Plan(photos, detector, min_score, all_faces, hash_names)
     parts = out.with_name(f"{out.name}.parts")
-    with progress_bar("embed") as progress:
+    with progress_bar("embed", rate=True) as progress:
         made, skipped = pipeline.embed(images, plan, reader, parts, progress)
     facts = {"network_sha256": reader.sha256, "network_licence": described.licence}
     rows = pipeline.join(made, out, facts)

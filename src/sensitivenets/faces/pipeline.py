@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,12 +42,15 @@ class Plan:
         Faces below it are left out.
     all_faces : bool
         Whether every face of a photograph is embedded, or the one it is of.
+    hash_names : bool
+        Whether a photograph is named by the SHA-256 of its file instead of its path.
     """
 
     folder: Path
     detector: Path | None
     min_score: float = 0.6
     all_faces: bool = False
+    hash_names: bool = False
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,7 @@ class Skipped:
 @dataclass(frozen=True)
 class _Crop:
     image: str
+    subject: str | None
     pixels: Image
     face: Face | None
 
@@ -91,7 +95,7 @@ def embed(
     parts : Path
         Folder of the parts; made if it is not there.
     progress : Progress, optional
-        Told of each part.
+        Told of each photograph.
 
     Returns
     -------
@@ -105,17 +109,36 @@ def embed(
     find = _Finder(plan, network.description.side)
     made, skipped = [], []
     with ThreadPoolExecutor(2) as readers:
-        for start in range(0, len(images), PART):
-            some = images[start : start + PART]
-            path = parts / f"{_key(some, plan, network)}.parquet"
-            if not path.exists():
-                _write(readers.map(find, some), network, path)
+        for some, path, found in _ahead(images, plan, network, parts, readers, find):
+            if found is None:
+                steps.skip(len(some))
+            else:
+                _write(found, network, path, steps)
             made.append(path)
             notes = pq.read_schema(path).metadata[b"skipped"]
             skipped += [Skipped(*pair) for pair in json.loads(notes)]
-            steps.done += len(some) - 1
-            steps.advance(some[-1].name)
     return made, skipped
+
+
+def _ahead(
+    images: list[Path],
+    plan: Plan,
+    network: Network,
+    parts: Path,
+    readers: ThreadPoolExecutor,
+    find: _Finder,
+) -> Iterator[tuple[list[Path], Path, Iterator[list[_Crop] | Skipped] | None]]:
+    """Yield the parts; the photographs of the next one are read while one is embedded."""
+    waiting = None
+    for start in range(0, len(images), PART):
+        some = images[start : start + PART]
+        path = parts / f"{_key(some, plan, network)}.parquet"
+        following = (some, path, None if path.exists() else readers.map(find, some))
+        if waiting is not None:
+            yield waiting
+        waiting = following
+    if waiting is not None:
+        yield waiting
 
 
 def join(parts: list[Path], out: Path, facts: dict[str, str]) -> int:
@@ -165,23 +188,34 @@ class _Finder:
 
     def __call__(self, path: Path) -> list[_Crop] | Skipped:
         name = path.relative_to(self._plan.folder).as_posix()
+        subject = _subject(name)
         try:
             image = read_image(path)
         except InputError as error:
             return Skipped(name, str(error))
         if self._plan.detector is None:
             size = (self._side, self._side)
-            return [_Crop(name, cv2.resize(image, size).astype("uint8"), None)]
+            pixels = cv2.resize(image, size).astype("uint8")
+            return [_Crop(self._name(path, name), subject, pixels, None)]
         if not hasattr(self._own, "detector"):
             self._own.detector = Detector(self._plan.detector, self._plan.min_score)
         faces = self._own.detector(image)
         if not faces:
             return Skipped(name, "no face found")
         taken = faces if self._plan.all_faces else [choose(faces, image)]
-        return [_Crop(name, align(image, face.landmarks, self._side), face) for face in taken]
+        shown = self._name(path, name)
+        side = self._side
+        return [_Crop(shown, subject, align(image, f.landmarks, side), f) for f in taken]
+
+    def _name(self, path: Path, name: str) -> str:
+        if not self._plan.hash_names:
+            return name
+        return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _write(found: Iterable[list[_Crop] | Skipped], network: Network, path: Path) -> None:
+def _write(
+    found: Iterable[list[_Crop] | Skipped], network: Network, path: Path, steps: Steps
+) -> None:
     """Embed what was found of a part, and write it."""
     skipped: list[Skipped] = []
     crops: list[_Crop] = []
@@ -191,6 +225,7 @@ def _write(found: Iterable[list[_Crop] | Skipped], network: Network, path: Path)
             skipped.append(one)
         else:
             crops += one
+        steps.advance("photographs")
         # As soon as there is a batch: the threads go on reading meanwhile.
         while len(crops) >= _BATCH:
             batches.append(_rows(crops[:_BATCH], network))
@@ -208,7 +243,7 @@ def _rows(crops: list[_Crop], network: Network) -> pa.Table:
     flat = pa.array(vectors.ravel())
     columns: dict[str, Any] = {
         "image": [crop.image for crop in crops],
-        "subject": pa.array([_subject(crop.image) for crop in crops], pa.string()),
+        "subject": pa.array([crop.subject for crop in crops], pa.string()),
         "embedding": pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1]),
     }
     faces = [crop.face for crop in crops if crop.face is not None]
@@ -235,6 +270,6 @@ def _key(images: list[Path], plan: Plan, network: Network) -> str:
         for path in images
     ]
     detector = plan.detector and hashlib.sha256(plan.detector.read_bytes()).hexdigest()
-    decides = [files, detector, plan.min_score, plan.all_faces, network.sha256]
-    text = json.dumps([*decides, repr(network.description)])
+    decides = [files, detector, plan.min_score, plan.all_faces, plan.hash_names]
+    text = json.dumps([*decides, network.sha256, repr(network.description)])
     return hashlib.sha256(text.encode()).hexdigest()[:24]
