@@ -160,7 +160,7 @@ def _name(ax: Axes, entries: Sequence[Entry], best: set[str], front: Front) -> N
     for entry, x, y in zip(entries, *_places(entries, front), strict=True):
         on_front = entry.label in best
         text = ax.annotate(
-            shortened(entry.label if on_front else entry.method, 40),
+            _written(entry.label) if on_front else shortened(entry.method, 40),
             (x, y),
             xytext=_PLACES[0],
             textcoords="offset points",
@@ -178,6 +178,11 @@ def _name(ax: Axes, entries: Sequence[Entry], best: set[str], front: Front) -> N
         else:
             if not on_front:
                 text.remove()
+
+
+def _written(label: str) -> str:
+    """Put the settings of a method on a line of their own."""
+    return "\n".join(shortened(line, 40) for line in label.replace(" (", "\n(", 1).split("\n"))
 
 
 def _chance(entry: Entry, attribute: str) -> float:
