@@ -18,6 +18,7 @@ from sensitivenets.cli.audit import audit
 from sensitivenets.cli.benchmark import benchmark
 from sensitivenets.cli.dataset import dataset
 from sensitivenets.cli.demo import demo
+from sensitivenets.cli.diveface import diveface
 from sensitivenets.cli.embed import embed
 from sensitivenets.cli.encode import encode
 from sensitivenets.cli.export import export
@@ -33,6 +34,7 @@ _COMMANDS = (
     demo,
     embed,
     dataset,
+    diveface,
     annotate,
     fit,
     transform,

@@ -1,0 +1,148 @@
+"""``sensitivenets diveface``: annotation lists, balanced sets, and new sets built like them."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+from cyclopts import App
+
+from sensitivenets.cli import diveface_output as shown
+from sensitivenets.cli.diveface_build import build
+from sensitivenets.cli.diveface_inputs import attributes_of, read_labelled, refuse_file, subject_of
+from sensitivenets.cli.diveface_propose import propose
+from sensitivenets.cli.selection import refuse_existing
+from sensitivenets.errors import InputError
+
+
+def read(
+    lists: Path,
+    /,
+    *,
+    out: Path,
+    table: Path | None = None,
+    images: Path | None = None,
+    by: str = "image",
+    column: str | None = None,
+    missing: Path | None = None,
+    skip_bad: bool = False,
+    embedding: str = "embedding",
+    overwrite: bool = False,
+    json: bool = False,
+) -> None:
+    """Read the six annotation lists, and join them to your embeddings or photographs.
+
+    Parameters
+    ----------
+    lists
+        Folder with Group1_Female.txt to Group3_Male.txt.
+    out
+        Parquet file to write: subject, image, gender, ethnicity, and the embeddings if any.
+    table
+        Embeddings of the photographs, as `sensitivenets embed` writes them.
+    images
+        Folder of the photographs, <identity>/<file>: says which are there.
+    by
+        Join a table by image, or by subject.
+    column
+        Column of the table that names it; image or subject unless given.
+    missing
+        Parquet file to write, naming the annotated photographs that were not found.
+    skip_bad
+        Leave out wrong lines, with a warning.
+    embedding
+        Name of the embedding column.
+    overwrite
+        Replace files that are already there.
+    json
+        Write the result as JSON.
+    """
+    if table is not None and images is not None:
+        raise InputError("--images: expected --table or --images, found both; give one of them")
+    if missing is not None and table is None and images is None:
+        raise InputError("--missing: expected --table or --images to look for photographs in")
+    for path in (out, missing):
+        refuse_file(path, overwrite=overwrite)
+    from sensitivenets.diveface import (
+        LabelledSet,
+        join_embeddings,
+        join_images,
+        read_lists,
+        write_set,
+    )
+    from sensitivenets.embedding_files import read_table
+
+    annotations = read_lists(lists, skip_bad=skip_bad)
+    joined = None
+    if images is not None:
+        joined = join_images(annotations, images)
+    elif table is not None:
+        rows = read_table(table, embedding=embedding)
+        joined = join_embeddings(annotations, rows, column or by, by=by)
+    labelled = LabelledSet(annotations) if joined is None else joined.found
+    write_set(labelled, out)
+    if joined is not None and missing is not None:
+        write_set(LabelledSet(joined.missing), missing)
+    shown.print_read(labelled, joined, out, missing, json=json)
+
+
+def stats(
+    source: Path,
+    /,
+    *,
+    attribute: list[str] | None = None,
+    identity: str | None = None,
+    where: list[str] | None = None,
+    out: Path | None = None,
+    embedding: str = "embedding",
+    overwrite: bool = False,
+    json: bool = False,
+) -> None:
+    """Count images and identities by class, and draw them.
+
+    Parameters
+    ----------
+    source
+        Any labelled table, or the folder of annotation lists.
+    attribute
+        Column to count by; give the option once for each. gender and ethnicity unless given.
+    identity
+        Column of identities; subject unless given, if there is one.
+    where
+        Use only the rows with COLUMN=VALUE; may be given several times.
+    out
+        Picture to write, as .svg and .png.
+    embedding
+        Name of the embedding column.
+    overwrite
+        Replace a picture that is already there.
+    json
+        Write the result as JSON.
+    """
+    if out is not None:
+        for ending in (".svg", ".png"):
+            refuse_existing(out.with_suffix(ending), overwrite=overwrite)
+        if importlib.util.find_spec("matplotlib") is None:
+            raise InputError("a picture needs: pip install 'sensitivenets[plots]'")
+    from sensitivenets.diveface import set_statistics
+
+    labelled = read_labelled(source, where or [], embedding)
+    classes = labelled.classes(attributes_of(labelled, attribute))
+    has_split = "split" in labelled.columns.column_names
+    split = labelled.labels("split") if has_split else None
+    counted = set_statistics(subject_of(labelled, identity), classes, split)
+    if out is not None:
+        from sensitivenets.plots import save
+        from sensitivenets.plots.diveface import plot_statistics
+
+        save(plot_statistics(counted), out.with_suffix(""))
+    shown.print_statistics(counted, out, json=json)
+
+
+diveface = App(
+    name="diveface",
+    help="Read DiveFace's annotation lists; build balanced sets and their splits, of it or of "
+    "photographs of yours.",
+)
+for _command in (read, build, stats, propose):
+    diveface.command(_command)
