@@ -3,6 +3,7 @@ import json
 import numpy as np
 import pytest
 
+from sensitivenets.budget import CANDIDATES
 from sensitivenets.cli.method_options import estimator_parameters
 from sensitivenets.cli.training_options import TrainingOptions
 from sensitivenets.embedding_files import read_table
@@ -106,6 +107,6 @@ def test_a_budget_prints_the_whole_front(run, tmp_path):
     )
     assert code == 0
     points = [line for line in printed.splitlines() if " round" in line or "unchanged" in line]
-    assert len(points) == 11
+    assert len(points) == len(CANDIDATES) + 1
     assert [line[0] for line in points].count("*") == 1
     assert any("unchanged" in line and " 0.0 %" in line for line in points)

@@ -2,43 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
-from sensitivenets.atomic import atomic_file, atomic_folder, check_parent
 from sensitivenets.cli.output import print_json, print_line
 from sensitivenets.cli.selection import refuse_existing
-from sensitivenets.datasets.readers import (
-    FaceList,
-    VerificationBin,
-    join_embeddings,
-    read_bin,
-    read_celeba,
-    read_fairface,
-    read_label_file,
-    read_lfw,
-    read_rfw,
-    read_utkface,
-    read_vggface2,
-)
-from sensitivenets.embedding_files import read_table, write_table
 from sensitivenets.errors import InputError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from sensitivenets.datasets.readers import FaceList, VerificationBin
 
 Kind = Literal["celeba", "fairface", "lfw", "rfw", "utkface", "vggface2", "csv", "bin"]
 
-_READERS: dict[str, Callable[[Path], FaceList]] = {
-    "celeba": read_celeba,
-    "fairface": read_fairface,
-    "lfw": read_lfw,
-    "rfw": read_rfw,
-    "utkface": read_utkface,
-    "vggface2": read_vggface2,
-    "csv": read_label_file,
-}
 # Named here; all of them are in --json.
 _SHOWN = 3
 
@@ -74,6 +51,12 @@ def dataset(
     json
         Write the result as JSON.
     """
+    import pyarrow.parquet as pq
+
+    from sensitivenets.atomic import atomic_file, check_parent
+    from sensitivenets.datasets.readers import join_embeddings, read_bin
+    from sensitivenets.embedding_files import read_table, write_table
+
     refuse_existing(out, overwrite=overwrite)
     check_parent(out)
     if kind == "bin":
@@ -83,7 +66,7 @@ def dataset(
         return
     if out.suffix != ".parquet":
         raise InputError(f"{out}: tables are written as .parquet; choose a name that ends so")
-    faces = _READERS[kind](source)
+    faces = _read(kind, source)
     if embeddings is None:
         rows = faces.rows
         with atomic_file(out) as temporary:
@@ -93,6 +76,21 @@ def dataset(
         rows = joined.columns
         write_table(joined, out)
     _report(faces, rows, out, json=json)
+
+
+def _read(kind: Kind, source: Path) -> FaceList:
+    from sensitivenets.datasets import readers
+
+    of_kind = {
+        "celeba": readers.read_celeba,
+        "fairface": readers.read_fairface,
+        "lfw": readers.read_lfw,
+        "rfw": readers.read_rfw,
+        "utkface": readers.read_utkface,
+        "vggface2": readers.read_vggface2,
+        "csv": readers.read_label_file,
+    }
+    return of_kind[kind](source)
 
 
 def _report(faces: FaceList, rows: pa.Table, out: Path, *, json: bool) -> None:
@@ -116,6 +114,11 @@ def _report(faces: FaceList, rows: pa.Table, out: Path, *, json: bool) -> None:
 
 
 def _write_bin(found: VerificationBin, out: Path, *, json: bool) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from sensitivenets.atomic import atomic_folder
+
     # Numbered, so that embeddings in the order of names are in the order of the pairs.
     with atomic_folder(out) as temporary:
         for k, photograph in enumerate(found.images):
