@@ -11,6 +11,7 @@ from typing import ClassVar
 from sensitivenets.embeddings import FloatArray
 from sensitivenets.errors import InputError
 from sensitivenets.model import FittedMap
+from sensitivenets.row_blocks import in_row_blocks
 
 # Where each kind lives: a folder of one kind loads no module of another.
 _HOME = {
@@ -52,6 +53,9 @@ class Chain:
 
     def __call__(self, X: FloatArray) -> FloatArray:
         """Map (n, d) to (n, k), keeping the type of `X`."""
+        return in_row_blocks(self._apply, X, self.n_features_out)
+
+    def _apply(self, X: FloatArray) -> FloatArray:
         for part in self.parts:
             X = part(X)
         return X

@@ -1,0 +1,45 @@
+"""Blocks of rows on all cores: the same rows, in order, and no threads taken from anybody."""
+
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
+
+from sensitivenets.row_blocks import in_row_blocks
+
+X = np.random.default_rng(0).standard_normal((20_001, 6)).astype(np.float32)
+
+
+def blas_threads():
+    return [one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"]
+
+
+@pytest.mark.parametrize("n_threads", [1, 3])
+@pytest.mark.parametrize("n", [0, 5, 8191, 8192, 20_001])
+def test_blocks_give_what_the_function_gives(n, n_threads):
+    with threadpool_limits(n_threads, user_api="blas"):
+        found = in_row_blocks(lambda rows: np.cumsum(rows, axis=1)[:, :3], X[:n], 3)
+    np.testing.assert_array_equal(found, np.cumsum(X[:n], axis=1)[:, :3])
+    assert found.dtype == X.dtype
+
+
+def test_products_have_one_thread_meanwhile_and_theirs_back_afterwards():
+    before = blas_threads()
+    seen = []
+
+    def function(rows):
+        seen.append(max(blas_threads()))
+        return rows
+
+    in_row_blocks(function, X, 6)
+    assert set(seen) == {1}
+    assert blas_threads() == before
+
+
+def test_what_goes_wrong_in_a_block_is_raised():
+    def function(rows):
+        raise ValueError(f"{len(rows)} rows")
+
+    before = blas_threads()
+    with pytest.raises(ValueError, match="2048 rows"):
+        in_row_blocks(function, X, 6)
+    assert blas_threads() == before
