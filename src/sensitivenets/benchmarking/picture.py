@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.text import Annotation
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from matplotlib.transforms import Bbox
 
@@ -146,7 +147,7 @@ def _nearest_of_each(others: Sequence[Entry], best: Sequence[Entry], front: Fron
 
 
 def _name(ax: Axes, entries: Sequence[Entry], best: set[str], front: Front) -> None:
-    """Write names beside dots, where nothing else stands; names of the front always."""
+    """Write names beside dots, where nothing else stands: the table has all of them."""
     figure = figure_of(ax)
     canvas: Any = FigureCanvasAgg(figure)
     renderer = canvas.get_renderer()
@@ -157,27 +158,41 @@ def _name(ax: Axes, entries: Sequence[Entry], best: set[str], front: Front) -> N
         for px, py in ax.transData.transform(np.column_stack(_places(entries, front)))
     ]
     taken = list(dots)
-    for entry, x, y in zip(entries, *_places(entries, front), strict=True):
+    # The front first, and of each the least read before the rest.
+    ranked = sorted(
+        zip(entries, *_places(entries, front), strict=True),
+        key=lambda one: (one[0].label not in best, one[2]),
+    )
+    for entry, x, y in ranked:
         on_front = entry.label in best
         text = ax.annotate(
-            _written(entry.label) if on_front else shortened(entry.method, 40),
+            "",
             (x, y),
             xytext=_PLACES[0],
             textcoords="offset points",
-            fontsize=8.5 if on_front else 7.5,
+            fontsize=8 if on_front else 7.5,
             color=INK if on_front else MUTED,
         )
+        names = (_written(entry.label), entry.method) if on_front else (entry.method,)
+        if not _placed(text, names, taken, ax.bbox, renderer):
+            text.remove()
+
+
+def _placed(
+    text: Annotation, names: Sequence[str], taken: list[Bbox], inside: Bbox, renderer: Any
+) -> bool:
+    """Put the first name that fits anywhere around its dot, and remember its place."""
+    for name in names:
+        text.set_text(shortened(name, 80))
         for dx, dy in _PLACES:
             text.set_position((dx, dy))
             text.set_horizontalalignment("center" if dx == 0 else "left" if dx > 0 else "right")
             box = text.get_window_extent(renderer)
-            inside = ax.bbox.x0 <= box.x0 and box.x1 <= ax.bbox.x1
-            if inside and not any(box.overlaps(other) for other in taken):
+            fits = inside.x0 <= box.x0 and box.x1 <= inside.x1
+            if fits and not any(box.overlaps(other) for other in taken):
                 taken.append(box)
-                break
-        else:
-            if not on_front:
-                text.remove()
+                return True
+    return False
 
 
 def _written(label: str) -> str:
