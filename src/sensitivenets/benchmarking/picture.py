@@ -70,6 +70,8 @@ def plot_leaderboard(
         ax.axhline(chance, color=INK, linestyle=(0, (4, 3)), linewidth=1, label="a guess")
         _axes(ax, leaderboard.entries, front, chance)
         named = [*best, *(_nearest_of_each(others, best, front) if label_all else [])]
+        # The sign of what was there before any map is named by the legend.
+        named = [entry for entry in named if entry.method != UNCHANGED]
         _name(ax, named, {e.label for e in best}, front)
         legend_below(ax, ncols=4)
     return ax
