@@ -93,7 +93,8 @@ def test_the_picture_puts_entries_where_their_figures_are(board):
     assert np.allclose(drawn["front: beaten by none"], [[0.99, 0.9], [0.98, 0.7]])
     assert np.allclose(drawn["beaten"], [[0.9, 0.8]])
     assert np.allclose(drawn["before any map"], [[0.99, 0.9]])
-    assert {t.get_text() for t in ax.texts} == {"none", "leace", "ive"}
+    # What was there before any map is named by the legend.
+    assert {t.get_text() for t in ax.texts} == {"leace", "ive"}
     # What lies between two points of the front can be had at the higher leakage only.
     (steps,) = (line for line in ax.lines if line.get_drawstyle() == "steps-post")
     assert np.allclose(steps.get_xydata(), [[0.99, 0.9], [0.98, 0.7]])
