@@ -83,7 +83,7 @@ class Measures:
         return [self._kept(n, lambda n=n, m=m: self._map(n, m, fit)) for n, m in methods.items()]
 
     def _images(self, name: str, pixels: Image | None, embeddings: FloatArray | None) -> Record:
-        before, vectors = self._held.vectors, embeddings
+        before = self._held.vectors
         faces = self._pixels if pixels is None else pixels
         vectors = before if embeddings is None else embeddings
         stale = self._classifier_of_originals()

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from sensitivenets.cli import main
+from sensitivenets.datasets.image_names import places_of
 from sensitivenets.datasets.readers import (
     join_embeddings,
     read_bin,
@@ -372,9 +373,34 @@ def test_the_command_writes_labels_and_joined_embeddings(tmp_path, capsys):
     assert read_table(tmp_path / "j.parquet").column("gender").to_pylist() == ["Male"]
 
 
-def test_the_command_unpacks_a_bin(tmp_path):
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("train/1.jpg", 0),
+        ("/disk/fairface/val/1.jpg", 2),
+        ("C:\\faces\\train\\2.jpg", 1),
+        ("2.jpg", 1),
+        ("1.jpg", None),  # of train or of val?
+        ("test/2.jpg", 1),
+        ("train/9.jpg", None),
+        (None, None),
+    ],
+)
+def test_which_listed_photograph_a_path_names(path, expected):
+    listed = ["train/1.jpg", "train/2.jpg", "val/1.jpg"]
+    if path in {"2.jpg", "test/2.jpg"}:
+        listed = ["train/3.jpg", *listed[1:]]
+    found = places_of(pa.chunked_array([[path]], pa.string()), pa.array(listed))
+    assert found.to_pylist() == [expected]
+
+
+def test_the_command_unpacks_a_bin(tmp_path, capsys):
     (tmp_path / "s.bin").write_bytes(pickle.dumps(([JPEG, JPEG, b"\x89PNG", JPEG], [True, False])))
     main(["dataset", "bin", str(tmp_path / "s.bin"), "--out", str(tmp_path / "s")])
     names = [path.name for path in sorted((tmp_path / "s").iterdir())]
     assert names == ["000000.jpg", "000001.jpg", "000002.png", "000003.jpg", "pairs.parquet"]
     assert read_pairs(tmp_path / "s" / "pairs.parquet").right.tolist() == [1, 3]
+    again = ["dataset", "bin", str(tmp_path / "s.bin"), "--out", str(tmp_path / "s")]
+    assert main(again) != 0
+    assert "already exists; choose another name or add --overwrite" in capsys.readouterr().err
+    assert main([*again, "--overwrite"]) == 0

@@ -164,6 +164,8 @@ def test_parts_that_are_there_are_not_made_again(photos, means, tmp_path, monkey
     assert pipeline.join(second, tmp_path / "all.parquet", {}) == 10
     other = Network(means, Description(side=8, scale=2.0))
     assert pipeline.embed(images, plan, other, tmp_path / "parts")[0] != first
+    hashed = pipeline.Plan(photos, None, hash_names=True)
+    assert pipeline.embed(images, hashed, network, tmp_path / "parts")[0] != first
 
 
 def test_progress_counts_every_photograph_and_what_was_there_before(

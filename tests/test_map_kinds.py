@@ -48,3 +48,8 @@ def test_a_chain_may_hold_a_chain_and_more_than_ten_maps():
 def test_arrays_that_are_no_chain(arrays, message):
     with pytest.raises(InputError, match=message):
         rebuild_map("chain", arrays)
+
+
+def test_a_table_of_another_width_is_refused_with_its_whole_shape():
+    with pytest.raises(InputError, match=r"of 4 features, found an array of shape \(9000, 5\)"):
+        CHAIN(np.ones((9000, 5), dtype=np.float32))

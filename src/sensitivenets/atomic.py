@@ -100,6 +100,18 @@ def check_parent(path: Path) -> None:
         raise InputError(f"{path}: cannot be made, no permission to write in {parent}")
 
 
+def check_table_name(path: Path) -> None:
+    """Refuse a name under which no table is written.
+
+    Raises
+    ------
+    InputError
+        If it does not end in ``.parquet``.
+    """
+    if path.suffix != ".parquet":
+        raise InputError(f"{path}: tables are written as .parquet; choose a name that ends so")
+
+
 def _umask() -> int:
     current = os.umask(0)
     os.umask(current)

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-from sensitivenets.atomic import atomic_file
+from sensitivenets.atomic import atomic_file, check_table_name
 from sensitivenets.embeddings import (
     EmbeddingTable,
     FloatArray,
@@ -154,8 +154,7 @@ def write_table(table: EmbeddingTable, path: str | Path) -> None:
         If the name has another ending.
     """
     path = Path(path)
-    if path.suffix != ".parquet":
-        raise InputError(f"{path}: tables are written as .parquet; choose a name that ends so")
+    check_table_name(path)
     columns = {table.embedding: vectors_to_arrow(table.vectors)}
     columns |= {name: table.columns[name] for name in table.columns.column_names}
     # Embeddings do not compress (8 % by zstd, for half the speed of reading): neither that nor

@@ -64,10 +64,7 @@ class EmbeddingTable:
         InputError
             If the table has no such column.
         """
-        if name not in self.columns.column_names:
-            present = ", ".join(map(repr, self.columns.column_names)) or "none"
-            raise InputError(f"{self.source}: no column {name!r}; its label columns are {present}")
-        return self.columns[name]
+        return label_column(self.columns, name, self.source)
 
     def labels(self, name: str) -> Labels:
         """Return one label column as integer codes (see `Labels`)."""
@@ -90,17 +87,39 @@ class EmbeddingTable:
         InputError
             If no row does.
         """
-        labels = self.labels(column)
-        if value not in labels.classes:
-            found = ", ".join(map(repr, labels.classes[:12]))
-            raise InputError(
-                f"{self.source}: no row has {column} = {value!r}; its values are {found}"
-            )
-        return self.take(labels.codes == labels.classes.index(value))
+        return self.take(rows_with(self.labels(column), value, self.source))
 
     def with_vectors(self, vectors: FloatArray) -> EmbeddingTable:
         """Return the same labels on other embeddings of the same rows."""
         return replace(self, vectors=vectors)
+
+
+def label_column(columns: pa.Table, name: str, source: str) -> pa.ChunkedArray:
+    """Return one column of a table of labels.
+
+    Raises
+    ------
+    InputError
+        If there is no such column; the message begins with `source` and names those there are.
+    """
+    if name not in columns.column_names:
+        present = ", ".join(map(repr, columns.column_names)) or "none"
+        raise InputError(f"{source}: no column {name!r}; its label columns are {present}")
+    return columns[name]
+
+
+def rows_with(labels: Labels, value: str, source: str) -> npt.NDArray[np.intp]:
+    """Find the rows that carry a label.
+
+    Raises
+    ------
+    InputError
+        If no row does; the message begins with `source` and names the labels there are.
+    """
+    if value not in labels.classes:
+        found = ", ".join(map(repr, labels.classes[:12]))
+        raise InputError(f"{source}: no row has {labels.name} = {value!r}; its values are {found}")
+    return np.flatnonzero(labels.codes == labels.classes.index(value))
 
 
 def check_vectors(vectors: FloatArray, where: str) -> None:

@@ -8,6 +8,7 @@ from importlib import import_module
 from itertools import pairwise
 from typing import ClassVar
 
+from sensitivenets.affine import require_features
 from sensitivenets.embeddings import FloatArray
 from sensitivenets.errors import InputError
 from sensitivenets.model import FittedMap
@@ -53,6 +54,7 @@ class Chain:
 
     def __call__(self, X: FloatArray) -> FloatArray:
         """Map (n, d) to (n, k), keeping the type of `X`."""
+        require_features(X, self.n_features_in)
         return in_row_blocks(self._apply, X, self.n_features_out)
 
     def _apply(self, X: FloatArray) -> FloatArray:

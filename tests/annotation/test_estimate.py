@@ -6,7 +6,8 @@ from scipy.stats import binomtest
 
 from sensitivenets.annotation.agreement import agreements
 from sensitivenets.annotation.doubt import doubt, most_doubtful_first
-from sensitivenets.annotation.label_error import Checks, clopper_pearson, label_error
+from sensitivenets.annotation.label_error import Checks, label_error
+from sensitivenets.intervals import clopper_pearson
 
 
 @pytest.mark.parametrize(("k", "n"), [(0, 1), (0, 300), (1, 1), (3, 10), (50, 200), (200, 200)])

@@ -76,6 +76,8 @@ def test_two_annotators_are_not_shown_the_same_rows(client):
 def test_agreement_and_a_dispute_settled(client):
     answers = ["Female", "Male", "Male", "Female"]
     client.decide(list(enumerate(answers)))
+    # Nobody gives a second opinion on their own.
+    assert not client.rows("second", "anna")
     second = {item["row"] for item in client.rows("second", "ben")}
     assert second == {0, 1, 2, 3}
     client.decide([(0, "Female"), (1, "Male"), (2, "Female"), (3, "Female")], "ben", "second")

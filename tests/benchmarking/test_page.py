@@ -117,6 +117,13 @@ def test_the_axis_spreads_what_is_nearly_perfect(board, record_of):
     assert ax.get_xlim()[1] > 0.9995
 
 
+def test_nothing_but_what_was_there_before_can_be_drawn(board):
+    leaderboard = board()
+    only = dataclasses.replace(leaderboard, entries=(leaderboard.entry("none"),))
+    front = dataclasses.replace(leaderboard.fronts[0], labels=("none",))
+    assert not plot_leaderboard(only, front).texts
+
+
 def test_names_do_not_cover_each_other(board, record_of):
     crowd = [
         record_of(f"method{k}", {"gender": 0.7 + k / 1000, "age <b>": 0.7}, 0.95, seed=0)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from sensitivenets.intervals import Estimate
+from sensitivenets.intervals import Estimate, clopper_pearson
 
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
@@ -112,23 +112,3 @@ def label_error(checks: Checks) -> LabelError | None:
     labels = max(int(((checks.human >= 0) | (~checks.seen & has_label)).sum()), 1)
     share = Estimate(ends[0] / labels, ends[1] / labels, ends[2] / labels, n)
     return LabelError(share, ends[0], ends[1], ends[2], wrong, unsure, size, corrected)
-
-
-def clopper_pearson(successes: int, n: int) -> tuple[float, float]:
-    """Exact 95 % interval of a proportion (Clopper and Pearson, Biometrika 1934).
-
-    Parameters
-    ----------
-    successes, n : int
-        `successes` of `n` observations; `n` at least 1.
-
-    Returns
-    -------
-    tuple of float
-        Lower and upper end, in [0, 1].
-    """
-    from scipy.special import betaincinv
-
-    low = betaincinv(successes, n - successes + 1, 0.025) if successes else 0.0
-    high = betaincinv(successes + 1, n - successes, 0.975) if successes < n else 1.0
-    return float(low), float(high)

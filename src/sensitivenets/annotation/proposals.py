@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sensitivenets.annotation.label_error import clopper_pearson
 from sensitivenets.embeddings import FloatArray
-from sensitivenets.intervals import Estimate
+from sensitivenets.intervals import Estimate, clopper_pearson
 from sensitivenets.labels import UNLABELLED
 
 IntArray = npt.NDArray[np.int64]

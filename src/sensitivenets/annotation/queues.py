@@ -78,23 +78,22 @@ def waiting(scene: Scene, queue: Queue, annotator: str, only: int | None = None)
     if queue == Queue.SECOND:
         candidates = ledger.seen & ~ledger.voted(annotator) & ~ledger.settled
         return scene.order[candidates[scene.order]]
-    return np.concatenate([scene_part for scene_part, _ in disputes(scene)])
+    return _disputes(scene)
 
 
-def disputes(scene: Scene) -> list[tuple[IntArray, str]]:
-    """List the rows to settle, by reason: disagreement, unsure, unlikely."""
+def _disputes(scene: Scene) -> IntArray:
+    """List the rows to settle: disagreements, then unsure ones, then unlikely labels."""
     ledger = scene.ledger
     open_rows = ~ledger.settled
     parts = [
-        (np.flatnonzero((ledger.states == State.DISPUTED) & open_rows), "disagreement"),
-        (np.flatnonzero((ledger.states == State.UNSURE) & open_rows), "unsure"),
+        np.flatnonzero((ledger.states == state) & open_rows)
+        for state in (State.DISPUTED, State.UNSURE)
     ]
     if scene.probabilities is not None:
         doubts = doubt(ledger.codes, scene.probabilities)
         decided = (ledger.states == State.DECIDED) & open_rows
-        rows = most_doubtful_first(doubts, decided & (doubts > 1 - UNLIKELY))
-        parts.append((rows, "unlikely"))
-    return parts
+        parts.append(most_doubtful_first(doubts, decided & (doubts > 1 - UNLIKELY)))
+    return np.concatenate(parts)
 
 
 class Leases:

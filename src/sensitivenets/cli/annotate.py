@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from sensitivenets.cli.output import print_json, print_line, print_notice
-from sensitivenets.cli.selection import refuse_existing
+from sensitivenets.cli.selection import refuse_table
 from sensitivenets.errors import InputError
 
 if TYPE_CHECKING:
@@ -85,11 +85,7 @@ def annotate(
         Write the result as JSON.
     """
     if export is not None:
-        if export.suffix != ".parquet":
-            raise InputError(
-                f"{export}: tables are written as .parquet; choose a name that ends so"
-            )
-        refuse_existing(export, overwrite=overwrite)
+        refuse_table(export, overwrite=overwrite)
     for needed in ("starlette", "uvicorn", "PIL"):
         if importlib.util.find_spec(needed) is None:
             raise InputError("labelling needs: pip install 'sensitivenets[annotate]'")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from sensitivenets.atomic import check_parent
 from sensitivenets.cli.output import print_json, print_line
-from sensitivenets.cli.selection import refuse_existing
+from sensitivenets.cli.selection import refuse_table
 from sensitivenets.errors import InputError
 
 if TYPE_CHECKING:
@@ -47,30 +48,27 @@ def dataset(
     image
         Column of that table that names the photograph.
     overwrite
-        Replace a file that is already there.
+        Replace what is already there.
     json
         Write the result as JSON.
     """
-    import pyarrow.parquet as pq
-
-    from sensitivenets.atomic import atomic_file, check_parent
     from sensitivenets.datasets.readers import join_embeddings, read_bin
+    from sensitivenets.diveface import LabelledSet, write_set
     from sensitivenets.embedding_files import read_table, write_table
 
-    refuse_existing(out, overwrite=overwrite)
-    check_parent(out)
     if kind == "bin":
+        check_parent(out)
+        if out.exists() and not overwrite:
+            raise InputError(f"{out}: already exists; choose another name or add --overwrite")
         if embeddings is not None:
             raise InputError("--embeddings: a .bin names no photographs; embed the folder it gives")
         _write_bin(read_bin(source), out, json=json)
         return
-    if out.suffix != ".parquet":
-        raise InputError(f"{out}: tables are written as .parquet; choose a name that ends so")
+    refuse_table(out, overwrite=overwrite)
     faces = _read(kind, source)
     if embeddings is None:
         rows = faces.rows
-        with atomic_file(out) as temporary:
-            pq.write_table(rows, temporary, compression="zstd")
+        write_set(LabelledSet(rows), out)
     else:
         joined = join_embeddings(faces, read_table(embeddings), image)
         rows = joined.columns
@@ -110,7 +108,8 @@ def _report(faces: FaceList, rows: pa.Table, out: Path, *, json: bool) -> None:
         print_line("photographs: not looked for, their folder is not there")
     for what, names in (("missing in the folder", faces.missing), ("left out", faces.skipped)):
         if names:
-            print_line(f"{len(names)} {what}: {', '.join(list(names)[:_SHOWN])}, ...")
+            more = ", ..." if len(names) > _SHOWN else ""
+            print_line(f"{len(names)} {what}: {', '.join(list(names)[:_SHOWN])}{more}")
 
 
 def _write_bin(found: VerificationBin, out: Path, *, json: bool) -> None:

@@ -9,9 +9,9 @@ from cyclopts import App
 
 from sensitivenets.cli import diveface_output as shown
 from sensitivenets.cli.diveface_build import build
-from sensitivenets.cli.diveface_inputs import attributes_of, read_labelled, refuse_file, subject_of
+from sensitivenets.cli.diveface_inputs import attributes_of, read_labelled, subject_of
 from sensitivenets.cli.diveface_propose import propose
-from sensitivenets.cli.selection import refuse_existing
+from sensitivenets.cli.selection import refuse_existing, refuse_table
 from sensitivenets.errors import InputError
 
 
@@ -61,8 +61,8 @@ def read(
         raise InputError("--images: expected --table or --images, found both; give one of them")
     if missing is not None and table is None and images is None:
         raise InputError("--missing: expected --table or --images to look for photographs in")
-    for path in (out, missing):
-        refuse_file(path, overwrite=overwrite)
+    for path in (out, *([missing] if missing else [])):
+        refuse_table(path, overwrite=overwrite)
     from sensitivenets.diveface import (
         LabelledSet,
         join_embeddings,

@@ -13,10 +13,10 @@ from sensitivenets.cli.diveface_inputs import (
     attributes_of,
     classes_of,
     read_labelled,
-    refuse_file,
     subject_of,
 )
 from sensitivenets.cli.output import print_notice
+from sensitivenets.cli.selection import refuse_table
 
 if TYPE_CHECKING:
     from sensitivenets.diveface import SplitSizes
@@ -99,7 +99,7 @@ def build(
     json
         Write the result as JSON.
     """
-    refuse_file(out, overwrite=overwrite)
+    refuse_table(out, overwrite=overwrite)
     from sensitivenets.diveface import Balance, balance, set_statistics, split_set, write_set
 
     labelled = read_labelled(source, where or [], embedding)

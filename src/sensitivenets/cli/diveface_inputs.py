@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sensitivenets.cli.selection import column_value, refuse_existing
+from sensitivenets.cli.selection import column_value
 from sensitivenets.errors import InputError
 
 if TYPE_CHECKING:
@@ -14,15 +14,6 @@ if TYPE_CHECKING:
 
 _SUBJECT = "subject"
 _USUAL = ("gender", "ethnicity")
-
-
-def refuse_file(path: Path | None, *, overwrite: bool) -> None:
-    """Refuse a file that is no .parquet or must not be replaced."""
-    if path is None:
-        return
-    if path.suffix != ".parquet":
-        raise InputError(f"{path}: tables are written as .parquet; choose a name that ends so")
-    refuse_existing(path, overwrite=overwrite)
 
 
 def read_labelled(source: Path, where: list[str], embedding: str) -> LabelledSet:

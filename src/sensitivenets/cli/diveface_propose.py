@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from sensitivenets.cli import diveface_output as shown
-from sensitivenets.cli.diveface_inputs import attributes_of, identity_column_of, refuse_file
+from sensitivenets.cli.diveface_inputs import attributes_of, identity_column_of
+from sensitivenets.cli.selection import refuse_table
 
 
 def propose(
@@ -57,7 +58,7 @@ def propose(
     json
         Write the result as JSON.
     """
-    refuse_file(out, overwrite=overwrite)
+    refuse_table(out, overwrite=overwrite)
     from sensitivenets.cli.selection import read_rows
     from sensitivenets.diveface import propose_labels, write_set
     from sensitivenets.diveface.labelled_set import of_table

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 from sensitivenets.cli.output import print_json, print_line
-from sensitivenets.cli.selection import refuse_existing
+from sensitivenets.cli.selection import refuse_table
 from sensitivenets.errors import InputError
 
 
@@ -63,8 +63,7 @@ def embed(
     json
         Write the result as JSON.
     """
-    if out.suffix != ".parquet":
-        raise InputError(f"{out}: tables are written as .parquet; choose a name that ends so")
+    refuse_table(out, overwrite=overwrite)
     if (detector is None) != aligned:
         raise InputError("expected --detector, or --aligned for crops; give one of them")
     for needed in ("cv2", "onnxruntime", "PIL"):
@@ -79,7 +78,6 @@ def embed(
 
     # OpenCV says on stderr, once a thread, that it runs on the processor.
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
-    refuse_existing(out, overwrite=overwrite)
     described = read_description(network)
     reader = Network(model, described, sha256, n_threads)
     images = find_images(photos)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sensitivenets.atomic import check_parent
+from sensitivenets.atomic import check_parent, check_table_name
 from sensitivenets.errors import InputError
 
 if TYPE_CHECKING:
@@ -63,3 +63,15 @@ def refuse_existing(path: Path, *, overwrite: bool) -> None:
         raise InputError(f"{path}: expected a file to write, found a folder")
     if path.exists() and not overwrite:
         raise InputError(f"{path}: already exists; choose another name or add --overwrite")
+
+
+def refuse_table(path: Path, *, overwrite: bool) -> None:
+    """Refuse a file that no table can be written to, or that must not be replaced.
+
+    Raises
+    ------
+    InputError
+        If it does not end in ``.parquet``, exists, is a folder, or cannot be made.
+    """
+    check_table_name(path)
+    refuse_existing(path, overwrite=overwrite)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from sensitivenets.cli.output import print_json, print_line
-from sensitivenets.cli.selection import read_rows, refuse_existing
+from sensitivenets.cli.selection import read_rows, refuse_table
 from sensitivenets.errors import InputError
 
 
@@ -43,9 +43,7 @@ def transform(
     from sensitivenets.embeddings import check_vectors
     from sensitivenets.model_folder import load_model
 
-    if out.suffix != ".parquet":
-        raise InputError(f"{out}: tables are written as .parquet; choose a name that ends so")
-    refuse_existing(out, overwrite=overwrite)
+    refuse_table(out, overwrite=overwrite)
     phi = load_model(model).map
     rows = read_rows(table, where or [], embedding)
     if rows.dim != phi.n_features_in:

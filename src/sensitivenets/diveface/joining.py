@@ -11,12 +11,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from sensitivenets.datasets.image_names import places_of
 from sensitivenets.diveface.labelled_set import LabelledSet, of_table
 from sensitivenets.embeddings import EmbeddingTable
 from sensitivenets.errors import InputError
 
-# Folder and file: annotations name a photograph so, tables often with more in front.
-_LAST_TWO_PARTS = r"^.*/([^/]+/[^/]+)$"
 _LABELS = ("subject", "image", "gender", "ethnicity")
 
 
@@ -103,7 +102,7 @@ def join_embeddings(
     table : EmbeddingTable
         With a column that says which photograph, or which identity, each row shows.
     column : str, default="image"
-        That column. For photographs its last two parts count: ``/data/<identity>/<file>``.
+        That column. For photographs, paths with more in front count too; see `places_of`.
     by : {"image", "subject"}, default="image"
         What the column names. By ``subject``, every row of a listed identity is labelled, and
         missing are the annotations of identities without a row.
@@ -122,8 +121,9 @@ def join_embeddings(
     if by not in {"image", "subject"}:
         raise InputError(f"by: expected 'image' or 'subject', found {by!r}")
     if by == "image":
-        keys = _photographs(table.column(column).cast(pa.string()))
+        keys = table.column(column).cast(pa.string())
         labels = annotations.select(list(_LABELS))
+        place = places_of(keys, labels["image"].combine_chunks())
     else:
         keys = table.column(column).cast(pa.string())
         first = annotations.group_by("subject", use_threads=False).aggregate([
@@ -131,8 +131,7 @@ def join_embeddings(
             ("ethnicity", "first"),
         ])
         labels = first.rename_columns(["subject", "gender", "ethnicity"])
-    place = pc.index_in(keys, value_set=labels[by].combine_chunks())
-    place = place.combine_chunks() if isinstance(place, pa.ChunkedArray) else place
+        place = pc.index_in(keys.combine_chunks(), value_set=labels["subject"].combine_chunks())
     rows = np.flatnonzero(place.is_valid().to_numpy(zero_copy_only=False))
     where = f"{table.source}: column {column!r}"
     if not len(rows):
@@ -141,9 +140,9 @@ def join_embeddings(
             f"{where}: no row names an annotated {by}; expected values such as {known!r}, found "
             f"{seen!r}; name the right column, or join by {_other(by)}"
         )
-    if by == "image":
-        _refuse_repeated(keys.take(pa.array(rows)), where)
     taken = labels.take(place.take(pa.array(rows)))
+    if by == "image":
+        _refuse_repeated(taken["image"], where)
     found = of_table(table).take(rows)
     found = found.with_columns({name: taken[name] for name in taken.column_names})
     is_missing = pc.invert(pc.is_in(annotations[by], value_set=taken[by].combine_chunks()))
@@ -152,11 +151,6 @@ def join_embeddings(
 
 def _other(by: str) -> str:
     return "subject" if by == "image" else "image"
-
-
-def _photographs(paths: pa.ChunkedArray) -> pa.ChunkedArray:
-    forward = pc.replace_substring(paths, "\\", "/")
-    return pc.replace_substring_regex(forward, _LAST_TWO_PARTS, r"\1")
 
 
 def _refuse_repeated(keys: pa.ChunkedArray, where: str) -> None:

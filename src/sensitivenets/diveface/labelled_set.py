@@ -7,15 +7,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sensitivenets.atomic import atomic_file
+from sensitivenets.atomic import atomic_file, check_table_name
 from sensitivenets.diveface.lists import read_lists
 from sensitivenets.embedding_files import read_table, write_table
-from sensitivenets.embeddings import EmbeddingTable, FloatArray
+from sensitivenets.embeddings import EmbeddingTable, FloatArray, label_column, rows_with
 from sensitivenets.errors import InputError
 from sensitivenets.labels import Labels, encode, joint
 
@@ -52,10 +51,7 @@ class LabelledSet:
         InputError
             If there is no such column.
         """
-        if name not in self.columns.column_names:
-            present = ", ".join(map(repr, self.columns.column_names)) or "none"
-            raise InputError(f"{self.source}: no column {name!r}; its label columns are {present}")
-        return encode(name, self.columns[name])
+        return encode(name, label_column(self.columns, name, self.source))
 
     def classes(self, attributes: Sequence[str]) -> Labels:
         """Cross attributes into the classes to balance; a row that misses one is unlabelled.
@@ -82,13 +78,7 @@ class LabelledSet:
         InputError
             If no row does.
         """
-        labels = self.labels(column)
-        if value not in labels.classes:
-            found = ", ".join(map(repr, labels.classes[:12]))
-            raise InputError(
-                f"{self.source}: no row has {column} = {value!r}; its values are {found}"
-            )
-        return self.take(np.flatnonzero(labels.codes == labels.classes.index(value)))
+        return self.take(rows_with(self.labels(column), value, self.source))
 
     def with_columns(self, columns: Mapping[str, pa.Array]) -> LabelledSet:
         """Add columns at the end, in place of any of the same name."""
@@ -152,7 +142,6 @@ def write_set(labelled: LabelledSet, path: str | Path) -> None:
         source, name = labelled.source, labelled.embedding
         write_table(EmbeddingTable(labelled.vectors, labelled.columns, source, name), path)
         return
-    if path.suffix != ".parquet":
-        raise InputError(f"{path}: tables are written as .parquet; choose a name that ends so")
+    check_table_name(path)
     with atomic_file(path) as temporary:
         pq.write_table(labelled.columns, temporary, compression="zstd", write_page_checksum=True)

@@ -7,12 +7,11 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from sensitivenets.annotation.label_error import clopper_pearson
 from sensitivenets.annotation.proposals import MIN_ROWS, Proposer
 from sensitivenets.diveface.balance import IntArray, identity_numbers
 from sensitivenets.embeddings import EmbeddingTable, FloatArray
 from sensitivenets.errors import InputError
-from sensitivenets.intervals import Estimate
+from sensitivenets.intervals import Estimate, clopper_pearson
 from sensitivenets.labels import UNLABELLED, Labels
 
 #: Confidences that a proposal is shown at, so that one can be chosen.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -190,6 +191,4 @@ def _double(planes: Tensor) -> Tensor:
 
 
 def _stack(parts: list[Image], like: Image) -> Image:
-    import numpy as np
-
     return np.concatenate(parts) if parts else like[:0]

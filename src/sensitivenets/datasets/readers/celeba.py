@@ -119,20 +119,23 @@ def _table(path: Path, names: list[str] | None = None) -> _Columns:
         names, lines = lines[0][1].split() if lines else [], lines[1:]
     if not lines or not names:
         raise InputError(f"{path}: expected a file name and numbers in each line, found no line")
-    parts = [line.strip().partition(" ") for _, line in lines]
-    # One conversion for all numbers; which line is wrong is only asked when one is.
-    try:
-        values = np.array(" ".join(part[2] for part in parts).split(), dtype=np.int64)
-        values = values.reshape(len(parts), len(names))
-    except ValueError:
-        raise _malformed(path, lines, len(names)) from None
-    if any(len(line.split()) != len(names) + 1 for _, line in lines):
-        raise _malformed(path, lines, len(names))
-    images = [part[0] for part in parts]
-    if len(set(images)) < len(images):
-        twice = next(k for k, image in enumerate(images) if image in set(images[:k]))
-        raise InputError(f"{path}, line {lines[twice][0]}: {images[twice]!r} is listed twice")
-    return images, names, values
+    images: dict[str, None] = {}
+    values = np.empty((len(lines), len(names)), dtype=np.int64)
+    for row, (number, line) in enumerate(lines):
+        image, *fields = line.split()
+        try:
+            values[row] = list(map(int, fields))
+        except ValueError:
+            fields = []
+        if len(fields) != len(names):
+            raise InputError(
+                f"{path}, line {number}: expected a file name and {len(names)} integers, found "
+                f"{line.strip()[:60]!r}"
+            )
+        if image in images:
+            raise InputError(f"{path}, line {number}: {image!r} is listed twice")
+        images[image] = None
+    return list(images), names, values
 
 
 def _without_count(path: Path, lines: list[tuple[int, str]]) -> list[tuple[int, str]]:
@@ -146,14 +149,3 @@ def _without_count(path: Path, lines: list[tuple[int, str]]) -> list[tuple[int, 
             "file is cut off"
         )
     return lines[1:]
-
-
-def _malformed(path: Path, lines: list[tuple[int, str]], n: int) -> InputError:
-    for number, line in lines:
-        fields = line.split()[1:]
-        if len(fields) != n or not all(f.lstrip("-").isdecimal() for f in fields):
-            return InputError(
-                f"{path}, line {number}: expected a file name and {n} integers, found "
-                f"{line.strip()[:60]!r}"
-            )
-    return InputError(f"{path}: expected a file name and {n} integers in each line")

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from sensitivenets.datasets.image_names import places_of
 from sensitivenets.datasets.readers.face_list import FaceList
 from sensitivenets.embeddings import EmbeddingTable
 from sensitivenets.errors import InputError
@@ -25,8 +25,7 @@ def join_embeddings(
     table : EmbeddingTable
         Such as `sensitivenets embed` writes: its `column` names the photograph of each row.
     column : str, default="image"
-        That column. Paths may have more in front than the list's, or less: where whole paths do
-        not match, file names decide if the list has each only once.
+        That column. Paths may have more in front than the list's, or less; see `places_of`.
 
     Returns
     -------
@@ -39,14 +38,9 @@ def join_embeddings(
     InputError
         If there is no such column or no row matches.
     """
-    paths = pc.replace_substring(table.column(column).cast(pa.string()), "\\", "/")
+    paths = table.column(column).cast(pa.string())
     images = faces.rows["image"].combine_chunks()
-    place = pc.index_in(paths, value_set=images)
-    if place.null_count == len(place):
-        names = pc.replace_substring_regex(images, r"^.*/", "")
-        if pc.count_distinct(names).as_py() == len(names):
-            place = pc.index_in(pc.replace_substring_regex(paths, r"^.*/", ""), value_set=names)
-    place = place.combine_chunks() if isinstance(place, pa.ChunkedArray) else place
+    place = places_of(paths, images)
     rows = np.flatnonzero(place.is_valid().to_numpy(zero_copy_only=False))
     if not len(rows):
         raise InputError(

@@ -8,7 +8,6 @@ folds, then for each a count and ``name  n`` lines), ``peopleDevTrain.txt`` and
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pyarrow as pa
@@ -20,6 +19,7 @@ from sensitivenets.datasets.readers.face_list import (
     require_folder,
     text_lines,
 )
+from sensitivenets.datasets.readers.numbered import person_line, photograph, photographs_below
 from sensitivenets.errors import InputError
 
 _IMAGES = (
@@ -30,7 +30,6 @@ _IMAGES = (
     "lfw-deepfunneled/lfw-deepfunneled",
 )
 _DEV = {"peopleDevTrain.txt": "dev_train", "peopleDevTest.txt": "dev_test"}
-_NAME = re.compile(r"(.+)_(\d{4,})\.jpg", re.IGNORECASE)
 _Lines = list[tuple[int, str]]
 
 
@@ -77,7 +76,7 @@ def read_lfw(folder: str | Path) -> FaceList:
         else _on_disk(folder, images)
     )
     table = pa.table({
-        "image": [f"{name}/{name}_{number:04d}.jpg" for name, number in numbers],
+        "image": [photograph(name, number) for name, number in numbers],
         "subject": [name for name, _ in numbers],
         "number": [number for _, number in numbers],
         "fold": pa.array([folds.get(name) for name, _ in numbers], pa.int64()),
@@ -94,11 +93,7 @@ def _image_folder(folder: Path) -> Path | None:
 
 
 def _on_disk(folder: Path, images: Path | None) -> list[tuple[str, int]]:
-    found = []
-    for path in sorted(images.glob("*/*.jpg")) if images else ():
-        match = _NAME.fullmatch(path.name)
-        if match and match[1] == path.parent.name:
-            found.append((match[1], int(match[2])))
+    found = photographs_below(images) if images else []
     if not found:
         raise InputError(
             f"{folder}: expected people.txt, peopleDevTrain.txt or photographs such as "
@@ -123,7 +118,7 @@ def _people(path: Path, *, folded: bool) -> list[tuple[str, int, int]]:
                 f"{path}, line {lines[0][0]}: expected {n} people after it, found {len(body)}; the "
                 "file is cut off"
             )
-        people += [(*_person(path, number, line), fold) for number, line in body[:n]]
+        people += [(*person_line(path, number, line), fold) for number, line in body[:n]]
         lines = body[n:]
     if lines:
         raise InputError(f"{path}, line {lines[0][0]}: expected no more people, found a line")
@@ -134,12 +129,3 @@ def _count(path: Path, number: int, line: str) -> int:
     if not line.strip().isdecimal():
         raise InputError(f"{path}, line {number}: expected a count, found {line.strip()!r}")
     return int(line)
-
-
-def _person(path: Path, number: int, line: str) -> tuple[str, int]:
-    fields = line.split()
-    if len(fields) != 2 or not fields[1].isdecimal() or "/" in fields[0]:
-        raise InputError(
-            f"{path}, line {number}: expected a name and a count, found {line.strip()!r}"
-        )
-    return fields[0], int(fields[1])

@@ -7,7 +7,6 @@ Wang, Deng, Hu, Tao and Huang, Racial faces in the wild, ICCV 2019. Photographs 
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pyarrow as pa
@@ -20,12 +19,12 @@ from sensitivenets.datasets.readers.face_list import (
     text_lines,
 )
 from sensitivenets.datasets.readers.groups import GROUP_OF_RACE
+from sensitivenets.datasets.readers.numbered import person_line, photograph, photographs_below
 from sensitivenets.errors import InputError
 
 _RACES = ("African", "Asian", "Caucasian", "Indian")
 _IMAGES = ("data", "images", "test/data", "test/images")
 _LISTS = ("txts", "test/txts")
-_NAME = re.compile(r"(.+)_(\d{4,})\.jpg", re.IGNORECASE)
 
 
 def read_rfw(folder: str | Path) -> FaceList:
@@ -55,14 +54,14 @@ def read_rfw(folder: str | Path) -> FaceList:
         if people is not None and people.is_file():
             faces += [(race, *face) for face in _listed(people)]
         elif images is not None:
-            faces += [(race, *face) for face in _on_disk(images / race)]
+            faces += [(race, *face) for face in photographs_below(images / race)]
     if not faces:
         raise InputError(
             f"{folder}: expected txts/African/African_people.txt, or photographs such as "
             "data/African/<identity>/<identity>_0001.jpg, found none"
         )
     table = pa.table({
-        "image": [f"{race}/{name}/{name}_{number:04d}.jpg" for race, name, number in faces],
+        "image": [f"{race}/{photograph(name, number)}" for race, name, number in faces],
         "subject": [name for _, name, _ in faces],
         "number": [number for _, _, number in faces],
         "race": [race for race, _, _ in faces],
@@ -74,21 +73,8 @@ def read_rfw(folder: str | Path) -> FaceList:
 def _listed(path: Path) -> list[tuple[str, int]]:
     faces = []
     for number, line in text_lines(path):
-        fields = line.split()
-        if len(fields) == 1 and fields[0].isdecimal():
+        if line.strip().isdecimal():
             continue  # Some copies begin with the number of people.
-        if len(fields) != 2 or not fields[1].isdecimal() or "/" in fields[0]:
-            raise InputError(
-                f"{path}, line {number}: expected an identity and a count, found {line.strip()!r}"
-            )
-        faces += [(fields[0], k) for k in range(1, int(fields[1]) + 1)]
+        name, count = person_line(path, number, line)
+        faces += [(name, k) for k in range(1, count + 1)]
     return faces
-
-
-def _on_disk(folder: Path) -> list[tuple[str, int]]:
-    found = []
-    for path in sorted(folder.glob("*/*.jpg")):
-        match = _NAME.fullmatch(path.name)
-        if match and match[1] == path.parent.name:
-            found.append((match[1], int(match[2])))
-    return found

@@ -107,6 +107,14 @@ def _latin_bytes(text: str, encoding: str | bytes) -> bytes:
     return text.encode("latin1")
 
 
+def _plain_dtype(kind: Any, *flags: Any) -> np.dtype[Any]:
+    del flags
+    dtype = np.dtype(kind if isinstance(kind, str) else str(kind, "ascii"))
+    if dtype.kind not in "bui":
+        raise InputError(f"holds an array of type {dtype}, expected Booleans or integers")
+    return dtype
+
+
 def _empty_array(kind: Any, shape: Any, dtype: Any) -> npt.NDArray[Any]:
     # As numpy itself begins; the state that follows gives it shape, type and bytes.
     if kind is not _ArrayType or tuple(shape) != (0,):
@@ -115,22 +123,18 @@ def _empty_array(kind: Any, shape: Any, dtype: Any) -> npt.NDArray[Any]:
 
 
 def _scalar(dtype: np.dtype[Any], data: bytes) -> Any:
-    if dtype.kind not in "bui":
-        raise InputError(f"holds a scalar of type {dtype}, expected Booleans or integers")
     return np.frombuffer(data, dtype=dtype)[0]
 
 
 def _from_buffer(data: Any, dtype: np.dtype[Any], shape: Any, order: str) -> npt.NDArray[Any]:
     del order
-    if dtype.kind not in "bui":
-        raise InputError(f"holds an array of type {dtype}, expected Booleans or integers")
     return np.frombuffer(data, dtype=dtype).reshape(shape)
 
 
 # Protocol 2 makes bytes by `_codecs.encode`.
 _ADMITTED: dict[tuple[str, str], Any] = {
     ("numpy", "ndarray"): _ArrayType,
-    ("numpy", "dtype"): np.dtype,
+    ("numpy", "dtype"): _plain_dtype,
     ("_codecs", "encode"): _latin_bytes,
 } | {
     (f"{core}.{module}", name): call
