@@ -232,6 +232,11 @@ def test_rfw(tmp_path):
     assert len(read_rfw(files(tmp_path / "unlisted", only))) == 2
 
 
+def test_a_label_file_that_is_not_there(tmp_path):
+    with pytest.raises(InputError, match=r"nope\.csv: no such file"):
+        read_label_file(tmp_path / "nope.csv")
+
+
 def test_labels_of_your_own(tmp_path):
     text = "image,gender,age\nann/1.jpg,Female,31\n007,,40\n"
     files(tmp_path, {"labels.csv": text})
@@ -294,11 +299,11 @@ class Call:
 @pytest.mark.parametrize(
     ("made", "message"),
     [
-        (Call(os.system, "touch ran"), r"asks for (posix|nt).system"),
-        (Call(eval, "1"), r"asks for (builtins|__builtin__).eval"),
-        (Call(getattr, "", "join"), "asks for .*getattr"),
-        (Call(np.load, "x"), "asks for numpy"),
-        (Call(np.memmap, "ran"), "asks for numpy"),
+        (Call(os.system, "touch ran"), r"asks for '(posix|nt).system'"),
+        (Call(eval, "1"), r"asks for '(builtins|__builtin__).eval'"),
+        (Call(getattr, "", "join"), r"asks for '.*getattr'"),
+        (Call(np.load, "x"), "asks for 'numpy"),
+        (Call(np.memmap, "ran"), "asks for 'numpy"),
         (Call(np.ndarray, (10**12,)), "expected a pickle|another form"),
         (([JPEG] * 3, [True]), "two photographs for each label, found 3 for 1"),
         (([JPEG, b"MZ"], [True]), "photograph 1: expected a JPEG or PNG"),
@@ -332,6 +337,12 @@ def test_hostile_and_foolish_bins_are_refused_and_run_nothing(tmp_path, monkeypa
 def test_damaged_bins_are_refused(tmp_path, raw):
     (tmp_path / "x.bin").write_bytes(raw)
     with pytest.raises(InputError, match=r"x\.bin"):
+        read_bin(tmp_path / "x.bin")
+
+
+def test_what_a_bin_asks_for_cannot_write_to_the_terminal(tmp_path):
+    (tmp_path / "x.bin").write_bytes(b"cos\x1b[2J\nsystem\n.")
+    with pytest.raises(InputError, match=r"asks for 'os\\x1b\[2J\.system'"):
         read_bin(tmp_path / "x.bin")
 
 

@@ -30,6 +30,8 @@ def read_label_file(path: str | Path) -> FaceList:
         If it cannot be read, has no column ``image``, no line, or a photograph twice.
     """
     path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
     options = pa_csv.ConvertOptions(
         column_types={"image": pa.string()}, strings_can_be_null=True, null_values=[""]
     )

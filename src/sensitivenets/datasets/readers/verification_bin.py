@@ -93,7 +93,7 @@ class _Restricted(pickle._Unpickler):
         if (module, name) in _ADMITTED:
             return _ADMITTED[module, name]
         raise InputError(
-            f"asks for {module}.{name}, which a verification set has no use for; the file is not "
+            f"asks for {f'{module}.{name}'[:80]!r}, which a verification set has no use for; the file is not "
             "what it says, and nothing of it was run"
         )
 
