@@ -93,8 +93,8 @@ class _Restricted(pickle._Unpickler):
         if (module, name) in _ADMITTED:
             return _ADMITTED[module, name]
         raise InputError(
-            f"asks for {f'{module}.{name}'[:80]!r}, which a verification set has no use for; the file is not "
-            "what it says, and nothing of it was run"
+            f"asks for {f'{module}.{name}'[:80]!r}, which a verification set has no use for; the "
+            "file is not what it says, and nothing of it was run"
         )
 
     def persistent_load(self, pid: Any) -> Any:
