@@ -5,10 +5,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from sensitivenets.benchmarking import benchmark
+from sensitivenets.benchmarking import benchmark, plan
 from sensitivenets.benchmarking.measure import run_once
 from sensitivenets.benchmarking.record import save_record
 from sensitivenets.embedding_files import read_table, write_table
+from sensitivenets.erasers.methods import METHODS
 
 SPLIT = ("--where", "split=fit", "--train", "split=attack_train", "--test", "split=attack_test")
 TABLE = ("benchmark", "table.parquet", "--attribute", "gender", "--identity", "subject")
@@ -61,6 +62,28 @@ def test_from_a_table_to_a_leaderboard(run, here, tmp_path):
     assert "8 of 8 runs were finished before" in again[2]
     assert len(here) == n_runs
     assert json.loads(again[1]) == board
+
+
+def test_a_task_is_kept_by_the_methods_that_keep_one(run, here, tmp_path):
+    code, _, err = run(
+        *(*TABLE, *SPLIT, "--methods", "none,splince", "--task", "ethnicity"),
+        *("--out", tmp_path / "out"),
+    )
+    assert (code, err.strip()) == (0, "")
+    board = json.loads((tmp_path / "out" / "leaderboard.json").read_text())
+    assert board["failures"] == []
+    assert {entry["method"] for entry in board["entries"]} == {"none", "splince"}
+    assert here[0][0].fitting.task.classes == ("Group 1", "Group 2", "Group 3")
+    assert here[0][0].fitting.target.name == "subject"
+
+
+def test_what_all_leaves_out_is_said(run, here, tmp_path, monkeypatch):
+    chosen = {name: METHODS[name] for name in ("none", "splince")}
+    monkeypatch.setattr(plan, "METHODS", chosen)
+    code, _, err = run(*TABLE, *SPLIT, "--out", tmp_path / "out")
+    assert code == 0
+    assert "left out: splince: keeps a label, which --task names" in err
+    assert [run.method for _, run, *_ in here] == ["none"]
 
 
 def test_other_settings_are_another_benchmark(run, here, tmp_path):
@@ -162,6 +185,9 @@ def test_failures_are_printed_and_nothing_is_drawn_of_them(run, here, tmp_path):
             ["--verification", "table.parquet", "--pairs", "named.parquet"],
             "holds the protocols 'other', 'view2'; choose one of them",
         ),
+        (["--methods", "splince"], "splince keeps a label of few classes and no identities: name"),
+        (["--task", "gender"], "--task gender: expected a label that is neither removed nor the"),
+        (["--task", "subject"], "--task subject: expected a label that is neither removed nor the"),
         (["--n-jobs", "0"], "--n-jobs: expected at least 1, found 0"),
         (["--time-limit", "0"], "--time-limit: expected seconds above 0, found 0"),
         (["--grid", "missing.json"], "missing.json: no such file"),

@@ -7,11 +7,12 @@ from sensitivenets.audit import quick_audit
 from sensitivenets.audit.audit_result import Inversion
 from sensitivenets.audit.inversion import Recovered
 from sensitivenets.benchmarking import measure
-from sensitivenets.benchmarking.measure import Settings, run_once
+from sensitivenets.benchmarking.measure import Settings, _arguments, run_once
 from sensitivenets.benchmarking.peak_memory import peak_memory
 from sensitivenets.benchmarking.plan import Run
 from sensitivenets.benchmarking.record import load_record, load_records, save_record
 from sensitivenets.erasers.leace import LEACE
+from sensitivenets.erasers.splince import SPLINCE
 from sensitivenets.erasers.unchanged import Unchanged
 from sensitivenets.errors import InputError
 from sensitivenets.labels import Labels
@@ -50,6 +51,26 @@ def test_the_figures_are_those_of_the_audit_and_of_verification(inputs, leace):
     assert leace.figures.n_features == 32
     assert leace.figures.fit_seconds > 0
     assert leace.error is None
+
+
+def test_a_method_that_keeps_a_label_is_given_the_task_and_no_identities(inputs):
+    fitting = inputs.fitting
+    task = np.arange(len(fitting.X)) % 3
+    labels = Labels("task", task, ("a", "b", "c"))
+    given = dataclasses.replace(inputs, fitting=dataclasses.replace(fitting, task=labels))
+    found = run_once(given, Run("splince", {}, 0), Settings(), "c")
+    assert found.error is None
+    gender = fitting.attributes["gender"].codes
+    mapped = SPLINCE(random_state=0).fit(fitting.X, task, sensitive=gender)
+    test = inputs.attacking.split.test
+    verified = verify_all_pairs(
+        mapped.transform(inputs.verifying.X), inputs.attacking.split.groups.take(test)
+    )
+    assert found.figures.verification[0].eer == verified.eer
+    # The others keep the identities all the same.
+    kept = [run_once(one, Run("leace", {}, 0), Settings(), "c") for one in (inputs, given)]
+    assert leakage(kept[0]) == leakage(kept[1])
+    assert _arguments(fitting, NONE)["y"] == _arguments(given.fitting, NONE)["y"]
 
 
 def test_the_same_seed_gives_the_same_numbers(inputs, leace):

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from sensitivenets.benchmarking.plan import Run, label, plan_runs, read_grid
+from sensitivenets.benchmarking.plan import Run, label, need_a_task, plan_runs, read_grid
 from sensitivenets.erasers.methods import METHODS, check_parameters, method_named
 from sensitivenets.errors import InputError
 
@@ -18,9 +18,15 @@ def test_runs_are_methods_times_parameters_times_seeds_and_none_twice():
 
 
 def test_all_is_every_method_with_the_points_of_its_own_grid():
-    runs = plan_runs(["all"], [0])
+    runs = plan_runs(["all"], [0], has_task=True)
     assert {run.method for run in runs} == set(METHODS)
     assert len(runs) == sum(len(method.grid) for method in METHODS.values())
+
+
+def test_without_a_task_all_is_every_method_that_can_keep_identities():
+    runs = plan_runs(["all"], [0])
+    assert {run.method for run in runs} == set(METHODS) - {"splince"}
+    assert need_a_task() == ["splince"]
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -60,6 +66,7 @@ def test_labels_say_what_is_set():
         (["no_such:Class"], {}, "method no_such:Class: cannot be imported: No module named"),
         (["json:Missing"], {}, "method json:Missing: cannot be imported: module 'json' has no"),
         (["json:JSONDecoder"], {}, "expected an estimator like Eraser, it has no fit"),
+        (["leace", "splince"], {}, "splince keeps a label of few classes and no identities: name"),
         ([], {}, "expected a method and a seed, found nothing to run"),
     ],
 )

@@ -29,7 +29,8 @@ def save_inputs(inputs: Inputs, folder: Path) -> None:
     """
     writer = _Writer()
     fitting, attacking, verifying = inputs.fitting, inputs.attacking, inputs.verifying
-    writer.add("fit", fitting.X, {"target": fitting.target}, fitting.attributes)
+    kept = {"target": fitting.target, "task": fitting.task}
+    writer.add("fit", fitting.X, kept, fitting.attributes)
     if fitting.X_sensitive is not None:
         writer.arrays["sensitive.X"] = fitting.X_sensitive
     writer.add("attack", attacking.X, {"identity": attacking.split.groups}, attacking.attributes)
@@ -80,6 +81,7 @@ def load_inputs(folder: Path) -> Inputs:
             labels("fit.target"),
             labels("fit.attributes", many=True),
             arrays.get("sensitive.X"),
+            labels("fit.task"),
         ),
         Attacking(arrays["attack.X"], labels("attack.attributes", many=True), split),
         Verifying(arrays["verify.X"], labels("verify.subject"), pairs),

@@ -34,12 +34,15 @@ class Fitting:
         The attributes to remove: of `X`, or of `X_sensitive` if that is given.
     X_sensitive : ndarray of shape (m, d), or None
         D-S.
+    task : Labels or None
+        A label of few classes of each row of `X`, for the methods that keep one and no identities.
     """
 
     X: FloatArray
     target: Labels | None
     attributes: dict[str, Labels]
     X_sensitive: FloatArray | None = None
+    task: Labels | None = None
 
 
 @dataclass(frozen=True)
@@ -118,6 +121,13 @@ class Inputs:
                 "benchmark: nothing says what is kept, and leakage without utility says nothing; "
                 "give pairs to verify, or the identity of the rows to attack"
             )
+        task = self.fitting.task
+        if task is not None and len(task.classes) > n_features:
+            raise InputError(
+                f"benchmark: expected a task of few classes, at most one for each of {n_features} "
+                f"features, found {len(task.classes)} in {task.name}; identities are kept by the "
+                "other methods"
+            )
         self._refuse_copies()
 
     def _refuse_copies(self) -> None:
@@ -147,6 +157,8 @@ class Inputs:
         }
         if fitting.target is not None:
             facts["fit"]["classes"] = len(fitting.target.classes)
+        if fitting.task is not None:
+            facts["task"] = {fitting.task.name: list(fitting.task.classes)}
         if fitting.X_sensitive is not None:
             facts["detector"] = fingerprint(fitting.X_sensitive)
         return facts
@@ -155,6 +167,7 @@ class Inputs:
         """Identify the data, labels, split and pairs."""
         labels: dict[str, Labels | None] = {
             "target": self.fitting.target,
+            "task": self.fitting.task,
             "subject": self.verifying.subject,
             "groups": self.attacking.split.groups,
             **_named("fit", self.fitting.attributes),

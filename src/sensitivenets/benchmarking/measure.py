@@ -86,7 +86,7 @@ def run_once(inputs: Inputs, run: Run, settings: Settings, context: str) -> RunR
 
 def _measure(inputs: Inputs, run: Run, settings: Settings) -> Figures:
     estimator = _estimator(run)
-    arguments = _arguments(inputs.fitting)
+    arguments = _arguments(inputs.fitting, run)
     with peak_memory() as peak:
         start = time.perf_counter()
         estimator.fit(inputs.fitting.X, **arguments)
@@ -117,10 +117,11 @@ def _estimator(run: Run) -> Any:
     return method.load()(**run.parameters, random_state=run.seed)
 
 
-def _arguments(fitting: Fitting) -> dict[str, Any]:
+def _arguments(fitting: Fitting, run: Run) -> dict[str, Any]:
     arguments: dict[str, Any] = {}
-    if fitting.target is not None:
-        codes = fitting.target.codes
+    kept = fitting.task if method_named(run.method).keeps_task else fitting.target
+    if kept is not None:
+        codes = kept.codes
         arguments["y"] = pa.array(codes, mask=codes < 0)
     sensitive = {name: _values(labels) for name, labels in fitting.attributes.items()}
     if fitting.X_sensitive is None:

@@ -58,17 +58,22 @@ def plan_runs(
     methods: Sequence[str],
     seeds: Sequence[int],
     grid: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
+    *,
+    has_task: bool = False,
 ) -> list[Run]:
     """List the runs of a benchmark.
 
     Parameters
     ----------
     methods : sequence of str
-        Names of methods; ``"all"`` is every method there is.
+        Names of methods; ``"all"`` is every method that can be run.
     seeds : sequence of int
         Each point is run with each.
     grid : mapping of str to sequence of mapping, optional
         The points of some methods, instead of their own.
+    has_task : bool, default=False
+        Whether there is a label of few classes to keep; without it, `need_a_task` are not in
+        ``"all"``.
 
     Returns
     -------
@@ -78,10 +83,18 @@ def plan_runs(
     Raises
     ------
     InputError
-        If a method is unknown, lacks a parameter, or the grid is of a method not asked for.
+        If a method is unknown, lacks a parameter or its task, or the grid is of a method not asked
+        for.
     """
-    names = [name for method in methods for name in (METHODS if method == ALL else [method])]
+    every = [name for name in METHODS if has_task or name not in need_a_task()]
+    names = [name for method in methods for name in (every if method == ALL else [method])]
     names = list(dict.fromkeys(names))
+    for name in names:
+        if method_named(name).keeps_task and not has_task:
+            raise InputError(
+                f"{name} keeps a label of few classes and no identities: name its column with "
+                "--task, such as --task smiling, or leave the method out"
+            )
     grid = grid or {}
     for name in grid:
         if name not in names:
@@ -98,6 +111,11 @@ def plan_runs(
     if not runs:
         raise InputError("benchmark: expected a method and a seed, found nothing to run")
     return [run for k, run in enumerate(runs) if run not in runs[:k]]
+
+
+def need_a_task() -> list[str]:
+    """Names of the methods that keep a label of few classes, and cannot keep identities."""
+    return [name for name, method in METHODS.items() if method.keeps_task]
 
 
 def read_grid(path: Path) -> dict[str, list[dict[str, Any]]]:

@@ -37,15 +37,18 @@ def benchmark(table: Path, /, *, data: DataOptions, runs: RunOptions, json: bool
     from sensitivenets.benchmarking.joining import join
     from sensitivenets.benchmarking.leaderboard import save_leaderboard
     from sensitivenets.benchmarking.measure import Settings
-    from sensitivenets.benchmarking.plan import plan_runs, read_grid
+    from sensitivenets.benchmarking.plan import ALL, need_a_task, plan_runs, read_grid
     from sensitivenets.benchmarking.processes import Limits
     from sensitivenets.benchmarking.results_table import write_results
     from sensitivenets.cli.benchmark_inputs import read_inputs
     from sensitivenets.progress import progress_bar
 
     grid = None if runs.grid is None else read_grid(runs.grid)
-    planned = plan_runs(runs.method_names, runs.seed, grid)
+    has_task = data.task is not None
+    planned = plan_runs(runs.method_names, runs.seed, grid, has_task=has_task)
     inputs = read_inputs(table, data, runs.random_state)
+    if ALL in runs.method_names and not has_task:
+        print_notice(f"left out: {', '.join(need_a_task())}: keeps a label, which --task names")
     with progress_bar("benchmark") as progress:
         found = run_benchmark(
             inputs,

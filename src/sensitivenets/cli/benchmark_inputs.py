@@ -50,6 +50,10 @@ def read_inputs(path: Path, options: DataOptions, random_state: int) -> Inputs:
     target = None if options.identity is None else fit_rows.labels(options.identity)
     if options.identity in names:
         raise InputError(f"--attribute {options.identity}: the identity is kept; name another")
+    if options.task in (*names, options.identity):
+        raise InputError(
+            f"--task {options.task}: expected a label that is neither removed nor the identity"
+        )
     sensitive = fit_rows
     if options.detector is not None:
         sensitive = read_rows(
@@ -60,6 +64,7 @@ def read_inputs(path: Path, options: DataOptions, random_state: int) -> Inputs:
         target,
         sensitive.attributes(names),
         None if sensitive is fit_rows else sensitive.vectors,
+        None if options.task is None else fit_rows.labels(options.task),
     )
     attacking = _only_split_rows(attacked, names, split)
     return Inputs(fitting, attacking, _verifying(options, attacking))

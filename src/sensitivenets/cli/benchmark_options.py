@@ -26,6 +26,9 @@ class DataOptions:
         Attribute to remove and to attack, a column; give the option once for each.
     identity
         Column that says who a row shows: what methods keep. Needed by some.
+    task
+        Column of a label of few classes, such as smiling, for methods that keep one and cannot
+        keep identities: splince.
     where
         Fit on the rows with COLUMN=VALUE only; may be given several times.
     detector
@@ -55,6 +58,7 @@ class DataOptions:
 
     attribute: _Many
     identity: str | None = None
+    task: str | None = None
     where: _Many = field(default_factory=list)
     detector: Path | None = None
     detector_where: _Many = field(default_factory=list)
@@ -94,7 +98,8 @@ class RunOptions:
         Folder for the records of the runs, results.parquet, leaderboard.json and index.html. Give
         the same folder again to go on with what is missing.
     methods
-        Method to run, or several with commas, or all; package.module:Class is one of your own.
+        Method to run, or several with commas, or all (without --task: all but splince);
+        package.module:Class is one of your own.
     grid
         JSON file with the parameters to try, such as {"ive": {"removed": [0.25, 0.5]}}.
     seed

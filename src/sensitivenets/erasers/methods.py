@@ -29,12 +29,15 @@ class Method:
         Parameters of each point; what is not named keeps its default.
     needs_torch : bool
         Whether it needs torch to fit.
+    keeps_task : bool
+        Whether its target `y` must be a label of few classes; identities do not do.
     """
 
     module: str
     name: str
     grid: Grid = _DEFAULTS
     needs_torch: bool = False
+    keeps_task: bool = False
 
     def load(self) -> type[Any]:
         """Import the class.
@@ -95,7 +98,7 @@ METHODS: dict[str, Method] = {
     "public_code": Method(f"{_ERASERS}.public_code", "PublicCode", _each("scale", 1.0, 1.5, 2.0)),
     # closed form
     "leace": Method(f"{_ERASERS}.leace", "LEACE"),
-    "splince": Method(f"{_ERASERS}.splince", "SPLINCE"),
+    "splince": Method(f"{_ERASERS}.splince", "SPLINCE", keeps_task=True),
     "sal": Method(f"{_ERASERS}.sal", "SAL"),
     # linear, iterated
     "inlp": Method(f"{_ERASERS}.inlp", "INLP"),
