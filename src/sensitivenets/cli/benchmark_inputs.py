@@ -50,7 +50,7 @@ def read_inputs(path: Path, options: DataOptions, random_state: int) -> Inputs:
     target = None if options.identity is None else fit_rows.labels(options.identity)
     if options.identity in names:
         raise InputError(f"--attribute {options.identity}: the identity is kept; name another")
-    if options.task in (*names, options.identity):
+    if options.task is not None and options.task in (*names, options.identity):
         raise InputError(
             f"--task {options.task}: expected a label that is neither removed nor the identity"
         )
