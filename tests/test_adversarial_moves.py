@@ -3,19 +3,25 @@
 import numpy as np
 import pytest
 import torch
+from sklearn.metrics import balanced_accuracy_score
 
 from sensitivenets.erasers.adversarial.adversarial_debiasing import AdversarialDebiasing, debiased
+from sensitivenets.erasers.adversarial.base import Moves
 from sensitivenets.erasers.adversarial.blind_eye import BlindEye
 from sensitivenets.erasers.adversarial.game import Game, gradients
 from sensitivenets.erasers.adversarial.gradient_reversal import GradientReversal
 from sensitivenets.erasers.adversarial.laftr import LAFTR
 from sensitivenets.erasers.adversarial.learning_not_to_learn import LearningNotToLearn
 from sensitivenets.erasers.adversarial.losses import (
+    balanced_absolute_error,
     balanced_cross_entropy,
+    batch_hard_triplets,
     confusion,
     negative_entropy,
 )
 from sensitivenets.erasers.adversarial.pass_ensemble import PASS
+from sensitivenets.erasers.adversarial.primary import IdentityPairs
+from sensitivenets.erasers.adversarial.training import _record, train
 from sensitivenets.erasers.base import FitData
 from sensitivenets.labels import encode
 
@@ -250,3 +256,163 @@ def test_every_labelled_row_is_drawn_once_before_any_comes_again():
     for start in (0, n_known):
         once = drawn[start : start + n_known]
         assert {row.tobytes() for row in once} == {row.tobytes() for row in X[known]}
+
+
+def test_accuracy_is_of_labelled_rows_and_the_least_of_the_attributes():
+    game, _ = start_game(PASS(n_discriminators=2))
+    batch = game.sensitive.draw()
+    shares = []
+    for k, heads in enumerate(game.logits(game.encoder(batch.X))):
+        codes, read = batch.codes[:, k].numpy(), heads[1].argmax(dim=1).numpy()
+        shares.append(np.mean(read[codes >= 0] == codes[codes >= 0]))
+    assert shares[0] != shares[1]
+    assert game.accuracy(1) == pytest.approx(min(shares))
+
+
+def test_each_side_has_a_rate_of_its_own_and_restarted_heads_no_memory():
+    game, _ = start_game(PASS(learning_rate=1e-3, head_learning_rate=3e-3))
+    game.set_rate(0.1)
+    rates = [o.param_groups[0]["lr"] for o in (game.keeper_optimiser, game.reader_optimiser)]
+    assert rates == pytest.approx([1e-4, 3e-4])
+    game.train_heads(2)
+    assert game.reader_optimiser.state
+    game.restart_heads()
+    assert not game.reader_optimiser.state
+
+
+def test_networks_see_features_of_mean_square_one():
+    game, _ = start_game(PASS(normalise=True))
+    lengths = (game._X * game.encoder.scale).square().sum(dim=1)
+    assert lengths.mean().item() == pytest.approx(1, rel=1e-5)
+    features = game.encoder(game._X)
+    assert features.square().mean().item() == pytest.approx(1 / 6, rel=1e-5)
+    for attribute, logits in zip(game.attributes, game.logits(features), strict=True):
+        torch.testing.assert_close(logits[0], attribute.heads[0](6**0.5 * features))
+        assert any(isinstance(layer, torch.nn.SELU) for layer in attribute.heads[0])
+
+
+@pytest.mark.parametrize(
+    "method", [LearningNotToLearn, BlindEye, GradientReversal, LAFTR, AdversarialDebiasing]
+)
+def test_heads_learn_from_as_many_batches_as_asked(method, monkeypatch):
+    eraser = method(n_head_steps=4)
+    game, rows = start_game(eraser)
+    steps = []
+    step = game.reader_optimiser.step
+    monkeypatch.setattr(game.reader_optimiser, "step", lambda: steps.append(step()))
+    eraser._update(game, rows)
+    assert len(steps) == 4
+
+
+def test_laftr_heads_may_minimise_the_absolute_error(monkeypatch):
+    eraser = LAFTR(head_loss="l1", n_head_steps=2)
+    game, rows = start_game(eraser)
+    batch = game.sensitive.draw()
+    read = game.head_loss(game.encoder(batch.X), batch.codes, balanced_absolute_error)
+    taught = []
+    monkeypatch.setattr(game, "train_heads", lambda *how: taught.append(how))
+    assert eraser._update(game, rows).hidden == pytest.approx(-read.item())
+    assert taught == [(2, balanced_absolute_error)]
+
+
+def test_laftr_without_y_takes_as_many_batches_as_there_are_rows_with_labels():
+    X, _, sensitive = noise()
+    labels = {"gender": encode("gender", sensitive["gender"])}
+    eraser = LAFTR(batch_size=7, n_hidden=8)
+    game = Game(FitData(X, None, X, labels, 0), None, eraser._settings(), torch.device("cpu"))
+    assert game.batches() == [None] * (sum(g is not None for g in sensitive["gender"]) // 7)
+
+
+def test_while_warming_up_debiasing_leaves_the_primary_gradient_alone(monkeypatch):
+    eraser = AdversarialDebiasing(adversarial_weight=0.6)
+    game, rows = start_game(eraser)
+    game.strength = 0.0
+    monkeypatch.setattr(game.keeper_optimiser, "step", lambda: None)
+    eraser._update(game, rows)
+    primary = gradients(game.primary_loss(rows), game.keepers)
+    for keeper, own in zip(game.keepers, primary, strict=True):
+        torch.testing.assert_close(keeper.grad, own, atol=1e-6, rtol=1e-4)
+
+
+def test_pass_trains_all_discriminators_while_warming_up():
+    eraser = PASS(n_discriminators=3)
+    game, rows = start_game(eraser)
+    game.strength = 0.0
+    before = weights_of(game.readers)
+    eraser._update(game, rows)
+    assert not any(same(game.readers, before))
+
+
+def test_a_turn_of_pass_begins_with_its_discriminator(monkeypatch):
+    eraser = PASS(encoder_steps=4)
+    game, rows = start_game(eraser)
+    turns = []
+    monkeypatch.setattr(
+        eraser, "_discriminators_move", lambda game, turn: turns.append((game.step, turn))
+    )
+    for game.step in range(9):
+        eraser._update(game, rows)
+    assert turns == [(0, 0), (4, 1), (8, 2)]
+
+
+def test_discriminators_that_start_afresh_learn_for_a_whole_turn(monkeypatch):
+    eraser = PASS(n_discriminators=2, discriminator_steps=7, restart_interval=5)
+    game, _ = start_game(eraser)
+    taught = []
+    monkeypatch.setattr(game, "train_heads", lambda *how: taught.append(how))
+    eraser._discriminators_move(game, 5)
+    assert taught == [(7,)]
+
+
+def test_the_margin_is_the_one_asked_for():
+    game, rows = start_game(BlindEye(margin=0.7))
+    codes = torch.arange(48)[rows] // 4
+    expected = batch_hard_triplets(game.encoder(game._X[rows]), codes, 0.7)
+    torch.testing.assert_close(game.primary_loss(rows), expected)
+
+
+def test_progress_steps_and_rates_begin_after_the_warm_up():
+    X, y, sensitive = noise()
+    labels = {name: encode(name, values) for name, values in sensitive.items()}
+    # Twelve pairs of rows a batch, of 24.
+    settings = BlindEye(batch_size=24, warm_up=1, n_epochs=2, learning_rate=0.01)._settings()
+    seen = []
+
+    def update(game, rows):
+        rate = game.keeper_optimiser.param_groups[0]["lr"]
+        seen.append((game.strength, game.progress, game.step, rate))
+        assert len(rows) == 24
+        return Moves(1.0, 2.0, 3.0)
+
+    data, cpu = FitData(X, encode("y", y), X, labels, 0), torch.device("cpu")
+    train(data, data.target, settings, update, rate=lambda p: 1 - p / 2, device=cpu, verbose=False)
+    coupled = [(1, k / 4, k, 0.01 * (1 - k / 8)) for k in range(4)]
+    np.testing.assert_allclose(seen, [(0, 0, 0, 0.01)] * 2 + coupled)
+
+
+def test_the_rates_of_learning_not_to_learn_are_the_authors():
+    found = [LearningNotToLearn._rate(p) for p in (0.0, 0.39, 0.41, 0.79, 0.81, 0.99)]
+    assert found == pytest.approx([1, 1, 0.1, 0.1, 0.01, 0.01])
+
+
+def test_the_curve_has_the_best_head_on_labelled_rows():
+    game, _ = start_game(PASS(n_discriminators=3))
+    rows = np.arange(48)
+    record = _record(game, 1, [Moves(1, 2, 3), Moves(3, 2, 2)], False, rows)
+    assert (record.loss, record.primary, record.hidden) == (2, 2, 2.5)
+    batch = game.sensitive.take(rows)
+    for k, logits in enumerate(game.logits(game.encoder(batch.X))):
+        codes = batch.codes[:, k].numpy()
+        reads = [
+            balanced_accuracy_score(codes[codes >= 0], logit.argmax(1).numpy()[codes >= 0])
+            for logit in logits
+        ]
+        assert len(set(reads)) > 1
+        assert record.heads[game.attributes[k].labels.name] == max(reads)
+
+
+def test_a_batch_of_pairs_is_of_people_in_no_order():
+    task = IdentityPairs(encode("y", np.arange(80) // 2), batch_size=20, margin=0.2)
+    first = next(task.batches(np.random.default_rng(0)))
+    assert len(first) == 20
+    assert np.ptp(first // 2) > 20
