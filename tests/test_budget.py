@@ -1,13 +1,20 @@
 import json
+from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from sensitivenets.budget import BudgetedTransport, Candidate, TradeOffPoint
-from sensitivenets.budget.trade_off import choose
+from sensitivenets.affine import LowRankEdit
+from sensitivenets.budget import BudgetedTransport, Candidate, TradeOffPoint, trade_off
+from sensitivenets.budget.estimator import _hold_out
+from sensitivenets.budget.trade_off import choose, measure_point
 from sensitivenets.datasets.synthetic import synthetic_diveface
+from sensitivenets.erasers.base import FitData
+from sensitivenets.erasers.transport import RoutedTransport
 from sensitivenets.errors import BudgetWarning, InputError
+from sensitivenets.labels import encode
 from sensitivenets.model_folder import load_model, save_model
 
 TABLE = synthetic_diveface(n_subjects=400, images_per_subject=3, dim=32, random_state=0)
@@ -106,3 +113,88 @@ def test_no_budget_changes_nothing_and_says_so():
 def test_impossible_parameters_are_refused(parameters, message):
     with pytest.raises(InputError, match=message):
         BudgetedTransport(**parameters).fit(TABLE.vectors, SUBJECT, sensitive=SENSITIVE)
+
+
+def fit_data(**changed):
+    X = TABLE.vectors
+    gender = {"gender": encode("gender", TABLE.column("gender"))}
+    return replace(FitData(X, encode("y", SUBJECT), X, gender, 0), **changed)
+
+
+def rows_of(X):
+    """Row numbers in the table."""
+    places = {row.tobytes(): k for k, row in enumerate(TABLE.vectors)}
+    return np.array([places[row.tobytes()] for row in X])
+
+
+def test_candidates_learn_from_other_people_than_they_are_measured_on():
+    part, held_out = _hold_out(fit_data(), 400, 100)
+    people = np.asarray(SUBJECT)
+    learned, attacked, verified = (
+        people[rows_of(X)] for X in (part.X_sensitive, held_out.X, held_out.faces)
+    )
+    assert len(learned) + len(verified) == len(people)
+    assert not set(learned) & set(verified)
+    assert set(attacked) <= set(verified)
+    train, test = attacked[held_out.split.train], attacked[held_out.split.test]
+    assert len(train) + len(test) == len(attacked) == 100
+    assert not set(train) & set(test)
+    assert len(held_out.pairs) == 400
+    gender = np.asarray(TABLE.column("gender"))
+    for X, labels in ((part.X_sensitive, part.attributes), (held_out.X, held_out.attributes)):
+        found = labels["gender"]
+        assert [found.classes[k] for k in found.codes] == gender[rows_of(X)].tolist()
+
+
+def test_rows_of_a_set_of_their_own_are_held_out_and_all_faces_verified():
+    data = fit_data(X_sensitive=TABLE.vectors.copy())
+    part, held_out = _hold_out(data, 400, 10_000)
+    assert len(held_out.faces) == len(TABLE.vectors)
+    learned, attacked = (set(rows_of(X).tolist()) for X in (part.X_sensitive, held_out.X))
+    assert not learned & attacked
+    assert len(learned) + len(attacked) == len(TABLE.vectors)
+
+
+def test_the_chosen_candidate_is_fitted_again_on_everything(fitted):
+    taken = fitted.trade_off_.chosen.candidate
+    data = fit_data(seed=int(np.random.RandomState(0).randint(2**31)))
+    expected = taken.map(RoutedTransport(n_rounds=taken.n_rounds)._learn(data).map.parts, data.seed)
+    np.testing.assert_array_equal(fitted.transform(TABLE.vectors), expected(TABLE.vectors))
+
+
+def test_a_point_is_what_the_audit_reads_and_pairs_lose_after_the_map(monkeypatch):
+    _, held_out = _hold_out(fit_data(), 400, 300)
+    half = Candidate(1, 64, 2.0).map((LowRankEdit(*_nothing(32)),), 0)
+
+    def audit(X, after, attributes, *, split, random_state, n_jobs):
+        assert (after, attributes, split) == (None, held_out.attributes, held_out.split)
+        seen.append((X, random_state))
+        reads = (("gender", 0.7, 0.5), ("group", 0.5, 1 / 3))
+        return SimpleNamespace(
+            attributes=[
+                SimpleNamespace(name=n, chance=c, strongest=SimpleNamespace(balanced_accuracy=b))
+                for n, b, c in reads
+            ]
+        )
+
+    seen = []
+    monkeypatch.setattr(trade_off, "quick_audit", audit)
+    point, accuracy = measure_point(Candidate(1), half, held_out, 3)
+    np.testing.assert_array_equal(seen[0][0], half(held_out.X))
+    assert seen[0][1] == 3
+    assert point.leakage == {"gender": 0.7, "group": 0.5}
+    assert point.excess == pytest.approx((0.2 / 0.5 + (1 / 6) / (2 / 3)) / 2)
+    faces = half(held_out.faces)
+    pairs = held_out.pairs
+    scores = np.einsum("ij,ij->i", faces[pairs.left], faces[pairs.right])
+    same = np.asarray(pairs.same, dtype=bool)
+    best = max(
+        (np.mean(scores[same] >= t) + np.mean(scores[~same] < t)) / 2 for t in np.unique(scores)
+    )
+    assert accuracy == pytest.approx(best)
+    assert accuracy < measure_point(None, None, held_out, 3)[1]
+
+
+def _nothing(d):
+    none = np.zeros((d, 0), dtype=np.float32)
+    return none, none[0], none.T
