@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
@@ -168,3 +168,26 @@ def test_columns_that_choose_nothing_are_refused(kept):
 @parametrize_with_checks([IVE(n_trees=3, random_state=0), MultiIVE(n_trees=3, random_state=0)])
 def test_scikit_learn_contract(estimator, check):
     check(estimator)
+
+
+def test_the_forest_is_the_one_asked_for(leaky):
+    X, attributes = leaky
+    how = {"forest": "extra_trees", "n_trees": 7, "n_steps": 1, "random_state": 3}
+    ive = IVE(removed=0.5, **how).fit(X, sensitive={"gender": attributes["gender"]})
+    seed = int(np.random.RandomState(3).randint(2**31))
+    forest = ExtraTreesClassifier(
+        n_estimators=7, random_state=int(np.random.default_rng(seed).integers(2**31))
+    ).fit(X, attributes["gender"])
+    removed = forest.feature_importances_[~ive.model_.map.kept]
+    assert ive.model_.curve[0]["removed_importance"] == pytest.approx(removed.sum())
+    assert removed.min() >= forest.feature_importances_[ive.model_.map.kept].max()
+
+
+def test_components_are_of_the_rows_to_map_and_not_of_those_with_attributes(leaky):
+    X, attributes = leaky
+    wide = (X[:150] * np.arange(1, 13)).astype(np.float32)
+    multi = MultiIVE(n_trees=2, n_steps=1, random_state=0).fit(wide, detector=(X, attributes))
+    components = multi.model_.map.parts[0](wide).astype(float)
+    covariance = np.cov(components.T)
+    np.testing.assert_allclose(covariance, np.diag(np.diag(covariance)), atol=1e-3)
+    assert (np.diff(np.diag(covariance)) < 0).all()
