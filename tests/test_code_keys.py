@@ -142,3 +142,11 @@ def test_a_missing_file_says_how_to_make_one(tmp_path):
 def test_a_secret_is_32_bytes(secret):
     with pytest.raises(InputError, match="expected a secret of 32 bytes"):
         CodeKey(secret)
+
+
+def test_a_key_is_not_written_through_a_link_that_leads_nowhere_yet(tmp_path):
+    link = tmp_path / "key.json"
+    link.symlink_to(tmp_path / "elsewhere.json")
+    with pytest.raises(InputError, match="already exists; a key is never overwritten"):
+        CodeKey.from_seed(0).save(link)
+    assert not (tmp_path / "elsewhere.json").exists()

@@ -233,3 +233,19 @@ def test_label_columns_may_be_missing():
     codes = encode_table(EmbeddingTable(vectors, pa.table({})), CodeKey.from_seed(0), PARAMETERS)
     assert isinstance(codes, CodeTable)
     assert codes.as_embeddings().dim == 64
+
+
+def test_a_single_bit_of_a_code_that_changed_on_the_way_is_noticed(saved, codes):
+    content = bytearray(saved.read_bytes())
+    content[content.index(codes.packed[3].tobytes())] ^= 1
+    saved.write_bytes(content)
+    with pytest.raises(InputError, match="cannot be read as"):
+        read_codes(saved)
+
+
+def test_a_file_that_is_read_in_several_parts_has_its_rows_in_order(tmp_path):
+    packed = np.random.default_rng(0).integers(256, size=(300_000, 1), dtype=np.uint8)
+    many = CodeTable(packed, pa.table({}), "0" * 16, CodeParameters(4, 8, 1.5))
+    write_codes(many, tmp_path / "many.parquet")
+    assert pq.read_table(tmp_path / "many.parquet")["code"].num_chunks > 1
+    np.testing.assert_array_equal(read_codes(tmp_path / "many.parquet").packed, packed)

@@ -1,3 +1,4 @@
+import dataclasses
 import itertools
 
 import pyarrow.parquet as pq
@@ -6,7 +7,7 @@ import pytest
 from sensitivenets.benchmarking.benchmark import Benchmark
 from sensitivenets.benchmarking.joining import join, over_seeds
 from sensitivenets.benchmarking.leaderboard import load_leaderboard, save_leaderboard
-from sensitivenets.benchmarking.record import failed
+from sensitivenets.benchmarking.record import AcceptRate, failed
 from sensitivenets.benchmarking.results_table import write_results
 from sensitivenets.errors import InputError
 from sensitivenets.intervals import Estimate
@@ -173,3 +174,66 @@ def test_the_table_of_results_has_a_row_for_each_figure(small, tmp_path):
     assert [r["value"] for r in rows if r["attacker"] == "NN"] == [None, None]
     (failure,) = (r for r in rows if r["error"])
     assert (failure["method"], failure["figure"], failure["value"]) == ("ive", None, None)
+
+
+def with_figures(record, **changes):
+    return dataclasses.replace(record, figures=dataclasses.replace(record.figures, **changes))
+
+
+def with_verification(record, **changes):
+    (one,) = record.figures.verification
+    return with_figures(record, verification=(dataclasses.replace(one, **changes),))
+
+
+def test_without_an_accuracy_the_equal_error_rate_is_turned_round_with_its_interval(
+    board, record_of
+):
+    eer = Estimate(0.1, 0.05, 0.25, 100)
+    found = board(with_verification(record_of("none", 0.9, 0.9), accuracy=None, eer=eer))
+    utility = found.entries[0].utilities[0]
+    assert utility.name == "1 - EER, view2"
+    values = (utility.value.value, utility.value.low, utility.value.high)
+    assert values == pytest.approx((0.9, 0.75, 0.95))
+
+
+def test_accept_rates_at_lax_thresholds_are_left_out_and_need_every_seed(board, record_of):
+    one = Estimate(0.8, 0.7, 0.9, 100)
+    both = with_verification(
+        record_of("none", 0.9, 0.9), accept_rates=(AcceptRate(0.1, one), AcceptRate(1e-2, one))
+    )
+    some = with_verification(
+        record_of("none", 0.9, 0.9, 1), accept_rates=(AcceptRate(0.1, one), AcceptRate(1e-2, None))
+    )
+    names = [u.name for u in board(both).entries[0].utilities]
+    assert names == ["accuracy, view2", "TAR at FMR 0.01, view2"]
+    assert board(both).entries[0].utilities[1].value == one
+    assert board(both, some).entries[0].utilities[1].value is None
+
+
+def test_the_attacker_named_is_that_of_the_seed_where_most_is_read(board, record_of):
+    records = [record_of("leace", leakage, 0.9, seed) for seed, leakage in enumerate((0.6, 0.8))]
+    (attack,) = records[1].figures.attributes
+    top = dataclasses.replace(attack.strongest, attacker="RF", preparation="raw")
+    records[1] = with_figures(records[1], attributes=(dataclasses.replace(attack, strongest=top),))
+    assert board(*records).entries[0].attributes[0].attacker == "RF, raw"
+
+
+def test_one_seed_with_a_broken_attack_breaks_the_entry(board, record_of):
+    found = board(
+        record_of("none", 0.9, 0.9),
+        record_of("leace", 0.6, 0.9, 0),
+        record_of("leace", 0.6, 0.9, 1, shuffled=False),
+    )
+    assert not found.entry("leace").attributes[0].trustworthy
+    assert found.reasons[0].startswith("leace: attackers trained on shuffled labels")
+
+
+def test_what_is_read_after_inverting_the_map_is_in_the_table_as_such(record_of, tmp_path):
+    record = record_of("leace", 0.6, 0.9)
+    (attack,) = record.figures.attributes
+    read = dataclasses.replace(attack.attackers[1], balanced_accuracy=0.77)
+    both = dataclasses.replace(attack, inverted=(read,))
+    write_results([with_figures(record, attributes=(both,))], tmp_path / "r.parquet")
+    rows = pq.read_table(tmp_path / "r.parquet").to_pylist()
+    (inverted,) = (r for r in rows if r["threat"] == "map inverted")
+    assert (inverted["attacker"], inverted["value"]) == ("SVM", 0.77)

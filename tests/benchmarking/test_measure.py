@@ -1,4 +1,5 @@
 import dataclasses
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -7,7 +8,7 @@ from sensitivenets.audit import quick_audit
 from sensitivenets.audit.audit_result import Inversion
 from sensitivenets.audit.inversion import Recovered
 from sensitivenets.benchmarking import measure
-from sensitivenets.benchmarking.measure import Settings, _arguments, run_once
+from sensitivenets.benchmarking.measure import Settings, _arguments, _figures, run_once
 from sensitivenets.benchmarking.peak_memory import peak_memory
 from sensitivenets.benchmarking.plan import Run
 from sensitivenets.benchmarking.record import load_record, load_records, save_record
@@ -189,3 +190,40 @@ def test_peak_memory_counts_what_is_given_back():
     with peak_memory() as nothing:
         pass
     assert nothing.taken < 2**22
+
+
+def test_one_seed_of_the_settings_is_that_of_every_attack(inputs, monkeypatch):
+    seeds = []
+
+    def audit(vectors, after, attributes, *, random_state, curves=None, **rest):
+        seeds.append((curves, random_state))
+        return quick_audit(vectors, after, attributes, random_state=random_state, **rest)
+
+    def invert(phi, X, n_train, seed):
+        seeds.append(("invert", seed))
+        return Recovered(X, Inversion("network", 1.0, 0.0, 1.0, n_train, len(X) - n_train))
+
+    monkeypatch.setattr(measure, "audit", audit)
+    monkeypatch.setattr(measure, "quick_audit", audit)
+    monkeypatch.setattr(measure, "invert", invert)
+    for full in (True, False):
+        assert run_once(inputs, NONE, Settings(full, random_state=7), "c").error is None
+    # What changes nothing has nothing to invert.
+    assert seeds == [(False, 7), (None, 7)]
+    run_once(inputs, Run("leace", {}, 3), Settings(full=True, random_state=7), "c")
+    assert seeds[2:] == [(False, 7), ("invert", 7), (False, 7)]
+
+
+def test_a_broken_attack_on_what_was_inverted_breaks_the_figures():
+    def read(shuffled_at_chance):
+        return SimpleNamespace(
+            name="gender",
+            chance=0.5,
+            strongest=SimpleNamespace(balanced_accuracy=0.7),
+            before=SimpleNamespace(attackers=()),
+            controls=SimpleNamespace(shuffled_at_chance=shuffled_at_chance),
+        )
+
+    assert _figures(read(True), read(True)).shuffled_at_chance
+    assert not _figures(read(True), read(False)).shuffled_at_chance
+    assert not _figures(read(False), None).shuffled_at_chance
