@@ -416,3 +416,11 @@ def test_a_batch_of_pairs_is_of_people_in_no_order():
     first = next(task.batches(np.random.default_rng(0)))
     assert len(first) == 20
     assert np.ptp(first // 2) > 20
+
+
+def test_learning_not_to_learn_has_the_authors_optimiser_on_both_sides():
+    game, _ = start_game(LearningNotToLearn())
+    for optimiser in (game.keeper_optimiser, game.reader_optimiser):
+        assert isinstance(optimiser, torch.optim.SGD)
+        (group,) = optimiser.param_groups
+        assert (group["momentum"], group["weight_decay"]) == (0.9, 5e-4)

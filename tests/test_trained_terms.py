@@ -285,3 +285,14 @@ class TestObliviator:
         for given, n_parts in zip(seen, (2, 4), strict=True):
             before = Chain(model.map.parts[:n_parts])(X)
             np.testing.assert_allclose(given.numpy(), before, atol=1e-5)
+
+    def test_encoders_are_held_back_by_weight_decay(self, monkeypatch):
+        made, adam = [], torch.optim.AdamW
+
+        def optimiser(parameters, **how):
+            made.append(how)
+            return adam(parameters, **how)
+
+        monkeypatch.setattr(torch.optim, "AdamW", optimiser)
+        record_of(Obliviator(**self.how))
+        assert made == [{"lr": 1e-12, "weight_decay": 1e-3}]
