@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from sensitivenets.benchmarking import processes
 from sensitivenets.benchmarking.benchmark import RUNS, benchmark
 from sensitivenets.benchmarking.measure import Settings, run_once
 from sensitivenets.benchmarking.plan import Run
@@ -132,3 +133,13 @@ def _wait_for(condition, seconds=60):
     while not condition():
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.05)
+
+
+def test_a_run_has_as_many_threads_as_asked_for(monkeypatch, tmp_path):
+    started = []
+    monkeypatch.setattr(
+        processes.subprocess, "Popen", lambda command, *, env, **how: started.append(env)
+    )
+    processes._start(Run("none", {}, 0), tmp_path / "x.json", 3)
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+    assert [started[0][name] for name in names] == ["3"] * 4
