@@ -5,7 +5,9 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -143,3 +145,54 @@ def test_a_run_has_as_many_threads_as_asked_for(monkeypatch, tmp_path):
     processes._start(Run("none", {}, 0), tmp_path / "x.json", 3)
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
     assert [started[0][name] for name in names] == ["3"] * 4
+
+
+def sleeping(seconds, tmp_path):
+    command = [sys.executable, "-c", f"import time; time.sleep({seconds})"]
+    return processes._Running(NONE, subprocess.Popen(command), time.monotonic(), tmp_path / "said")
+
+
+def test_what_still_runs_is_ended_when_the_benchmark_is(tmp_path):
+    one = sleeping(60, tmp_path)
+
+    def interrupted():
+        with processes._processes() as running:
+            running.append(one)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert one.process.poll() == -signal.SIGKILL
+
+
+def test_a_process_that_ends_well_without_a_record_has_failed(tmp_path):
+    one = sleeping(0, tmp_path)
+    one.output.write_text("")
+    one.process.wait()
+    ended = processes._ended(one, Limits(), tmp_path / "record.json")
+    assert ended == "its process ended with 0: it said nothing"
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_no_more_run_at_a_time_than_asked_for(inputs, n_jobs, monkeypatch, tmp_path):
+    alive, most = set(), []
+
+    def start(run, path, n_threads):
+        alive.add(run.seed)
+        most.append(len(alive))
+        return SimpleNamespace(run=run)
+
+    def ended(one, limits, record):
+        alive.discard(one.run.seed)
+        return ""
+
+    monkeypatch.setattr(processes, "_start", start)
+    monkeypatch.setattr(processes, "_ended", ended)
+    monkeypatch.setattr(processes, "_processes", lambda: nullcontext([]))
+    monkeypatch.setattr(processes, "_LOOK_EVERY", 0)
+    runs, done = [Run("none", {}, seed) for seed in range(5)], []
+    processes.run_all(
+        inputs, runs, Settings(), "c", tmp_path, limits=Limits(n_jobs), finished=done.append
+    )
+    assert max(most) == n_jobs
+    assert sorted(run.seed for run in done) == list(range(5))
