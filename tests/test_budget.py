@@ -128,7 +128,7 @@ def rows_of(X):
 
 
 def test_candidates_learn_from_other_people_than_they_are_measured_on():
-    part, held_out = _hold_out(fit_data(), 400, 100)
+    part, held_out = _hold_out(fit_data(), 300, 100)
     people = np.asarray(SUBJECT)
     learned, attacked, verified = (
         people[rows_of(X)] for X in (part.X_sensitive, held_out.X, held_out.faces)
@@ -139,7 +139,7 @@ def test_candidates_learn_from_other_people_than_they_are_measured_on():
     train, test = attacked[held_out.split.train], attacked[held_out.split.test]
     assert len(train) + len(test) == len(attacked) == 100
     assert not set(train) & set(test)
-    assert len(held_out.pairs) == 400
+    assert len(held_out.pairs) == 300
     gender = np.asarray(TABLE.column("gender"))
     for X, labels in ((part.X_sensitive, part.attributes), (held_out.X, held_out.attributes)):
         found = labels["gender"]

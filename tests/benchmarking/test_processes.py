@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from sensitivenets.benchmarking import processes
+from sensitivenets.benchmarking import processes, worker
 from sensitivenets.benchmarking.benchmark import RUNS, benchmark
 from sensitivenets.benchmarking.measure import Settings, run_once
 from sensitivenets.benchmarking.plan import Run
@@ -196,3 +196,14 @@ def test_no_more_run_at_a_time_than_asked_for(inputs, n_jobs, monkeypatch, tmp_p
     )
     assert max(most) == n_jobs
     assert sorted(run.seed for run in done) == list(range(5))
+
+
+def test_a_worker_whose_parent_is_gone_ends_and_leaves_no_data(monkeypatch, tmp_path):
+    folder, ended = tmp_path / "working", []
+    folder.mkdir()
+    (folder / "arrays.npz").write_bytes(b"embeddings")
+    monkeypatch.setattr(worker.os, "getppid", lambda: 1)
+    monkeypatch.setattr(worker.os, "_exit", ended.append)
+    worker._end_with(2, folder)
+    assert ended == [1]
+    assert not folder.exists()
