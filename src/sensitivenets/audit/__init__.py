@@ -11,6 +11,7 @@ from sensitivenets.audit.audit_result import (
 )
 from sensitivenets.audit.full import audit
 from sensitivenets.audit.inversion import Phi
+from sensitivenets.audit.look_alikes import without_look_alikes
 from sensitivenets.audit.quick import quick_audit
 from sensitivenets.audit.result_json import from_json, load_json, save_json, to_json
 from sensitivenets.audit.results import (
@@ -56,4 +57,5 @@ __all__ = [
     "split_by_identity",
     "split_rows",
     "to_json",
+    "without_look_alikes",
 ]

@@ -27,18 +27,26 @@ def audit(before: Path, after: Path | None = None, /, *, options: AuditOptions) 
         What to attack, who attacks, and where the report goes.
     """
     from sensitivenets.cli.audit_files import draw_maps, provenance, show, write
-    from sensitivenets.cli.audit_inputs import measure_verification, read_tables, split_of
+    from sensitivenets.cli.audit_inputs import (
+        measure_verification,
+        read_tables,
+        set_apart,
+        split_of,
+    )
     from sensitivenets.cli.audit_measured import read_fairness, read_verification
 
     if options.model is not None and after is None:
         raise InputError("--model: expected the table after the map too; give both tables")
     labels = [*options.attribute, *options.continuous]
     tables = read_tables(before, after, options.identity, labels, options.embedding)
-    split = split_of(tables, options.train, options.test, options.random_state)
+    given = split_of(tables, options.train, options.test, options.random_state)
+    split, notes = set_apart(given, tables.before.vectors, options.apart)
     kept = read_verification(options.verification_before, options.verification_after)
     opportunity = read_fairness(options.fairness)
+    attacked = _attack(tables, split, options)
     result = dataclasses.replace(
-        _attack(tables, split, options),
+        attacked,
+        notes=attacked.notes + notes,
         verification=kept or measure_verification(tables, split, options.random_state),
         fairness=opportunity,
         maps={} if options.quick else draw_maps(tables, split, options),

@@ -109,6 +109,23 @@ def split_of(tables: Tables, train: str | None, test: str | None, random_state: 
     return split_by_column(tables.before.labels(column), train_value, test_value, tables.subject)
 
 
+def set_apart(split: Split, X: FloatArray, cosine: float | None) -> tuple[Split, tuple[str, ...]]:
+    """Leave out training rows that look like a test row, if asked, and say how many they are."""
+    from sensitivenets.audit import without_look_alikes
+
+    if cosine is None:
+        return split, ()
+    try:
+        kept = without_look_alikes(split, X, cosine)
+    except InputError as error:
+        raise InputError(f"--apart: {error}") from None
+    n_train = len(split.train)
+    return kept, (
+        f"{n_train - len(kept.train)} of {n_train} training rows left out: the cosine with a test "
+        f"row is {cosine:g} or more",
+    )
+
+
 def attributes_of(
     table: EmbeddingTable, names: Sequence[str], *, crossed: bool
 ) -> dict[str, Labels]:

@@ -34,6 +34,9 @@ class AuditOptions:
         COLUMN=VALUE of the rows that the attackers learn from; a random 70 % unless given.
     test
         COLUMN=VALUE of the rows that are attacked.
+    apart
+        Cosine: training rows this near to a test row, probably the same person, are left out.
+        For tables without identities.
     model
         Model folder that made the second table: adds the attack that undoes the map.
     quick
@@ -66,6 +69,7 @@ class AuditOptions:
     identity: str | None = None
     train: str | None = None
     test: str | None = None
+    apart: float | None = None
     model: Path | None = None
     quick: bool = False
     joint: bool = False
