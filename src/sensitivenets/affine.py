@@ -103,7 +103,10 @@ class LowRankEdit:
     def __call__(self, X: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """Map (n, d) to (n, d), keeping the type of `X`; into `out` if given, which may be `X`."""
         require_features(X, self.n_features_in)
-        return in_row_blocks(self._write, X, np.empty_like(X) if out is None else out)
+        if out is None:
+            out = np.empty_like(X)
+        in_row_blocks(self._write, X, out)
+        return out
 
     def _write(self, X: FloatArray, out: FloatArray) -> None:
         read, offset, write = (a.astype(X.dtype, copy=False) for a in self.arrays().values())

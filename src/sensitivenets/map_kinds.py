@@ -58,7 +58,8 @@ class Chain:
         """Map (n, d) to (n, k), keeping the type of `X`."""
         require_features(X, self.n_features_in)
         out = np.empty((len(X), self.n_features_out), dtype=X.dtype)
-        return in_row_blocks(self._write, X, out)
+        in_row_blocks(self._write, X, out)
+        return out
 
     def _write(self, X: FloatArray, out: FloatArray) -> None:
         for part in self.parts:

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
 
 from sensitivenets.embeddings import FloatArray
 
+if TYPE_CHECKING:
+    from threadpoolctl import ThreadpoolController
+
 _BLOCK_ROWS = 2048
 # Below this, starting threads costs more than they save.
 _PARALLEL_ROWS = 4 * _BLOCK_ROWS
 
-Out = TypeVar("Out", bound=npt.NDArray[Any])
 
-
-def in_row_blocks(write: Callable[[FloatArray, Out], object], X: FloatArray, out: Out) -> Out:
+def in_row_blocks(
+    write: Callable[[FloatArray, Any], object], X: FloatArray, out: npt.NDArray[Any]
+) -> None:
     """Apply a function that treats each row by itself, block by block.
 
     Chains of small products keep several threads of one product waiting for each other; whole
@@ -30,19 +34,12 @@ def in_row_blocks(write: Callable[[FloatArray, Out], object], X: FloatArray, out
     X : ndarray of shape (n, d)
         Rows.
     out : ndarray of shape (n, k)
-        Written to.
-
-    Returns
-    -------
-    ndarray of shape (n, k)
-        `out`.
+        Written to, block by block.
     """
     if len(X) < _PARALLEL_ROWS:
         write(X, out)
-        return out
-    from threadpoolctl import ThreadpoolController
-
-    blas = ThreadpoolController().select(user_api="blas")
+        return
+    blas = _blas()
     n_threads = max((library["num_threads"] for library in blas.info()), default=1)
 
     def work(start: int) -> None:
@@ -52,4 +49,11 @@ def in_row_blocks(write: Callable[[FloatArray, Out], object], X: FloatArray, out
     with blas.limit(limits=1), ThreadPoolExecutor(n_threads) as pool:
         for done in [pool.submit(work, start) for start in range(0, len(X), _BLOCK_ROWS)]:
             done.result()
-    return out
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    """Find numpy's BLAS: it takes as long as thousands of rows, and finds the same every time."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController().select(user_api="blas")

@@ -132,7 +132,8 @@ class UniversalCode:
         """
         require_features(X, self.n_features_in)
         packed = np.empty((len(X), -(-self.n_features_out // 8)), dtype=np.uint8)
-        return in_row_blocks(self._write_packed, X, packed)
+        in_row_blocks(self._write_packed, X, packed)
+        return packed
 
     def _write_packed(self, X: FloatArray, packed: PackedBits) -> None:
         for block, half_turns in self._half_turns(X):
@@ -146,7 +147,8 @@ class UniversalCode:
         """
         require_features(X, self.n_features_in)
         out = np.empty((len(X), self.n_features_out), dtype=X.dtype)
-        return in_row_blocks(self._write_numbers, X, out)
+        in_row_blocks(self._write_numbers, X, out)
+        return out
 
     def _write_numbers(self, X: FloatArray, out: FloatArray) -> None:
         one = X.dtype.type(1 / np.sqrt(self.n_features_out))
