@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -16,10 +17,11 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sensitivenets.affine import LowRankEdit
 from sensitivenets.embeddings import FloatArray
+from sensitivenets.erasers.fingerprint import Fingerprint, hash_blocks
 from sensitivenets.errors import InputError
 from sensitivenets.estimator_inputs import detector_set, encode_target
 from sensitivenets.labels import Labels
-from sensitivenets.model import FittedMap, Model, fingerprint, json_parameters
+from sensitivenets.model import FittedMap, Model, json_parameters
 
 
 @dataclass(frozen=True)
@@ -135,18 +137,19 @@ class Eraser(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, A
         attributes, X_sensitive = detector_set(vectors, sensitive, detector)
         seed = int(check_random_state(self.random_state).randint(2**31))
         data = FitData(vectors, target, X_sensitive, attributes, seed)
+        sets = {"primary": vectors} | ({} if detector is None else {"detector": X_sensitive})
         # Hashing all rows takes as long as a closed-form fit: the two run side by side.
-        with ThreadPoolExecutor(1) as hasher:
-            hashes = {"primary": hasher.submit(fingerprint, vectors)}
-            if detector is not None:
-                hashes["detector"] = hasher.submit(fingerprint, X_sensitive)
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            hashed = {name: hash_blocks(rows, pool) for name, rows in sets.items()}
             learned = self._learn(data)
         self.model_ = Model(
             map=learned.map,
             method=type(self).__name__,
             parameters=json_parameters(self.get_params()),
             removed={name: labels.classes for name, labels in attributes.items()},
-            fingerprint={name: hashed.result() for name, hashed in hashes.items()}
+            fingerprint={
+                name: Fingerprint().add(rows, hashed[name]).to_dict() for name, rows in sets.items()
+            }
             | dict(learned.fingerprint),
             curve=learned.curve,
         )
