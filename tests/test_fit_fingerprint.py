@@ -1,12 +1,13 @@
 """The digest of the rows of a fit: what it is, and what changes it."""
 
 import hashlib
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
-from sensitivenets.erasers.fingerprint import Fingerprint, hash_blocks
+from sensitivenets.erasers.fingerprint import BlockHashes, Fingerprint
 from sensitivenets.erasers.sal import SAL
 from sensitivenets.errors import InputError
 
@@ -17,7 +18,7 @@ def digest(*batches):
     with ThreadPoolExecutor(3) as pool:
         found = Fingerprint()
         for batch in batches:
-            found.add(batch, hash_blocks(batch, pool))
+            found.add(batch, BlockHashes(batch, pool).digests())
     return found.to_dict()
 
 
@@ -26,6 +27,16 @@ def test_it_is_a_chain_of_sha256_over_blocks_of_1024_rows():
     for block in (X[:1024], X[1024:2048], X[2048:]):
         chain = hashlib.sha256(chain + hashlib.sha256(block.tobytes()).digest()).digest()
     assert digest(X) == {"rows": 2500, "features": 6, "block_sha256": chain.hex()}
+
+
+def test_who_waits_hashes_what_the_pool_has_not_begun():
+    begin = threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+        held = pool.submit(begin.wait, 10)
+        alone = BlockHashes(X, pool).digests()
+        assert not held.done()
+        begin.set()
+    assert alone == [hashlib.sha256(X[k : k + 1024].tobytes()).digest() for k in (0, 1024, 2048)]
 
 
 def test_it_is_of_the_values_and_not_of_how_they_lie_in_memory():

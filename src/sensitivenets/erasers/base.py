@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -17,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sensitivenets.affine import LowRankEdit
 from sensitivenets.embeddings import FloatArray
-from sensitivenets.erasers.fingerprint import Fingerprint, hash_blocks
+from sensitivenets.erasers.fingerprint import BlockHashes, Fingerprint, other_cores
 from sensitivenets.errors import InputError
 from sensitivenets.estimator_inputs import detector_set, encode_target
 from sensitivenets.labels import Labels
@@ -139,16 +137,18 @@ class Eraser(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, A
         data = FitData(vectors, target, X_sensitive, attributes, seed)
         sets = {"primary": vectors} | ({} if detector is None else {"detector": X_sensitive})
         # Hashing all rows takes as long as a closed-form fit: the two run side by side.
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            hashed = {name: hash_blocks(rows, pool) for name, rows in sets.items()}
+        with other_cores() as pool:
+            hashes = {name: BlockHashes(rows, pool) for name, rows in sets.items()}
             learned = self._learn(data)
+            digests = {name: blocks.digests() for name, blocks in hashes.items()}
         self.model_ = Model(
             map=learned.map,
             method=type(self).__name__,
             parameters=json_parameters(self.get_params()),
             removed={name: labels.classes for name, labels in attributes.items()},
             fingerprint={
-                name: Fingerprint().add(rows, hashed[name]).to_dict() for name, rows in sets.items()
+                name: Fingerprint().add(rows, digests[name]).to_dict()
+                for name, rows in sets.items()
             }
             | dict(learned.fingerprint),
             curve=learned.curve,

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from abc import abstractmethod
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -16,7 +14,7 @@ from sensitivenets.affine import LowRankEdit
 from sensitivenets.embeddings import FloatArray
 from sensitivenets.erasers.attribute_moments import AttributeMoments, AttributeStream
 from sensitivenets.erasers.base import Eraser, FitData, Learned, unchanged
-from sensitivenets.erasers.fingerprint import Fingerprint, hash_blocks
+from sensitivenets.erasers.fingerprint import BlockHashes, Fingerprint, other_cores
 from sensitivenets.errors import InputError
 from sensitivenets.estimator_inputs import detector_set, encode_target
 from sensitivenets.labels import Labels, encode_columns
@@ -73,12 +71,13 @@ class StreamingEraser(Eraser):
             )
             self._fingerprint = Fingerprint()
         assert self._stream is not None
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            hashed = hash_blocks(vectors, pool)
+        with other_cores() as pool:
+            hashes = BlockHashes(vectors, pool)
             self._stream.update(vectors, attributes)
             if target is not None:
                 self._stream.update_target(vectors, target)
-        self._fingerprint.add(vectors, hashed)
+            digests = hashes.digests()
+        self._fingerprint.add(vectors, digests)
         self._model: Model | None = None
         return self
 
