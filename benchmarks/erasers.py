@@ -7,13 +7,15 @@ file; the measure is `X.T @ X` of numpy (one symmetric product) on the same rows
 them at once. "exact" takes the covariance of LEACE from all rows, as that product does; "auto" from
 32 rows a feature (class means are always of all rows); SAL needs no covariance.
 Part 2 fits and applies LEACE and concept-erasure 0.2.4 on the same rows in memory, in turn. `fit`
-is the estimator's: input checks and the SHA-256 of all rows, which concept-erasure has not;
+is the estimator's: input checks and SHA-256 of all rows, which concept-erasure has not;
 "moments and map" is what both do. The size of the edit and what is left of the
 class means stand beside the times, since "auto" and concept-erasure do not compute the same
 covariance.
 Part 3 fits routed transport to six groups of drawn rows and applies it: three full rounds, and
 five within 64 directions, beside the bare product `X @ W` of a d x d matrix.
-Part 4 applies other fitted maps: give model folders with --model.
+Part 4 applies universal codes of 2 048 bits and coded transport, beside the bare product of their
+directions, at 128 features and at --dim.
+Part 5 applies other fitted maps: give model folders with --model.
 """
 
 from __future__ import annotations
@@ -33,10 +35,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
-from threadpoolctl import threadpool_info
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from sensitivenets.embeddings import vectors_to_arrow
 from sensitivenets.erasers.attribute_moments import AttributeMoments
+from sensitivenets.erasers.coded_transport import CodedTransport
 from sensitivenets.erasers.leace import LEACE, leace
 from sensitivenets.erasers.sal import SAL
 from sensitivenets.erasers.transport import RoutedTransport
@@ -46,8 +49,9 @@ from sensitivenets.pooled_moments import PooledMomentStream
 from sensitivenets.scale import fit_parquet, parquet_blocks
 
 CHUNK = 50_000
-# Rows that routed transport is fitted on: its speed does not depend on them.
+# Rows that transport is fitted on: its speed does not depend on them.
 FIT_ROWS = 20_000
+BITS = 2048
 TARGET_SPEED, TARGET_RATIO, TARGET_RATE = 0.5, 5.0, 100_000
 
 
@@ -71,7 +75,8 @@ def rows(n: int, dim: int) -> tuple[np.ndarray, np.ndarray]:
 
 def write(path: Path, n: int, dim: int) -> None:
     """Write the same rows as Parquet, with the settings of `write_table`, chunk by chunk."""
-    schema = pa.schema([("embedding", pa.list_(pa.float32(), dim)), ("gender", pa.int64())])
+    vectors = pa.field("embedding", vectors_to_arrow(np.empty((0, dim))).type, nullable=False)
+    schema = pa.schema([vectors, ("gender", pa.int64())])
     options: dict[str, Any] = {
         "use_dictionary": ["gender"],
         "compression": {"embedding.list.element": "none", "gender": "zstd"},
@@ -119,10 +124,11 @@ def report(times: dict[str, list[float]], n: int, base: str, target: float | Non
 
 
 def grouped(path: Path) -> None:
-    """Covariance of each group, in one pass."""
+    """Covariance of each group, in one pass; a core is left to reading, as `fit_parquet` does."""
     stream = GroupMomentStream(2)
-    for block in parquet_blocks(path, ["gender"]):
-        stream.update(block.vectors, block.columns["gender"].to_numpy())
+    with threadpool_limits(max(1, (os.cpu_count() or 1) - 1), user_api="blas"):
+        for block in parquet_blocks(path, ["gender"]):
+            stream.update(block.vectors, block.columns["gender"].to_numpy())
     stream.moments()
 
 
@@ -208,10 +214,15 @@ def against_concept_erasure(n: int, dim: int, repeat: int) -> None:
         print(f"  {name:<44} gap of the class means {gap:.1e}, mean squared edit {edit:.4f}")
 
 
+def six_groups(n: int, dim: int) -> tuple[np.ndarray, np.ndarray]:
+    """Draw rows of a gender and one of three ethnicities."""
+    X, gender = rows(n, dim)
+    return X, gender + 2 * np.random.default_rng(0).integers(3, size=n)
+
+
 def transport(n: int, dim: int, repeat: int) -> None:
     """Part 3."""
-    X, gender = rows(n, dim)
-    groups = gender + 2 * np.random.default_rng(0).integers(3, size=n)
+    X, groups = six_groups(n, dim)
     W = np.random.default_rng(1).standard_normal((dim, dim), dtype=np.float32)
     tasks: dict[str, Callable[[], object]] = {"X @ W": lambda: X @ W}
     for name, settings in (("three rounds", {}), ("five of rank 64", {"n_rounds": 5, "rank": 64})):
@@ -222,8 +233,25 @@ def transport(n: int, dim: int, repeat: int) -> None:
     report(in_turn(tasks, repeat), n, "X @ W")
 
 
-def apply_models(models: list[Path], n: int, repeat: int) -> None:
+def codes(n: int, dim: int, repeat: int) -> None:
     """Part 4."""
+    X, groups = six_groups(n, dim)
+    eraser = CodedTransport(n_bits=BITS, random_state=0)
+    eraser.fit(X[:FIT_ROWS], sensitive={"group": groups[:FIT_ROWS]})
+    coded = eraser.model_.map
+    code = coded.parts[-1]
+    tasks: dict[str, Callable[[], object]] = {
+        "X @ directions": lambda: X @ code.directions,
+        "universal code": lambda: code(X),
+        "universal code, packed": lambda: code.pack(X),
+        "coded transport, three rounds": lambda: coded(X),
+    }
+    print(f"\nCodes of {BITS} bits, {n:,} x {dim}")
+    report(in_turn(tasks, repeat, warm=True), n, "X @ directions")
+
+
+def apply_models(models: list[Path], n: int, repeat: int) -> None:
+    """Part 5."""
     for path in models:
         model = load_model(path)
         X, _ = rows(n, model.map.n_features_in)
@@ -247,6 +275,8 @@ def main() -> None:
     streaming(options.rows, options.dim, options.repeat)
     against_concept_erasure(options.memory_rows, options.dim, options.repeat)
     transport(options.memory_rows, options.dim, options.repeat)
+    for dim in (128, options.dim):
+        codes(options.memory_rows // 4, dim, options.repeat)
     if options.model:
         print("\nApplying fitted maps")
         apply_models(options.model, options.memory_rows, options.repeat)

@@ -36,9 +36,9 @@ def test_parquet_round_trip(table, tmp_path):
 
 def test_parquet_is_written_as_a_fixed_size_list_of_float32(table, tmp_path):
     write_table(table, tmp_path / "t.parquet")
-    assert pq.read_schema(tmp_path / "t.parquet").field("embedding").type == pa.list_(
-        pa.float32(), 4
-    )
+    written = pq.read_schema(tmp_path / "t.parquet").field("embedding")
+    assert written.type == pa.list_(pa.field("element", pa.float32(), nullable=False), 4)
+    assert not written.nullable
 
 
 def test_reading_parquet_does_not_copy_what_arrow_decoded(table, tmp_path, monkeypatch):

@@ -12,7 +12,7 @@ def edit(rank):
 
 @pytest.mark.parametrize("rank", [0, 1, 2, 5])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("n_rows", [0, 1, 512, 1300])
+@pytest.mark.parametrize("n_rows", [0, 1, 512, 1300, 9000])
 def test_it_is_the_formula(rank, dtype, n_rows):
     X = np.random.default_rng(1).standard_normal((n_rows, 12)).astype(dtype)
     before = X.copy()
@@ -25,8 +25,9 @@ def test_it_is_the_formula(rank, dtype, n_rows):
 
 
 @pytest.mark.parametrize("rank", [1, 3])
-def test_rows_may_be_edited_in_place(rank):
-    X = np.random.default_rng(1).standard_normal((1300, 12)).astype(np.float32)
+@pytest.mark.parametrize("n_rows", [1300, 9000])
+def test_rows_may_be_edited_in_place(rank, n_rows):
+    X = np.random.default_rng(1).standard_normal((n_rows, 12)).astype(np.float32)
     expected = edit(rank)(X)
     assert edit(rank)(X, X) is X
     np.testing.assert_array_equal(X, expected)

@@ -94,6 +94,16 @@ def test_a_fit_from_the_file_is_the_fit_from_memory(large, path, eraser):
     assert streamed.model_.fingerprint["primary"]["rows"] == 5000
 
 
+def test_batches_of_whole_blocks_have_the_fingerprint_of_all_rows(large, path):
+    fitted = SAL().fit(large.vectors, sensitive={"gender": large.column("gender")})
+    whole = fitted.model_.fingerprint["primary"]
+    for block_rows, alike in ((2048, True), (16_384, True), (700, False)):
+        streamed = fit_parquet(SAL(), path, sensitive=["gender"], block_rows=block_rows)
+        found = dict(streamed.model_.fingerprint["primary"])
+        assert found.pop("batches") == -(-5000 // block_rows)
+        assert (found == whole) is alike
+
+
 def test_a_target_is_kept(large, path):
     streamed = fit_parquet(SPLINCE(), path, sensitive=["gender"], target="task", block_rows=700)
     task, hidden = large.labels("task").codes, streamed.transform(large.vectors)

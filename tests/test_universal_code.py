@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from threadpoolctl import threadpool_limits
 
 from sensitivenets.codes import (
     CodeKey,
@@ -49,6 +50,28 @@ def test_a_hand_made_code():
     # x = 1: phases 0, pi, 2 pi; the padding of the byte is 0.
     assert code.pack(np.array([[5.0]], dtype=np.float32)).tolist() == [[0b10100000]]
     np.testing.assert_allclose(code(np.array([[5.0]])) * np.sqrt(3), [[1, -1, 1]])
+
+
+def test_bits_of_many_rows_are_the_sign_of_the_cosine_but_for_rounding():
+    code = UniversalCode.of_key(CodeKey.from_seed(1), CodeParameters(16, 64, 4.0))
+    X = unit_rows(9000, 16)
+    exact = np.cos(X.astype(np.float64) @ code.directions + code.offsets)
+    bits = np.unpackbits(code.pack(X), axis=1).astype(bool)
+    differ = bits != (exact >= 0)
+    assert np.abs(exact[differ]).max(initial=0) < 1e-5
+    assert differ.mean() < 1e-5
+    np.testing.assert_array_equal(code(X) > 0, bits)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_number_of_threads_changes_no_bit(code, dtype):
+    X = unit_rows(9000, 16).astype(dtype)
+    found = []
+    for n_threads in (1, 3):
+        with threadpool_limits(n_threads, user_api="blas"):
+            found.append((code.pack(X), code(X)))
+    np.testing.assert_array_equal(found[0][0], found[1][0])
+    np.testing.assert_array_equal(found[0][1], found[1][1])
 
 
 def test_only_the_direction_of_a_row_counts(code):

@@ -10,9 +10,10 @@ import numpy as np
 
 from sensitivenets.embeddings import FloatArray
 from sensitivenets.errors import InputError
+from sensitivenets.row_blocks import in_row_blocks
 
 # Rows whose input and output stay in the cache together.
-_EDIT_ROWS = 512
+_EDIT_ROWS = 256
 
 
 @dataclass(frozen=True)
@@ -102,13 +103,16 @@ class LowRankEdit:
     def __call__(self, X: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """Map (n, d) to (n, d), keeping the type of `X`; into `out` if given, which may be `X`."""
         require_features(X, self.n_features_in)
-        read, offset, write = (a.astype(X.dtype, copy=False) for a in self.arrays().values())
         if out is None:
             out = np.empty_like(X)
+        in_row_blocks(self._write, X, out)
+        return out
+
+    def _write(self, X: FloatArray, out: FloatArray) -> None:
+        read, offset, write = (a.astype(X.dtype, copy=False) for a in self.arrays().values())
         # One buffer for what is taken from the rows: it stays in the cache, and `out` may be `X`.
         taken = np.empty((min(len(X), _EDIT_ROWS), X.shape[1]), dtype=X.dtype)
-        # For one direction, dot and outer products are faster than matrix products, whose threads
-        # would have too little to do.
+        # For one direction, dot and outer products are faster than matrix products.
         one = len(write) == 1
         times = np.multiply if one else np.matmul
         for start in range(0, len(X), _EDIT_ROWS):
@@ -118,7 +122,6 @@ class LowRankEdit:
             part = taken[: len(block)]
             times(read_values, write, out=part)
             np.subtract(block, part, out=out[start : start + len(block)])
-        return out
 
     def arrays(self) -> dict[str, FloatArray]:
         """Return the arrays to save, by name."""

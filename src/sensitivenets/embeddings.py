@@ -234,6 +234,10 @@ def vectors_from_arrow(column: pa.ChunkedArray, where: str) -> FloatArray:
 
 
 def vectors_to_arrow(vectors: FloatArray) -> pa.FixedSizeListArray:
-    """Turn a float32 matrix into a fixed-size list column, without a copy if it is contiguous."""
+    """Turn a float32 matrix into a fixed-size list column, without a copy if it is contiguous.
+
+    The type says that no value is null, which makes a Parquet file of them faster to read.
+    """
     flat = np.ascontiguousarray(vectors, dtype=np.float32).reshape(-1)
-    return pa.FixedSizeListArray.from_arrays(pa.array(flat), vectors.shape[1])
+    value = pa.field("element", pa.float32(), nullable=False)
+    return pa.FixedSizeListArray.from_arrays(pa.array(flat), type=pa.list_(value, vectors.shape[1]))

@@ -8,6 +8,8 @@ from importlib import import_module
 from itertools import pairwise
 from typing import ClassVar
 
+import numpy as np
+
 from sensitivenets.affine import require_features
 from sensitivenets.embeddings import FloatArray
 from sensitivenets.errors import InputError
@@ -55,12 +57,14 @@ class Chain:
     def __call__(self, X: FloatArray) -> FloatArray:
         """Map (n, d) to (n, k), keeping the type of `X`."""
         require_features(X, self.n_features_in)
-        return in_row_blocks(self._apply, X, self.n_features_out)
+        out = np.empty((len(X), self.n_features_out), dtype=X.dtype)
+        in_row_blocks(self._write, X, out)
+        return out
 
-    def _apply(self, X: FloatArray) -> FloatArray:
+    def _write(self, X: FloatArray, out: FloatArray) -> None:
         for part in self.parts:
             X = part(X)
-        return X
+        out[:] = X
 
     def arrays(self) -> dict[str, FloatArray]:
         """Return the arrays of all parts; a name says position, kind and array."""

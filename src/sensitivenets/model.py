@@ -51,7 +51,7 @@ class Model:
     removed : mapping of str to tuple of str
         Each attribute to be removed, with its classes.
     fingerprint : mapping
-        The training data: rows, features, SHA-256 of the embeddings, by data set.
+        The training data: rows, features, a digest of the embeddings, by data set.
     curve : tuple of mapping
         The training curve, one record an epoch.
     """

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import scipy.sparse
 
 from sensitivenets.embeddings import FloatArray
@@ -21,6 +20,7 @@ from sensitivenets.moments import (
 
 # Few enough that a float32 sum of rows far from zero keeps their digits.
 _SUM_ROWS = 512
+_MOST_SUMS = 256
 
 
 @dataclass(frozen=True)
@@ -186,9 +186,7 @@ class PooledMomentStream:
                 chosen = self._rng.choice(len(X), wanted, replace=False, shuffle=False)
                 self._scatter.add(X[np.sort(chosen)], len(X) / wanted)
         self._n_rows += len(X)
-        for start in range(0, len(X), _SUM_ROWS):
-            part = slice(start, start + _SUM_ROWS)
-            self._add_sums(X[part], [column[part] for column in codes])
+        self._add_sums(X, codes)
 
     def _sample_size(self, n: int) -> int:
         """Rows of the next `n` that the covariance is taken from."""
@@ -201,16 +199,17 @@ class PooledMomentStream:
         shift = require_rows(self._shift).astype(np.float64)
         everyone: Float64 | None = None
         for grouping, column in enumerate(codes):
-            labelled = column >= 0
             n_groups = len(self._counts[grouping])
-            counts = np.bincount(column[labelled], minlength=n_groups)
+            counts = np.bincount(column[column >= 0], minlength=n_groups)
             # Shifted after the sum: one reading of the rows is all that this costs.
-            sums = _group_sums(X, column, labelled, n_groups) - counts[:, None] * shift
+            sums = _group_sums(X, column, n_groups) - counts[:, None] * shift
             self._sums[grouping] += sums
             self._counts[grouping] += counts
             if everyone is None and counts.sum() == len(X):
                 everyone = sums.sum(axis=0)
-        self._sum += X.sum(axis=0) - len(X) * shift if everyone is None else everyone
+        if everyone is None:
+            everyone = _group_sums(X, np.zeros(len(X), np.int64), 1)[0] - len(X) * shift
+        self._sum += everyone
 
     def moments(self) -> PooledMoments:
         """Return the moments of all rows so far.
@@ -287,12 +286,22 @@ class _Scatter:
         return np.asarray(scatter / max(self._weight - 1, 1))
 
 
-def _group_sums(
-    rows: FloatArray, codes: Int64, labelled: npt.NDArray[np.bool_], n_groups: int
-) -> FloatArray:
+def _group_sums(X: FloatArray, codes: Int64, n_groups: int) -> Float64:
     """Sum the rows of each group, shape (g, d): one addition a value, however many groups."""
-    ones = labelled.astype(rows.dtype)
-    indicator = scipy.sparse.csc_array(
-        (ones, np.maximum(codes, 0), np.arange(len(codes) + 1)), shape=(n_groups, len(codes))
-    )
-    return np.asarray(indicator @ rows)
+    sums = np.zeros((n_groups, X.shape[1]))
+    # Several parts in one sparse product, unless there are so many groups that it takes memory.
+    step = _SUM_ROWS * max(1, _MOST_SUMS // n_groups)
+    for start in range(0, len(X), step):
+        rows, group = X[start : start + step], codes[start : start + step]
+        parts = np.arange(len(rows)) // _SUM_ROWS
+        n_parts = int(parts[-1]) + 1
+        indicator = scipy.sparse.csc_array(
+            (
+                (group >= 0).astype(X.dtype),
+                parts * n_groups + np.maximum(group, 0),
+                np.arange(len(rows) + 1),
+            ),
+            shape=(n_parts * n_groups, len(rows)),
+        )
+        sums += (indicator @ rows).reshape(n_parts, n_groups, -1).sum(axis=0, dtype=np.float64)
+    return sums

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
+import numpy.typing as npt
 
 from sensitivenets.embeddings import FloatArray
+
+if TYPE_CHECKING:
+    from threadpoolctl import ThreadpoolController
 
 _BLOCK_ROWS = 2048
 # Below this, starting threads costs more than they save.
@@ -15,8 +20,8 @@ _PARALLEL_ROWS = 4 * _BLOCK_ROWS
 
 
 def in_row_blocks(
-    function: Callable[[FloatArray], FloatArray], X: FloatArray, n_features_out: int
-) -> FloatArray:
+    write: Callable[[FloatArray, Any], object], X: FloatArray, out: npt.NDArray[Any]
+) -> None:
     """Apply a function that treats each row by itself, block by block.
 
     Chains of small products keep several threads of one product waiting for each other; whole
@@ -24,31 +29,31 @@ def in_row_blocks(
 
     Parameters
     ----------
-    function : callable
-        Maps (b, d) to (b, k), keeping the type.
+    write : callable
+        Given some rows of `X` and the same rows of `out`, which it writes.
     X : ndarray of shape (n, d)
         Rows.
-    n_features_out : int
-        k.
-
-    Returns
-    -------
-    ndarray of shape (n, k), of the type of `X`
-        In the order of the rows.
+    out : ndarray of shape (n, k)
+        Written to, block by block.
     """
     if len(X) < _PARALLEL_ROWS:
-        return function(X)
-    from threadpoolctl import ThreadpoolController
-
-    blas = ThreadpoolController().select(user_api="blas")
+        write(X, out)
+        return
+    blas = _blas()
     n_threads = max((library["num_threads"] for library in blas.info()), default=1)
-    out = np.empty((len(X), n_features_out), dtype=X.dtype)
 
     def work(start: int) -> None:
         rows = slice(start, start + _BLOCK_ROWS)
-        out[rows] = function(X[rows])
+        write(X[rows], out[rows])
 
     with blas.limit(limits=1), ThreadPoolExecutor(n_threads) as pool:
         for done in [pool.submit(work, start) for start in range(0, len(X), _BLOCK_ROWS)]:
             done.result()
-    return out
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    """Find numpy's BLAS: it takes as long as thousands of rows, and finds the same every time."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController().select(user_api="blas")

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -144,29 +142,3 @@ class AttributeStream:
             attributes=dict(zip(self.books, rows.groupings, strict=True)),
             target=self._target.moments().groupings[0] if self.target_book else None,
         )
-
-
-class BatchFingerprint:
-    """Identifies embeddings that came in batches, without keeping them."""
-
-    def __init__(self) -> None:
-        self.rows = self.features = self.batches = 0
-        self._digest = ""
-
-    def update(self, X: FloatArray) -> None:
-        """Add a batch: the digest is that of the digest before and the batch's values."""
-        digest = hashlib.sha256(bytes.fromhex(self._digest))
-        digest.update(np.ascontiguousarray(X).data)
-        self._digest = digest.hexdigest()
-        self.rows += X.shape[0]
-        self.features = X.shape[1]
-        self.batches += 1
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the counts, and the digest of the batches in their order."""
-        return {
-            "rows": self.rows,
-            "features": self.features,
-            "batches": self.batches,
-            "sha256": self._digest,
-        }

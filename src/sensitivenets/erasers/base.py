@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -16,10 +15,11 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sensitivenets.affine import LowRankEdit
 from sensitivenets.embeddings import FloatArray
+from sensitivenets.erasers.fingerprint import BlockHashes, Fingerprint, other_cores
 from sensitivenets.errors import InputError
 from sensitivenets.estimator_inputs import detector_set, encode_target
 from sensitivenets.labels import Labels
-from sensitivenets.model import FittedMap, Model, fingerprint, json_parameters
+from sensitivenets.model import FittedMap, Model, json_parameters
 
 
 @dataclass(frozen=True)
@@ -135,18 +135,21 @@ class Eraser(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, A
         attributes, X_sensitive = detector_set(vectors, sensitive, detector)
         seed = int(check_random_state(self.random_state).randint(2**31))
         data = FitData(vectors, target, X_sensitive, attributes, seed)
+        sets = {"primary": vectors} | ({} if detector is None else {"detector": X_sensitive})
         # Hashing all rows takes as long as a closed-form fit: the two run side by side.
-        with ThreadPoolExecutor(1) as hasher:
-            hashes = {"primary": hasher.submit(fingerprint, vectors)}
-            if detector is not None:
-                hashes["detector"] = hasher.submit(fingerprint, X_sensitive)
+        with other_cores() as pool:
+            hashes = {name: BlockHashes(rows, pool) for name, rows in sets.items()}
             learned = self._learn(data)
+            digests = {name: blocks.digests() for name, blocks in hashes.items()}
         self.model_ = Model(
             map=learned.map,
             method=type(self).__name__,
             parameters=json_parameters(self.get_params()),
             removed={name: labels.classes for name, labels in attributes.items()},
-            fingerprint={name: hashed.result() for name, hashed in hashes.items()}
+            fingerprint={
+                name: Fingerprint().add(rows, digests[name]).to_dict()
+                for name, rows in sets.items()
+            }
             | dict(learned.fingerprint),
             curve=learned.curve,
         )

@@ -12,12 +12,9 @@ from sklearn.utils.validation import validate_data
 
 from sensitivenets.affine import LowRankEdit
 from sensitivenets.embeddings import FloatArray
-from sensitivenets.erasers.attribute_moments import (
-    AttributeMoments,
-    AttributeStream,
-    BatchFingerprint,
-)
+from sensitivenets.erasers.attribute_moments import AttributeMoments, AttributeStream
 from sensitivenets.erasers.base import Eraser, FitData, Learned, unchanged
+from sensitivenets.erasers.fingerprint import BlockHashes, Fingerprint, other_cores
 from sensitivenets.errors import InputError
 from sensitivenets.estimator_inputs import detector_set, encode_target
 from sensitivenets.labels import Labels, encode_columns
@@ -72,12 +69,15 @@ class StreamingEraser(Eraser):
             self._stream: AttributeStream | None = self._new_stream(
                 list(attributes), vectors.shape[1]
             )
-            self._fingerprint = BatchFingerprint()
+            self._fingerprint = Fingerprint()
         assert self._stream is not None
-        self._stream.update(vectors, attributes)
-        if target is not None:
-            self._stream.update_target(vectors, target)
-        self._fingerprint.update(vectors)
+        with other_cores() as pool:
+            hashes = BlockHashes(vectors, pool)
+            self._stream.update(vectors, attributes)
+            if target is not None:
+                self._stream.update_target(vectors, target)
+            digests = hashes.digests()
+        self._fingerprint.add(vectors, digests)
         self._model: Model | None = None
         return self
 
@@ -145,7 +145,9 @@ class StreamingEraser(Eraser):
             method=type(self).__name__,
             parameters=json_parameters(self.get_params()),
             removed=stream.removed(),
-            fingerprint={"primary": self._fingerprint.to_dict()},
+            fingerprint={
+                "primary": self._fingerprint.to_dict() | {"batches": self._fingerprint.batches}
+            },
             curve=learned.curve,
         )
 
