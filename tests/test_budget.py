@@ -158,13 +158,14 @@ def test_rows_of_a_set_of_their_own_are_held_out_and_all_faces_verified():
 def test_the_chosen_candidate_is_fitted_again_on_everything(fitted):
     taken = fitted.trade_off_.chosen.candidate
     data = fit_data(seed=int(np.random.RandomState(0).randint(2**31)))
-    expected = taken.map(RoutedTransport(n_rounds=taken.n_rounds)._learn(data).map.parts, data.seed)
+    rounds = RoutedTransport(n_rounds=taken.n_rounds)._learn(data).map.parts
+    expected = taken.map(rounds, data.X_sensitive, data.seed)
     np.testing.assert_array_equal(fitted.transform(TABLE.vectors), expected(TABLE.vectors))
 
 
 def test_a_point_is_what_the_audit_reads_and_pairs_lose_after_the_map(monkeypatch):
     _, held_out = _hold_out(fit_data(), 400, 300)
-    half = Candidate(1, 64, 2.0).map((LowRankEdit(*_nothing(32)),), 0)
+    half = Candidate(1, 64, 2.0).map((LowRankEdit(*_nothing(32)),), TABLE.vectors, 0)
 
     def audit(X, after, attributes, *, split, random_state, n_jobs):
         assert (after, attributes, split) == (None, held_out.attributes, held_out.split)

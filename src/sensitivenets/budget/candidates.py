@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sensitivenets.codes.keys import CodeKey
-from sensitivenets.codes.universal import CodeParameters, UniversalCode
+from sensitivenets.codes.universal import CodeParameters
+from sensitivenets.embeddings import FloatArray
+from sensitivenets.erasers.coded_transport import coded
 from sensitivenets.map_kinds import Chain
 from sensitivenets.model import FittedMap
 
@@ -32,21 +33,23 @@ class Candidate:
             return rounds
         return f"{rounds}, {self.n_bits} bits at scale {self.scale:g}"
 
-    def map(self, rounds: tuple[FittedMap, ...], seed: int) -> FittedMap:
+    def map(self, rounds: tuple[FittedMap, ...], X: FloatArray, seed: int) -> FittedMap:
         """Join the first rounds and the code.
 
         Parameters
         ----------
         rounds : tuple of FittedMap
             A fitted transport, at least as many rounds as this takes.
+        X : ndarray of shape (n, d)
+            The rows that it was fitted on: a code is centred on what becomes of them.
         seed : int
             Seed of the public code.
         """
-        taken = rounds[: self.n_rounds]
+        transport = Chain(rounds[: self.n_rounds])
         if self.n_bits is None or self.scale is None:
-            return Chain(taken)
-        parameters = CodeParameters(taken[-1].n_features_out, self.n_bits, self.scale)
-        return Chain((*taken, UniversalCode.of_key(CodeKey.from_seed(seed), parameters)))
+            return transport
+        parameters = CodeParameters(transport.n_features_out, self.n_bits, self.scale)
+        return coded(transport, X, parameters, seed)
 
 
 #: From what costs least to what hides most, as it was on 128 features of faces.

@@ -111,7 +111,7 @@ class BudgetedTransport(Eraser):
                 stacklevel=3,
             )
             return replace(unchanged(data.X.shape[1]), curve=self.trade_off_.curve())
-        phi = chosen.map(_rounds(data, chosen.n_rounds), data.seed)
+        phi = chosen.map(_rounds(data, chosen.n_rounds), data.X_sensitive, data.seed)
         return Learned(phi, self.trade_off_.curve())
 
     def _check(self) -> tuple[Candidate, ...]:
@@ -133,7 +133,7 @@ def _measured(
     measured = [measure_point(None, None, held_out, part.seed)]
     steps.advance("unchanged")
     for candidate in candidates:
-        phi = candidate.map(rounds, part.seed)
+        phi = candidate.map(rounds, part.X_sensitive, part.seed)
         measured.append(measure_point(candidate, phi, held_out, part.seed))
         steps.advance(str(candidate))
     return measured

@@ -6,9 +6,12 @@ import numpy as np
 
 from sensitivenets.codes.keys import CodeKey
 from sensitivenets.codes.universal import CodeParameters, UniversalCode
+from sensitivenets.embeddings import FloatArray
 from sensitivenets.erasers.base import Eraser, FitData, Learned
 from sensitivenets.erasers.transport import RoutedTransport
 from sensitivenets.map_kinds import Chain
+from sensitivenets.model import FittedMap
+from sensitivenets.projection import Projection
 
 
 class CodedTransport(Eraser):
@@ -17,6 +20,9 @@ class CodedTransport(Eraser):
     `RoutedTransport` makes the first two moments of the predicted groups agree; what attackers
     still read is in how rows lie among their neighbours. A universal code keeps small distances,
     by which a person is recognised, and makes large ones all alike, from which attackers learn.
+    Rows are centred between the two: some networks put all faces near one direction, where a code
+    takes strangers for near.
+
     The code of the model folder is public: with it an inverter can be trained, so audit with the
     map. Where the code must be secret, fit `RoutedTransport` and encode with a `codes.CodeKey`.
 
@@ -34,7 +40,8 @@ class CodedTransport(Eraser):
     Attributes
     ----------
     model_ : Model
-        The fitted map, a chain of the transport and the code, with the curve of the transport.
+        The fitted map, a chain of the transport, a centring and the code, with the curve of the
+        transport.
 
     See Also
     --------
@@ -65,5 +72,30 @@ class CodedTransport(Eraser):
     def _learn(self, data: FitData) -> Learned:
         parameters = CodeParameters(data.X.shape[1], self.n_bits, self.scale)
         transport = RoutedTransport(n_rounds=self.n_rounds)._learn(data)
-        code = UniversalCode.of_key(CodeKey.from_seed(data.seed), parameters)
-        return Learned(Chain((transport.map, code)), transport.curve)
+        return Learned(
+            coded(transport.map, data.X_sensitive, parameters, data.seed), transport.curve
+        )
+
+
+def coded(transport: FittedMap, X: FloatArray, parameters: CodeParameters, seed: int) -> Chain:
+    """Put a public universal code after a map, around the mean of what the map gives.
+
+    Parameters
+    ----------
+    transport : FittedMap
+        Applied first.
+    X : ndarray of shape (n, d)
+        Rows before it, like those that will be coded: their mean after it becomes the origin.
+    parameters : CodeParameters
+        Of the code; its features are those that `transport` gives.
+    seed : int
+        Seed of the public code.
+
+    Returns
+    -------
+    Chain
+        The map, the centring and the code.
+    """
+    center = transport(X).mean(axis=0)
+    centring = Projection(np.eye(len(center), dtype=np.float32), -center.astype(np.float32))
+    return Chain((transport, centring, UniversalCode.of_key(CodeKey.from_seed(seed), parameters)))
