@@ -70,3 +70,10 @@ def test_another_seed_is_another_code():
 def test_impossible_parameters_are_refused(parameters, message):
     with pytest.raises(InputError, match=message):
         CodedTransport(**parameters).fit(TABLE.vectors, sensitive=SENSITIVE)
+
+
+def test_directions_that_the_transport_drops_are_not_coded():
+    wide = np.hstack([TABLE.vectors, np.zeros((len(TABLE), 4), dtype=np.float32)])
+    coded = CodedTransport(n_rounds=1, n_bits=64, random_state=0).fit(wide, sensitive=SENSITIVE)
+    assert coded.model_.map.parts[-1].directions.shape == (TABLE.dim, 64)
+    assert coded.transform(wide).shape == (len(TABLE), 64)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score
@@ -11,6 +12,7 @@ from sensitivenets.erasers.cells import align_cells
 from sensitivenets.erasers.gaussian import (
     barycentre,
     moments_of,
+    occupied_directions,
     psd_power,
     shrink,
     transport_matrices,
@@ -210,6 +212,47 @@ def test_linear_and_quadratic_attackers_read_before_and_not_after(quadratic, att
         reads[name] = balanced_accuracy_score(y[~train][half:], predicted)
     assert reads["before"] > 0.75
     assert reads["after"] < 0.5 + 0.4 * (reads["before"] - 0.5)
+
+
+@pytest.fixture(scope="module")
+def with_empty_directions(quadratic):
+    """The same rows, turned, in a space with six directions that hold only rounding."""
+    X, y, train = quadratic
+    wide = np.hstack([X, np.zeros((len(X), 6))])
+    turn, _ = np.linalg.qr(np.random.default_rng(1).standard_normal((14, 14)))
+    return (wide @ turn).astype(np.float32), y, train
+
+
+def test_empty_directions_are_found_and_only_where_there_are_rows_enough(with_empty_directions):
+    X, *_ = with_empty_directions
+    basis = occupied_directions(X)
+    np.testing.assert_allclose(basis.T @ basis, np.eye(8), atol=1e-6)
+    assert (X - (X @ basis) @ basis.T).std(axis=0).max() < 1e-4
+    variances = (X @ basis).var(axis=0)
+    assert (np.diff(variances) < 0).all()
+    assert occupied_directions(X[:14]) is None
+    assert occupied_directions(X @ basis) is None
+    assert occupied_directions(np.ones((50, 3), dtype=np.float32)) is None
+
+
+def test_an_attacker_who_whitens_reads_no_more_from_empty_directions(with_empty_directions):
+    X, y, train = with_empty_directions
+    eraser = RoutedTransport(random_state=0).fit(X[train], sensitive={"group": y[train]})
+    Z = eraser.transform(X[~train])
+    white = PCA(whiten=True).fit_transform(Z)
+    half = len(Z) // 2
+    attacker = QuadraticDiscriminantAnalysis(reg_param=1e-3).fit(white[:half], y[~train][:half])
+    assert balanced_accuracy_score(y[~train][half:], attacker.predict(white[half:])) < 0.54
+
+
+@pytest.mark.parametrize("eraser", [RoutedTransport(n_rounds=2), RoutedTransport(rank=3)])
+def test_a_model_folder_keeps_what_was_dropped(with_empty_directions, eraser, tmp_path):
+    X, y, _ = with_empty_directions
+    eraser.set_params(random_state=0).fit(X, sensitive={"group": y})
+    assert len(eraser.model_.map.parts) == eraser.n_rounds
+    assert len(eraser.get_feature_names_out()) == 8
+    save_model(eraser.model_, tmp_path / "model")
+    np.testing.assert_array_equal(load_model(tmp_path / "model").map(X), eraser.transform(X))
 
 
 def test_the_basis_holds_the_directions_in_which_groups_differ():

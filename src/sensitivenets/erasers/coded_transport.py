@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from sensitivenets.codes.keys import CodeKey
@@ -72,6 +74,7 @@ class CodedTransport(Eraser):
     def _learn(self, data: FitData) -> Learned:
         parameters = CodeParameters(data.X.shape[1], self.n_bits, self.scale)
         transport = RoutedTransport(n_rounds=self.n_rounds)._learn(data)
+        parameters = replace(parameters, n_features=transport.map.n_features_out)
         return Learned(
             coded(transport.map, data.X_sensitive, parameters, data.seed), transport.curve
         )

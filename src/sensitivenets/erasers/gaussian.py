@@ -14,6 +14,9 @@ from sensitivenets.moments import GroupMoments, GroupMomentStream
 _STEPS, _TOLERANCE = 50, 1e-7
 # Smallest eigenvalue kept, as a share of the largest: a direction without spread stays as it is.
 _FLOOR = 1e-8
+# Variance, as a share of the largest, at which a direction counts as empty: in single precision
+# what a map leaves there is mostly rounding, and whitening makes it as large as any other.
+_EMPTY = 1e-6
 
 
 def psd_power(matrix: FloatArray, power: float) -> npt.NDArray[np.float64]:
@@ -113,3 +116,31 @@ def transport_matrices(covariances: FloatArray, target: FloatArray) -> npt.NDArr
 def moments_of(X: FloatArray, groups: npt.NDArray[np.int64], n_groups: int) -> GroupMoments:
     """Return the moments of each group of rows in memory; -1 is a row of none."""
     return GroupMomentStream(n_groups).update(X, groups).moments()
+
+
+def occupied_directions(X: FloatArray) -> FloatArray | None:
+    """Find the directions in which rows vary at all, if there are others.
+
+    Networks may leave directions empty. No group can be moved well there, and the traces of its
+    own map that are left tell an attacker who whitens which group it was.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, d)
+        Rows.
+
+    Returns
+    -------
+    ndarray of shape (d, r), float32, or None
+        Orthonormal columns, widest first; None if no direction is empty, or if there are too few
+        rows to tell an empty direction from an unseen one.
+    """
+    n, d = X.shape
+    if n <= d:
+        return None
+    everyone = np.zeros(n, dtype=np.int64)
+    values, vectors = np.linalg.eigh(moments_of(X, everyone, 1).covariances[0])
+    kept = values > _EMPTY * values[-1]
+    if kept.all() or not kept.any():
+        return None
+    return np.asarray(vectors[:, kept][:, ::-1], dtype=np.float32)

@@ -6,12 +6,14 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.metrics import balanced_accuracy_score
 
+from sensitivenets.affine import Affine
 from sensitivenets.embeddings import FloatArray
 from sensitivenets.erasers.base import Eraser, FitData, Learned, unchanged
 from sensitivenets.erasers.cells import align_cells
 from sensitivenets.erasers.gaussian import (
     barycentre,
     moments_of,
+    occupied_directions,
     shrink,
     transport_matrices,
 )
@@ -39,6 +41,9 @@ class RoutedTransport(Eraser):
     the groups as they are *predicted*, which removes more than matching the true groups: rows of
     the true groups overlap where the router errs, and what a new router still finds there, the
     next round removes. No attribute is needed to transform.
+
+    Directions that the rows leave empty (variance below a millionth of the largest) are dropped
+    first: the output then has fewer features than the input.
 
     Parameters
     ----------
@@ -103,6 +108,9 @@ class RoutedTransport(Eraser):
             return unchanged(X.shape[1])
         groups = joint(data.attributes)
         require_rows(groups)
+        basis = occupied_directions(X)
+        if basis is not None:
+            X = X @ basis
         # With as many directions as features a subspace is the whole space.
         rank = None if self.rank is None or self.rank >= X.shape[1] else self.rank
         rng = np.random.default_rng(data.seed)
@@ -117,6 +125,9 @@ class RoutedTransport(Eraser):
             )
             parts.append(part)
             curve.append({"round": number + 1, "router": accuracy})
+        if basis is not None:
+            # Part of the first round: a part is a round to who takes only some of them.
+            parts[0] = Chain((Affine(basis, np.zeros_like(basis[0])), parts[0]))
         return Learned(Chain(tuple(parts)), tuple(curve))
 
     def _round(
