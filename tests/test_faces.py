@@ -18,7 +18,7 @@ from sensitivenets.datasets import draw_pairs
 from sensitivenets.embedding_files import read_table
 from sensitivenets.errors import InputError
 from sensitivenets.faces import pipeline
-from sensitivenets.faces.alignment import TEMPLATE, align, similarity
+from sensitivenets.faces.alignment import TEMPLATE, align, cut_box, similarity
 from sensitivenets.faces.detector import Detector, Face, choose
 from sensitivenets.faces.embedder import Plan
 from sensitivenets.faces.images import read_image
@@ -100,6 +100,17 @@ def test_aligned_landmarks_lie_on_the_template():
     for x, y in TEMPLATE.round().astype(int):
         assert crop[y - 2 : y + 3, x - 2 : x + 3].max() > 150
     assert (crop > 100).mean() < 0.01
+
+
+def test_a_box_is_cut_around_its_middle_with_more_of_the_head():
+    across = np.arange(200, dtype=np.uint8)
+    image = np.stack(np.broadcast_arrays(across, across[:, None], np.uint8(0)), axis=2)
+    crop = cut_box(image, (60, 30, 80, 100), 224).astype(float)
+    # 80 pixels extended by 0.3, of which 224 / 256 are seen: 91, from 54.5 to 145.5 and so on.
+    np.testing.assert_allclose(crop[0, [0, -1], 0], [54.5, 145.5], atol=1)
+    np.testing.assert_allclose(crop[[0, -1], 0, 1], [34.5, 125.5], atol=1)
+    # At the edge of a photograph it is black, not moved.
+    assert (cut_box(image + np.uint8(1), (-40, 30, 80, 100), 224)[:, :100] == 0).all()
 
 
 def test_the_large_and_central_face_is_chosen():
@@ -281,6 +292,7 @@ def test_a_killed_run_goes_on(photos, means, tmp_path):
     [
         ({"channels": "GBR"}, "channels: expected RGB or BGR, found 'GBR'"),
         ({"side": 0}, "side: expected pixels"),
+        ({"crop": "ear"}, "crop: expected landmarks or box, found 'ear'"),
         ({"sides": 3}, r"expected channels, .*; found \['sides'\]"),
         ([], "expected channels"),
     ],

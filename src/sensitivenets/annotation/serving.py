@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import sys
 from collections.abc import Callable
 
 import uvicorn
@@ -54,9 +53,6 @@ def serve(app: ASGIApp, listener: socket.socket, when_ready: Callable[[], None])
     when_ready : callable
         Called once, when requests are answered.
     """
-    # The classifier learns in this process: its thread is asked to make way sooner than the usual
-    # 5 ms, several times in each request.
-    sys.setswitchinterval(0.0005)
     config = uvicorn.Config(
         app,
         http="h11",

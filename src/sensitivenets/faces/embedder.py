@@ -12,7 +12,7 @@ import cv2
 import pyarrow as pa
 
 from sensitivenets.errors import InputError
-from sensitivenets.faces.alignment import align
+from sensitivenets.faces.alignment import align, cut_box
 from sensitivenets.faces.detector import Detector, Face
 from sensitivenets.faces.images import Image, read_image
 from sensitivenets.faces.network import Network
@@ -148,7 +148,13 @@ class Embedder:
         if not faces:
             return Skipped(name, "no face found")
         shown = self._name(path, name)
-        return [_Crop(shown, subject, align(image, f.landmarks, side), f) for f in faces]
+        return [_Crop(shown, subject, self._cut(image, face), face) for face in faces]
+
+    def _cut(self, image: Image, face: Face) -> Image:
+        wanted = self.network.description
+        if wanted.crop == "box":
+            return cut_box(image, face.box, wanted.side)
+        return align(image, face.landmarks, wanted.side)
 
     def _name(self, path: Path, name: str) -> str:
         if not self.plan.hash_names:

@@ -31,6 +31,8 @@ class Description:
         Of each channel, in that order, on a scale of 0 to 255.
     scale : float
         Divides after the mean is taken off.
+    crop : {"landmarks", "box"}
+        What of a photograph it sees: see `alignment.align` and `alignment.cut_box`.
     output : str, optional
         Name of the output to read; the only one unless given.
     licence : str
@@ -41,12 +43,15 @@ class Description:
     channels: Literal["RGB", "BGR"] = "RGB"
     mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
     scale: float = 1.0
+    crop: Literal["landmarks", "box"] = "landmarks"
     output: str | None = None
     licence: str = ""
 
     def __post_init__(self) -> None:
         if self.channels not in {"RGB", "BGR"}:
             raise InputError(f"channels: expected RGB or BGR, found {self.channels!r}")
+        if self.crop not in {"landmarks", "box"}:
+            raise InputError(f"crop: expected landmarks or box, found {self.crop!r}")
         if not isinstance(self.side, int) or self.side < 1:
             raise InputError(f"side: expected pixels, at least 1, found {self.side!r}")
         if len(self.mean) != 3 or not self.scale:
@@ -58,7 +63,11 @@ PRESETS = {
     "arcface": Description(mean=(127.5, 127.5, 127.5), scale=127.5),
     # Cao et al. (2018): ResNet-50 as the paper of SensitiveNets uses it.
     "vggface2_resnet50": Description(
-        side=224, channels="BGR", mean=(91.4953, 103.8827, 131.0912), licence="VGGFace2: research"
+        side=224,
+        channels="BGR",
+        mean=(91.4953, 103.8827, 131.0912),
+        crop="box",
+        licence="VGGFace2: research",
     ),
 }
 
