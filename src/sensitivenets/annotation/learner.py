@@ -11,7 +11,7 @@ from multiprocessing.process import BaseProcess
 
 from sensitivenets.annotation.proposals import IntArray, Proposals, Proposer
 
-_NICENESS = 10
+_NICENESS = 5
 
 
 class Learner:
