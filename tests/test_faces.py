@@ -54,12 +54,12 @@ def means(tmp_path_factory):
 def seeing(tmp_path):
     """Make a network whose embedding is what reaches its input, pixel by pixel."""
 
-    def make(side):
+    def make(side, n="n"):
         graph = helper.make_graph(
             [helper.make_node("Flatten", ["data"], ["embedding"], axis=1)],
             "seeing",
-            [helper.make_tensor_value_info("data", TensorProto.FLOAT, ["n", 3, side, side])],
-            [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["n", "d"])],
+            [helper.make_tensor_value_info("data", TensorProto.FLOAT, [n, 3, side, side])],
+            [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, [n, "d"])],
         )
         opset = [helper.make_opsetid("", 13)]
         onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=8), tmp_path / "n.onnx")
@@ -340,6 +340,20 @@ def test_each_preset_gives_the_network_what_it_was_trained_on(
     planes[:, :, side // 2 :] = black[:, None, None]
     # Unit length: section 4.1 takes the l2-normalised embedding as x.
     np.testing.assert_allclose(row, planes.ravel() / np.linalg.norm(planes), atol=1e-7)
+
+
+def test_a_network_that_takes_something_else_is_refused(seeing):
+    message = "expected an input of shape n x 3 x 224 x 224, found n x 3 x 8 x 8; .*--network"
+    with pytest.raises(InputError, match=message):
+        Network(seeing(8), PRESETS["vggface2_resnet50"])
+    with pytest.raises(InputError, match="shape n x 3 x 8 x 8, found 4 x 3 x 8 x 8"):
+        Network(seeing(8, 4), Description(side=8))
+
+
+def test_a_network_for_one_face_at_a_time_is_given_one_at_a_time(seeing):
+    crops = list(RNG.integers(1, 255, (3, 8, 8, 3), dtype=np.uint8))
+    expected = Network(seeing(8), Description(side=8))(crops)
+    np.testing.assert_array_equal(Network(seeing(8, 1), Description(side=8))(crops), expected)
 
 
 def test_a_network_with_another_checksum_is_refused(means):

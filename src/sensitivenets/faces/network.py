@@ -137,7 +137,9 @@ class Network:
             # onnxruntime has a class of error for each way to fail, and no common base.
             raise InputError(f"{path}: onnxruntime cannot read it: {error}") from error
         self.description = description
-        self._input = self._session.get_inputs()[0].name
+        taken = self._session.get_inputs()[0]
+        self._input, self._one_by_one = taken.name, taken.shape[:1] == [1]
+        _check_input(path, taken.shape, description.side)
         self._output = description.output or self._session.get_outputs()[0].name
         names = [value.name for value in self._session.get_outputs()]
         if self._output not in names:
@@ -151,7 +153,22 @@ class Network:
             wanted.scale
         )
         planes = np.ascontiguousarray(values.transpose(0, 3, 1, 2))
-        (rows,) = self._session.run([self._output], {self._input: planes})
+        parts = np.split(planes, len(planes)) if self._one_by_one else [planes]
+        rows = [self._session.run([self._output], {self._input: part})[0] for part in parts]
         embeddings = np.array(rows, dtype=np.float32).reshape(len(crops), -1)
         normalise_rows(embeddings)
         return embeddings
+
+
+def _check_input(path: Path, shape: list[int | str | None], side: int) -> None:
+    """Refuse a network that takes something else; sizes left open are names, or None."""
+    wanted: list[int | str | None] = ["n", 3, side, side]
+    fits = len(shape) == len(wanted) and all(
+        not isinstance(found, int) or found == expected
+        for found, expected in zip(shape[1:], wanted[1:], strict=True)
+    )
+    if not fits or (isinstance(shape[0], int) and shape[0] > 1):
+        raise InputError(
+            f"{path}: expected an input of shape n x 3 x {side} x {side}, found "
+            f"{' x '.join(map(str, shape))}; say what it takes with --network"
+        )
