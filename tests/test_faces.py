@@ -342,6 +342,14 @@ def test_each_preset_gives_the_network_what_it_was_trained_on(
     np.testing.assert_allclose(row, planes.ravel() / np.linalg.norm(planes), atol=1e-7)
 
 
+def test_a_network_that_is_no_detector_is_refused(run, photos, seeing, tmp_path):
+    model, out = seeing(112), tmp_path / "t.parquet"
+    code, _, err = run("embed", photos, "--detector", model, "--model", model, "--out", out)
+    assert code == 2
+    assert f"{model}: expected the ONNX file of YuNet; OpenCV: " in err
+    assert not list(tmp_path.glob("t.parquet*"))
+
+
 def test_a_network_that_takes_something_else_is_refused(seeing):
     message = "expected an input of shape n x 3 x 224 x 224, found n x 3 x 8 x 8; .*--network"
     with pytest.raises(InputError, match=message):

@@ -58,8 +58,11 @@ class Detector:
             raise InputError(f"{path}: no such file; expected the ONNX file of YuNet")
         try:
             self._yunet = cv2.FaceDetectorYN.create(str(path), "", (320, 320), min_score)
+            # Another network is read without complaint, and fails on its first photograph.
+            self._find(np.zeros((320, 320, 3), dtype=np.uint8), 320)
         except cv2.error as error:
-            raise InputError(f"{path}: OpenCV cannot read this detector: {error}") from error
+            said = " ".join(str(error).split())
+            raise InputError(f"{path}: expected the ONNX file of YuNet; OpenCV: {said}") from error
 
     def __call__(self, image: Image) -> list[Face]:
         """Find the faces of an RGB photograph, the surest first."""

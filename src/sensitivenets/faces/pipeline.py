@@ -59,9 +59,9 @@ def embed(
     skipped : list of Skipped
         What gave no embedding.
     """
+    work = Embedder(plan, network)
     parts.mkdir(parents=True, exist_ok=True)
     steps = Steps(len(images), progress)
-    work = Embedder(plan, network)
     made, skipped = [], []
     workers = ThreadPoolExecutor(n_threads or os.cpu_count())
     try:
