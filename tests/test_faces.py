@@ -18,8 +18,9 @@ from sensitivenets.datasets import draw_pairs
 from sensitivenets.embedding_files import read_table
 from sensitivenets.errors import InputError
 from sensitivenets.faces import pipeline
-from sensitivenets.faces.alignment import TEMPLATE, align, similarity
-from sensitivenets.faces.detector import Face, choose
+from sensitivenets.faces.alignment import TEMPLATE, align, cut_box, similarity
+from sensitivenets.faces.detector import Detector, Face, choose
+from sensitivenets.faces.embedder import Plan
 from sensitivenets.faces.images import read_image
 from sensitivenets.faces.network import PRESETS, Description, Network, read_description
 from sensitivenets.verification import verify
@@ -47,6 +48,24 @@ def means(tmp_path_factory):
         helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), path
     )
     return path
+
+
+@pytest.fixture
+def seeing(tmp_path):
+    """Make a network whose embedding is what reaches its input, pixel by pixel."""
+
+    def make(side, n="n"):
+        graph = helper.make_graph(
+            [helper.make_node("Flatten", ["data"], ["embedding"], axis=1)],
+            "seeing",
+            [helper.make_tensor_value_info("data", TensorProto.FLOAT, [n, 3, side, side])],
+            [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, [n, "d"])],
+        )
+        opset = [helper.make_opsetid("", 13)]
+        onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=8), tmp_path / "n.onnx")
+        return tmp_path / "n.onnx"
+
+    return make
 
 
 @pytest.fixture
@@ -83,12 +102,60 @@ def test_aligned_landmarks_lie_on_the_template():
     assert (crop > 100).mean() < 0.01
 
 
+def test_a_box_is_cut_around_its_middle_with_more_of_the_head():
+    across = np.arange(200, dtype=np.uint8)
+    image = np.stack(np.broadcast_arrays(across, across[:, None], np.uint8(0)), axis=2)
+    crop = cut_box(image, (60, 30, 80, 100), 224).astype(float)
+    # 80 pixels extended by 0.3, of which 224 / 256 are seen: 91, from 54.5 to 145.5 and so on.
+    np.testing.assert_allclose(crop[0, [0, -1], 0], [54.5, 145.5], atol=1)
+    np.testing.assert_allclose(crop[[0, -1], 0, 1], [34.5, 125.5], atol=1)
+    # At the edge of a photograph it is black, not moved.
+    assert (cut_box(image + np.uint8(1), (-40, 30, 80, 100), 224)[:, :100] == 0).all()
+
+
 def test_the_large_and_central_face_is_chosen():
     image = np.zeros((100, 200, 3), dtype=np.uint8)
     aside = Face((0, 0, 40, 40), TEMPLATE, 0.99)
     middle = Face((85, 35, 35, 35), TEMPLATE, 0.7)
     tiny = Face((99, 49, 4, 4), TEMPLATE, 0.9)
     assert choose([aside, middle, tiny], image) is middle
+
+
+class Sighted(Detector):
+    """Finds the faces that are at least ten pixels wide in the picture it looks at."""
+
+    def __init__(self, *faces):
+        self.faces, self.looks = faces, []
+
+    def _find(self, image, longest_side):
+        self.looks.append(longest_side)
+        shrink = min(1.0, longest_side / max(image.shape[:2]))
+        return [face for face in self.faces if face.box[2] * shrink >= 10]
+
+
+@pytest.mark.parametrize(
+    ("boxes", "looks"),
+    [
+        ([(300, 200, 400, 500)], [320]),  # large: the small picture shows it
+        ([(480, 470, 25, 30)], [320, 640]),  # hidden in the small picture
+        ([(460, 460, 80, 90)], [320, 640]),  # shown there, in few pixels
+        ([(0, 0, 300, 360), (490, 490, 25, 30)], [320, 640]),  # large, and far aside
+        ([], [320, 640]),
+    ],
+)
+def test_a_glance_finds_the_face_that_a_whole_look_would_choose(boxes, looks):
+    image = np.zeros((1000, 1000, 3), dtype=np.uint8)
+    faces = [Face(box, TEMPLATE, 0.9) for box in boxes]
+    sighted = Sighted(*faces)
+    found = sighted.main_face(image)
+    assert sighted.looks == looks
+    assert found is (choose(faces, image) if faces else None)
+
+
+def test_a_small_photograph_is_looked_at_once_as_it_is():
+    sighted = Sighted(Face((30, 20, 60, 80), TEMPLATE, 0.9))
+    assert sighted.main_face(np.zeros((320, 120, 3), dtype=np.uint8)) is sighted.faces[0]
+    assert sighted.looks == [640]
 
 
 @pytest.mark.parametrize("mode", ["L", "LA", "P", "RGBA", "CMYK", "I;16", "F"])
@@ -153,7 +220,7 @@ def test_broken_files_are_named_and_lose_nothing(run, photos, means, tmp_path):
 def test_parts_that_are_there_are_not_made_again(photos, means, tmp_path, monkeypatch):
     monkeypatch.setattr(pipeline, "PART", 4)
     images = sorted(photos.rglob("*.png"))
-    plan, network = pipeline.Plan(photos, None), Network(means, Description(side=8))
+    plan, network = Plan(photos, None), Network(means, Description(side=8))
     first, _ = pipeline.embed(images, plan, network, tmp_path / "parts")
     stamps = [path.stat().st_mtime_ns for path in first]
     first[1].unlink()
@@ -164,7 +231,7 @@ def test_parts_that_are_there_are_not_made_again(photos, means, tmp_path, monkey
     assert pipeline.join(second, tmp_path / "all.parquet", {}) == 10
     other = Network(means, Description(side=8, scale=2.0))
     assert pipeline.embed(images, plan, other, tmp_path / "parts")[0] != first
-    hashed = pipeline.Plan(photos, None, hash_names=True)
+    hashed = Plan(photos, None, hash_names=True)
     assert pipeline.embed(images, hashed, network, tmp_path / "parts")[0] != first
 
 
@@ -173,7 +240,7 @@ def test_progress_counts_every_photograph_and_what_was_there_before(
 ):
     monkeypatch.setattr(pipeline, "PART", 4)
     images = sorted(photos.rglob("*.png"))
-    plan, network = pipeline.Plan(photos, None), Network(means, Description(side=8))
+    plan, network = Plan(photos, None), Network(means, Description(side=8))
     told = []
     made, _ = pipeline.embed(
         images, plan, network, tmp_path / "parts", lambda *step: told.append(step)
@@ -225,6 +292,7 @@ def test_a_killed_run_goes_on(photos, means, tmp_path):
     [
         ({"channels": "GBR"}, "channels: expected RGB or BGR, found 'GBR'"),
         ({"side": 0}, "side: expected pixels"),
+        ({"crop": "ear"}, "crop: expected landmarks or box, found 'ear'"),
         ({"sides": 3}, r"expected channels, .*; found \['sides'\]"),
         ([], "expected channels"),
     ],
@@ -244,6 +312,58 @@ def test_a_description_in_toml(tmp_path):
     assert (read.side, read.channels) == (224, "BGR")
 
 
+@pytest.mark.parametrize(
+    ("preset", "side", "expected"),
+    [
+        # Pixels of colour (200, 100, 50); BGR in the network's order, less the mean of VGGFace2.
+        ("plain", 112, (200, 100, 50)),
+        ("arcface", 112, (72.5 / 127.5, -27.5 / 127.5, -77.5 / 127.5)),
+        ("vggface2_resnet50", 224, (50 - 91.4953, 100 - 103.8827, 200 - 131.0912)),
+    ],
+)
+def test_each_preset_gives_the_network_what_it_was_trained_on(
+    run, seeing, preset, side, expected, tmp_path
+):
+    (tmp_path / "photos" / "anna").mkdir(parents=True)
+    image = np.zeros((side, side, 3), dtype=np.uint8)
+    image[:, : side // 2] = (200, 100, 50)
+    Image.fromarray(image).save(tmp_path / "photos" / "anna" / "1.png")
+    code, _, _ = run(
+        *("embed", tmp_path / "photos", "--aligned", "--network", preset),
+        *("--model", seeing(side), "--out", tmp_path / "t.parquet"),
+    )
+    assert code == 0
+    row = read_table(tmp_path / "t.parquet").vectors[0].astype(np.float64)
+    black = -np.array(PRESETS[preset].mean) / PRESETS[preset].scale
+    planes = np.empty((3, side, side))
+    planes[:, :, : side // 2] = np.array(expected)[:, None, None]
+    planes[:, :, side // 2 :] = black[:, None, None]
+    # Unit length: section 4.1 takes the l2-normalised embedding as x.
+    np.testing.assert_allclose(row, planes.ravel() / np.linalg.norm(planes), atol=1e-7)
+
+
+def test_a_network_that_is_no_detector_is_refused(run, photos, seeing, tmp_path):
+    model, out = seeing(112), tmp_path / "t.parquet"
+    code, _, err = run("embed", photos, "--detector", model, "--model", model, "--out", out)
+    assert code == 2
+    assert f"{model}: expected the ONNX file of YuNet; OpenCV: " in err
+    assert not list(tmp_path.glob("t.parquet*"))
+
+
+def test_a_network_that_takes_something_else_is_refused(seeing):
+    message = "expected an input of shape n x 3 x 224 x 224, found n x 3 x 8 x 8; .*--network"
+    with pytest.raises(InputError, match=message):
+        Network(seeing(8), PRESETS["vggface2_resnet50"])
+    with pytest.raises(InputError, match="shape n x 3 x 8 x 8, found 4 x 3 x 8 x 8"):
+        Network(seeing(8, 4), Description(side=8))
+
+
+def test_a_network_for_one_face_at_a_time_is_given_one_at_a_time(seeing):
+    crops = list(RNG.integers(1, 255, (3, 8, 8, 3), dtype=np.uint8))
+    expected = Network(seeing(8), Description(side=8))(crops)
+    np.testing.assert_array_equal(Network(seeing(8, 1), Description(side=8))(crops), expected)
+
+
 def test_a_network_with_another_checksum_is_refused(means):
     with pytest.raises(InputError, match="expected SHA-256 00, found "):
         Network(means, Description(side=8), "00")
@@ -259,7 +379,7 @@ def test_all_faces_of_a_photograph_or_the_one_it_is_of(tmp_path):
     network = Network(folder / "models" / "mobilefacenet.onnx", PRESETS["plain"], n_threads=1)
 
     def embedded(photos, images, *, all_faces):
-        plan = pipeline.Plan(photos, folder / "models" / "yunet.onnx", all_faces=all_faces)
+        plan = Plan(photos, folder / "models" / "yunet.onnx", all_faces=all_faces)
         parts, _ = pipeline.embed(images, plan, network, tmp_path / f"{len(images)}{all_faces}")
         return pq.read_table(parts[0])
 

@@ -15,7 +15,7 @@ from sensitivenets.embedding_files import read_table
 from sensitivenets.erasers.transport import RoutedTransport
 from sensitivenets.errors import InputError
 from sensitivenets.fourier import FourierProjection
-from sensitivenets.map_kinds import Chain
+from sensitivenets.map_kinds import _HOME, Chain
 from sensitivenets.mlp import MLP
 from sensitivenets.model_folder import save_model
 from sensitivenets.onnx_export import fuse, to_onnx
@@ -114,6 +114,24 @@ def test_one_file_does_what_both_do(opset):
     joined = fuse(before, phi)
     assert [value.name for value in joined.graph.output] == ["agnostic"]
     np.testing.assert_allclose(infer(joined, data=data), phi(embeddings), atol=1e-5)
+
+
+@pytest.mark.parametrize("phi", MAPS.values(), ids=MAPS)
+def test_one_file_for_every_kind_of_map(phi):
+    before, data = network(), numbers(40, 6)
+    embeddings = infer(before, data=data)
+    embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
+    expected = phi(embeddings)
+    scale = np.abs(expected).max()
+    np.testing.assert_allclose(infer(fuse(before, phi), data=data), expected, atol=1e-5 * scale)
+
+
+def test_no_kind_of_map_is_left_out():
+    # Parts of a chain are tried with it; bits of a code have a test of their own.
+    tried = [part for phi in MAPS.values() for part in getattr(phi, "parts", (phi,))]
+    assert {type(part).__name__ for part in tried} | {"UniversalCode"} >= {
+        name for _, name in _HOME.values()
+    }
 
 
 def test_networks_that_do_not_fit_are_refused():

@@ -62,7 +62,8 @@ class Tab:
         assert "exceptionDetails" not in result, result
         return result["result"].get("value")
 
-    def wait(self, expression, seconds=20):
+    def wait(self, expression, seconds=120):
+        # Long: the classifier's process makes way for whatever else a machine is at.
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             # While a page loads, what is asked for may not be there.

@@ -1,9 +1,12 @@
 """What the server answers to annotators."""
 
 import io
+import socket
 
 import pyarrow.parquet as pq
 import pytest
+
+from sensitivenets.annotation.serving import listen
 
 N_ROWS = 40
 
@@ -154,3 +157,10 @@ def test_pictures_by_row_number(client):
     assert answer.status == 200
     assert answer.headers["Content-Type"] == "image/png"
     assert client.ask("GET", "/image/5").status == 404
+
+
+def test_an_answer_in_two_pieces_does_not_wait_to_be_acknowledged():
+    with listen("127.0.0.1", 0) as listener:
+        address = listener.getsockname()
+        with socket.create_connection(address), listener.accept()[0] as accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Sequence
 from typing import Any
@@ -15,6 +14,7 @@ from sensitivenets.annotation.decisions import Decision
 from sensitivenets.annotation.events import Event, Kind, NewEvent, Queue
 from sensitivenets.annotation.images import RowImages
 from sensitivenets.annotation.label_error import Checks, LabelError, label_error
+from sensitivenets.annotation.learner import Learner
 from sensitivenets.annotation.ledger import UNSURE, Ledger, State
 from sensitivenets.annotation.proposals import IntArray, Proposals, Proposer
 from sensitivenets.annotation.store import LabelStore
@@ -57,7 +57,7 @@ class Labelling:
         self.images = images
         self.proposals: Proposals | None = store.proposals(len(self.task.classes))
         self.trainer = Trainer(self._train)
-        self._proposer = proposer
+        self._proposer, self._learner = proposer, Learner(proposer)
         self._ledger = Ledger(self.task.n_rows, self.task.classes)
         self._leases = queues.Leases()
         self._lock = threading.RLock()
@@ -82,6 +82,11 @@ class Labelling:
     def start(self) -> None:
         """Let the classifier learn in the background; what it last proposed holds meanwhile."""
         self.trainer.start()
+
+    def stop(self) -> None:
+        """End the learning, whatever it is at."""
+        self._learner.close()
+        self.trainer.stop()
 
     def batch(
         self, queue: Queue, annotator: str, size: int, only: int | None = None
@@ -169,23 +174,22 @@ class Labelling:
 
     def train(self) -> Proposals | None:
         """Fit the classifier on all that is known, and keep what it proposes."""
+        return self._fit(self._proposer)
+
+    def _train(self) -> None:
+        self._fit(self._learner)
+
+    def _fit(self, proposer: Proposer | Learner) -> Proposals | None:
         with self._lock:
             ledger = self.ledger
             codes, seen = np.where(ledger.seen, ledger.codes, self.given), ledger.seq
-        made = self._proposer.propose(codes, len(self.task.classes))
+        made = proposer.propose(codes, len(self.task.classes))
         if made is not None:
             made = Proposals(made.probabilities, made.n_labelled, made.accuracy, seen)
             self.store.save_proposals(made)
             with self._lock:
                 self.proposals = made
         return made
-
-    def _train(self) -> None:
-        from threadpoolctl import threadpool_limits
-
-        # One core stays free for those who decide meanwhile.
-        with threadpool_limits(max((os.cpu_count() or 1) - 1, 1)):
-            self.train()
 
     def _scene(self) -> queues.Scene:
         ledger = self.ledger

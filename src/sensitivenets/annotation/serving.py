@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import sys
 from collections.abc import Callable
 
 import uvicorn
@@ -34,12 +33,16 @@ def listen(host: str, port: int) -> socket.socket:
     """
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family)
+        listener = socket.create_server((host, port), family=family)
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or error
         raise InputError(
             f"cannot listen on {host} port {port}: {reason}; choose another with --port or --host"
         ) from error
+    # Connections inherit it. An answer is written in two pieces, and the second would wait for the
+    # browser to acknowledge the first: 40 ms.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
 
 
 def serve(app: ASGIApp, listener: socket.socket, when_ready: Callable[[], None]) -> None:
@@ -54,9 +57,6 @@ def serve(app: ASGIApp, listener: socket.socket, when_ready: Callable[[], None])
     when_ready : callable
         Called once, when requests are answered.
     """
-    # The classifier learns in this process: its thread is asked to make way sooner than the usual
-    # 5 ms, several times in each request.
-    sys.setswitchinterval(0.0005)
     config = uvicorn.Config(
         app,
         http="h11",

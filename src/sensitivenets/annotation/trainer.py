@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import threading
 from collections.abc import Callable
 
@@ -11,7 +9,6 @@ from collections.abc import Callable
 EVERY = 20
 #: Seconds without a decision after which it is fitted again for fewer.
 PAUSE = 4.0
-_NICENESS = 10
 
 
 class Trainer:
@@ -53,7 +50,6 @@ class Trainer:
             self._thread.join()
 
     def _run(self) -> None:
-        _give_way()
         while self._wait():
             try:
                 self._train()
@@ -74,10 +70,3 @@ class Trainer:
             self._new = 0
             self.training = not self._stopped
             return not self._stopped
-
-
-def _give_way() -> None:
-    """Let whoever decides go before the thread that learns."""
-    if sys.platform == "linux":
-        # There, a priority belongs to a thread.
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)

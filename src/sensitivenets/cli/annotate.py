@@ -107,7 +107,7 @@ def annotate(
         else:
             _serve(labelling, host, port, open_browser=not no_browser, json=json)
     finally:
-        labelling.trainer.stop()
+        labelling.stop()
         labelling.store.close()
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from sensitivenets.cli.output import print_json, print_line
 from sensitivenets.cli.selection import refuse_table
 from sensitivenets.errors import InputError
+from sensitivenets.parameter_checks import require_int
 
 
 def embed(
@@ -57,13 +58,15 @@ def embed(
     min_score
         Leave out faces that the detector is less sure of.
     n_threads
-        Threads of the network; all unless given.
+        Threads, each with photographs of its own; one a processor unless given.
     overwrite
         Replace a file that is already there.
     json
         Write the result as JSON.
     """
     refuse_table(out, overwrite=overwrite)
+    if n_threads is not None:
+        require_int("--n-threads", n_threads, minimum=1)
     if (detector is None) != aligned:
         raise InputError("expected --detector, or --aligned for crops; give one of them")
     for needed in ("cv2", "onnxruntime", "PIL"):
@@ -72,6 +75,7 @@ def embed(
     import cv2
 
     from sensitivenets.faces import pipeline
+    from sensitivenets.faces.embedder import Plan
     from sensitivenets.faces.images import find_images
     from sensitivenets.faces.network import Network, read_description
     from sensitivenets.progress import progress_bar
@@ -79,12 +83,13 @@ def embed(
     # OpenCV says on stderr, once a thread, that it runs on the processor.
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
     described = read_description(network)
-    reader = Network(model, described, sha256, n_threads)
+    # Threads have a photograph each, so that a call of the network needs one.
+    reader = Network(model, described, sha256, n_threads=1)
     images = find_images(photos)
-    plan = pipeline.Plan(photos, detector, min_score, all_faces, hash_names)
+    plan = Plan(photos, detector, min_score, all_faces, hash_names)
     parts = out.with_name(f"{out.name}.parts")
     with progress_bar("embed", rate=True) as progress:
-        made, skipped = pipeline.embed(images, plan, reader, parts, progress)
+        made, skipped = pipeline.embed(images, plan, reader, parts, progress, n_threads)
     facts = {"network_sha256": reader.sha256, "network_licence": described.licence}
     rows = pipeline.join(made, out, facts)
     shutil.rmtree(parts)

@@ -1,4 +1,4 @@
-"""Five landmarks onto five points: the crop that face networks were trained on."""
+"""The crop that a face network was trained on: landmarks on a template, or around a box."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ TEMPLATE: Points = np.array([
     [70.7299, 92.2041],
 ])
 _TEMPLATE_SIDE = 112
+# Of the box's shorter side: it is extended by 0.3, and 224 pixels of 256 are cut from its middle.
+_VGGFACE2_SHARE = 1.3 * 224 / 256
 
 
 def similarity(source: Points, target: Points) -> Points:
@@ -62,4 +64,30 @@ def align(image: Image, landmarks: Points, side: int) -> Image:
     import cv2
 
     matrix = similarity(landmarks, TEMPLATE * (side / _TEMPLATE_SIDE))
+    return np.asarray(cv2.warpAffine(image, matrix, (side, side)), dtype=np.uint8)
+
+
+def cut_box(image: Image, box: tuple[float, float, float, float], side: int) -> Image:
+    """Cut a face out by its box, not turned, as networks of VGGFace2 have it (Cao et al., 2018).
+
+    Parameters
+    ----------
+    image : ndarray of shape (height, width, 3)
+        RGB.
+    box : tuple of float
+        Left, top, width and height of the face, in pixels.
+    side : int
+        Pixels of the square crop.
+
+    Returns
+    -------
+    ndarray of shape (side, side, 3), uint8
+        1.14 times as wide as the box's shorter side; black where the photograph ends.
+    """
+    import cv2
+
+    left, top, width, height = box
+    scale = side / (_VGGFACE2_SHARE * min(width, height))
+    shift = side / 2 - scale * np.array([left + width / 2, top + height / 2])
+    matrix = np.column_stack([scale * np.eye(2), shift])
     return np.asarray(cv2.warpAffine(image, matrix, (side, side)), dtype=np.uint8)

@@ -31,6 +31,8 @@ class Description:
         Of each channel, in that order, on a scale of 0 to 255.
     scale : float
         Divides after the mean is taken off.
+    crop : {"landmarks", "box"}
+        What of a photograph it sees: see `alignment.align` and `alignment.cut_box`.
     output : str, optional
         Name of the output to read; the only one unless given.
     licence : str
@@ -41,12 +43,15 @@ class Description:
     channels: Literal["RGB", "BGR"] = "RGB"
     mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
     scale: float = 1.0
+    crop: Literal["landmarks", "box"] = "landmarks"
     output: str | None = None
     licence: str = ""
 
     def __post_init__(self) -> None:
         if self.channels not in {"RGB", "BGR"}:
             raise InputError(f"channels: expected RGB or BGR, found {self.channels!r}")
+        if self.crop not in {"landmarks", "box"}:
+            raise InputError(f"crop: expected landmarks or box, found {self.crop!r}")
         if not isinstance(self.side, int) or self.side < 1:
             raise InputError(f"side: expected pixels, at least 1, found {self.side!r}")
         if len(self.mean) != 3 or not self.scale:
@@ -58,7 +63,11 @@ PRESETS = {
     "arcface": Description(mean=(127.5, 127.5, 127.5), scale=127.5),
     # Cao et al. (2018): ResNet-50 as the paper of SensitiveNets uses it.
     "vggface2_resnet50": Description(
-        side=224, channels="BGR", mean=(91.4953, 103.8827, 131.0912), licence="VGGFace2: research"
+        side=224,
+        channels="BGR",
+        mean=(91.4953, 103.8827, 131.0912),
+        crop="box",
+        licence="VGGFace2: research",
     ),
 }
 
@@ -128,7 +137,9 @@ class Network:
             # onnxruntime has a class of error for each way to fail, and no common base.
             raise InputError(f"{path}: onnxruntime cannot read it: {error}") from error
         self.description = description
-        self._input = self._session.get_inputs()[0].name
+        taken = self._session.get_inputs()[0]
+        self._input, self._one_by_one = taken.name, taken.shape[:1] == [1]
+        _check_input(path, taken.shape, description.side)
         self._output = description.output or self._session.get_outputs()[0].name
         names = [value.name for value in self._session.get_outputs()]
         if self._output not in names:
@@ -142,7 +153,22 @@ class Network:
             wanted.scale
         )
         planes = np.ascontiguousarray(values.transpose(0, 3, 1, 2))
-        (rows,) = self._session.run([self._output], {self._input: planes})
+        parts = np.split(planes, len(planes)) if self._one_by_one else [planes]
+        rows = [self._session.run([self._output], {self._input: part})[0] for part in parts]
         embeddings = np.array(rows, dtype=np.float32).reshape(len(crops), -1)
         normalise_rows(embeddings)
         return embeddings
+
+
+def _check_input(path: Path, shape: list[int | str | None], side: int) -> None:
+    """Refuse a network that takes something else; sizes left open are names, or None."""
+    wanted: list[int | str | None] = ["n", 3, side, side]
+    fits = len(shape) == len(wanted) and all(
+        not isinstance(found, int) or found == expected
+        for found, expected in zip(shape[1:], wanted[1:], strict=True)
+    )
+    if not fits or (isinstance(shape[0], int) and shape[0] > 1):
+        raise InputError(
+            f"{path}: expected an input of shape n x 3 x {side} x {side}, found "
+            f"{' x '.join(map(str, shape))}; say what it takes with --network"
+        )

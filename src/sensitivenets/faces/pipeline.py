@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import threading
+import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import cv2
 import pyarrow as pa
@@ -17,72 +16,26 @@ import pyarrow.parquet as pq
 
 from sensitivenets.atomic import atomic_file
 from sensitivenets.errors import InputError
-from sensitivenets.faces.alignment import align
-from sensitivenets.faces.detector import Detector, Face, choose
-from sensitivenets.faces.images import Image, read_image
+from sensitivenets.faces.embedder import BATCH, Embedded, Embedder, Plan, Skipped
 from sensitivenets.faces.network import Network
 from sensitivenets.progress import Progress, Steps
 
 #: Photographs in a part: what a kill can cost.
 PART = 256
-_BATCH = 32
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What to do with each photograph.
-
-    Attributes
-    ----------
-    folder : Path
-        Photographs are named by their path below it; the folder they lie in is the identity.
-    detector : Path or None
-        YuNet; None for crops that are aligned already.
-    min_score : float
-        Faces below it are left out.
-    all_faces : bool
-        Whether every face of a photograph is embedded, or the one it is of.
-    hash_names : bool
-        Whether a photograph is named by the SHA-256 of its file instead of its path.
-    """
-
-    folder: Path
-    detector: Path | None
-    min_score: float = 0.6
-    all_faces: bool = False
-    hash_names: bool = False
-
-
-@dataclass(frozen=True)
-class Skipped:
-    """A photograph that gave no embedding.
-
-    Attributes
-    ----------
-    image : str
-        Its path below the folder.
-    reason : str
-        Why.
-    """
-
-    image: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class _Crop:
-    image: str
-    subject: str | None
-    pixels: Image
-    face: Face | None
 
 
 def embed(
-    images: list[Path], plan: Plan, network: Network, parts: Path, progress: Progress | None = None
+    images: list[Path],
+    plan: Plan,
+    network: Network,
+    parts: Path,
+    progress: Progress | None = None,
+    n_threads: int | None = None,
 ) -> tuple[list[Path], list[Skipped]]:
     """Embed photographs, leaving one Parquet file for each `PART` of them.
 
-    Parts that are there, of the same photographs and settings, are not made again.
+    Parts that are there, of the same photographs and settings, are not made again. Each thread
+    takes a few photographs from file to embedding: none waits for another.
 
     Parameters
     ----------
@@ -91,11 +44,13 @@ def embed(
     plan : Plan
         What to do with each.
     network : Network
-        Makes the embeddings.
+        Makes the embeddings; called from several threads, so one of its own is best.
     parts : Path
         Folder of the parts; made if it is not there.
     progress : Progress, optional
         Told of each photograph.
+    n_threads : int, optional
+        Threads; as many as there are processors unless given.
 
     Returns
     -------
@@ -104,36 +59,48 @@ def embed(
     skipped : list of Skipped
         What gave no embedding.
     """
+    work = Embedder(plan, network)
     parts.mkdir(parents=True, exist_ok=True)
     steps = Steps(len(images), progress)
-    find = _Finder(plan, network.description.side)
     made, skipped = [], []
-    with ThreadPoolExecutor(2) as readers:
-        for some, path, found in _ahead(images, plan, network, parts, readers, find):
-            if found is None:
-                steps.skip(len(some))
-            else:
-                _write(found, network, path, steps)
-            made.append(path)
-            notes = pq.read_schema(path).metadata[b"skipped"]
-            skipped += [Skipped(*pair) for pair in json.loads(notes)]
+    workers = ThreadPoolExecutor(n_threads or os.cpu_count())
+    try:
+        with _opencv_on_one_thread():
+            for some, path, done in _ahead(images, parts, workers, work):
+                if done is None:
+                    steps.skip(len(some))
+                else:
+                    _write(done, path, steps)
+                made.append(path)
+                notes = pq.read_schema(path).metadata[b"skipped"]
+                skipped += [Skipped(*pair) for pair in json.loads(notes)]
+    finally:
+        # After an error, or an interrupt, nobody wants what waits.
+        workers.shutdown(cancel_futures=True)
     return made, skipped
 
 
+@contextmanager
+def _opencv_on_one_thread() -> Iterator[None]:
+    """Keep OpenCV from sharing each small photograph among threads that are busy already."""
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before)
+
+
 def _ahead(
-    images: list[Path],
-    plan: Plan,
-    network: Network,
-    parts: Path,
-    readers: ThreadPoolExecutor,
-    find: _Finder,
-) -> Iterator[tuple[list[Path], Path, Iterator[list[_Crop] | Skipped] | None]]:
-    """Yield the parts; the photographs of the next one are read while one is embedded."""
+    images: list[Path], parts: Path, workers: ThreadPoolExecutor, work: Embedder
+) -> Iterator[tuple[list[Path], Path, Iterator[Embedded] | None]]:
+    """Yield the parts; the next one is begun before one is waited for."""
     waiting = None
     for start in range(0, len(images), PART):
         some = images[start : start + PART]
-        path = parts / f"{_key(some, plan, network)}.parquet"
-        following = (some, path, None if path.exists() else readers.map(find, some))
+        path = parts / f"{_key(some, work.plan, work.network)}.parquet"
+        chunks = [some[k : k + BATCH] for k in range(0, len(some), BATCH)]
+        following = (some, path, None if path.exists() else workers.map(work, chunks))
         if waiting is not None:
             yield waiting
         waiting = following
@@ -176,91 +143,19 @@ def join(parts: list[Path], out: Path, facts: dict[str, str]) -> int:
     return rows
 
 
-class _Finder:
-    """Reads a photograph and cuts its faces out, in any thread."""
-
-    def __init__(self, plan: Plan, side: int) -> None:
-        self._plan, self._side = plan, side
-        self._own = threading.local()
-        if plan.detector is not None:
-            # A file that is no detector is refused here, before any photograph is read.
-            Detector(plan.detector, plan.min_score)
-
-    def __call__(self, path: Path) -> list[_Crop] | Skipped:
-        name = path.relative_to(self._plan.folder).as_posix()
-        subject = _subject(name)
-        try:
-            image = read_image(path)
-        except InputError as error:
-            return Skipped(name, str(error))
-        if self._plan.detector is None:
-            size = (self._side, self._side)
-            pixels = cv2.resize(image, size).astype("uint8")
-            return [_Crop(self._name(path, name), subject, pixels, None)]
-        if not hasattr(self._own, "detector"):
-            self._own.detector = Detector(self._plan.detector, self._plan.min_score)
-        faces = self._own.detector(image)
-        if not faces:
-            return Skipped(name, "no face found")
-        taken = faces if self._plan.all_faces else [choose(faces, image)]
-        shown = self._name(path, name)
-        side = self._side
-        return [_Crop(shown, subject, align(image, f.landmarks, side), f) for f in taken]
-
-    def _name(self, path: Path, name: str) -> str:
-        if not self._plan.hash_names:
-            return name
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _write(
-    found: Iterable[list[_Crop] | Skipped], network: Network, path: Path, steps: Steps
-) -> None:
-    """Embed what was found of a part, and write it."""
+def _write(done: Iterable[Embedded], path: Path, steps: Steps) -> None:
+    """Write a part when all of it is embedded."""
     skipped: list[Skipped] = []
-    crops: list[_Crop] = []
     batches: list[pa.Table] = []
-    for one in found:
-        if isinstance(one, Skipped):
-            skipped.append(one)
-        else:
-            crops += one
-        steps.advance("photographs")
-        # As soon as there is a batch: the threads go on reading meanwhile.
-        while len(crops) >= _BATCH:
-            batches.append(_rows(crops[:_BATCH], network))
-            del crops[:_BATCH]
-    if crops:
-        batches.append(_rows(crops, network))
+    for some in done:
+        batches += some.rows
+        skipped += some.skipped
+        for _ in range(some.n_photographs):
+            steps.advance("photographs")
     table = pa.concat_tables(batches) if batches else pa.table({"image": pa.array([], pa.string())})
     notes = json.dumps([[s.image, s.reason] for s in skipped])
     with atomic_file(path) as temporary:
         pq.write_table(table.replace_schema_metadata({"skipped": notes}), temporary)
-
-
-def _rows(crops: list[_Crop], network: Network) -> pa.Table:
-    vectors = network([crop.pixels for crop in crops])
-    flat = pa.array(vectors.ravel())
-    columns: dict[str, Any] = {
-        "image": [crop.image for crop in crops],
-        "subject": pa.array([crop.subject for crop in crops], pa.string()),
-        "embedding": pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1]),
-    }
-    faces = [crop.face for crop in crops if crop.face is not None]
-    if faces:
-        numbers = pa.list_(pa.float32())
-        columns |= {
-            "box": pa.array([list(face.box) for face in faces], numbers),
-            "landmarks": pa.array([face.landmarks.ravel().tolist() for face in faces], numbers),
-            "score": pa.array([face.score for face in faces], pa.float32()),
-        }
-    return pa.table(columns)
-
-
-def _subject(image: str) -> str | None:
-    """Return the folder a photograph lies in; None for one at the top."""
-    folder, slash, _ = image.rpartition("/")
-    return folder.rpartition("/")[2] if slash else None
 
 
 def _key(images: list[Path], plan: Plan, network: Network) -> str:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from sensitivenets.errors import InputError
 from sensitivenets.faces.alignment import align
-from sensitivenets.faces.detector import Detector, choose
+from sensitivenets.faces.detector import Detector
 from sensitivenets.faces.images import Image, read_image
 from sensitivenets.progress import Progress, Steps
 
@@ -96,9 +96,9 @@ def aligned_crops(
     pixels, rows = [], []
     for row, path in enumerate(images):
         image = read_image(path)
-        faces = find(image)
-        if faces:
-            pixels.append(align(image, choose(faces, image).landmarks, side))
+        face = find.main_face(image)
+        if face is not None:
+            pixels.append(align(image, face.landmarks, side))
             rows.append(row)
         steps.advance(path.name)
     if not rows:

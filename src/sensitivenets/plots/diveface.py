@@ -10,7 +10,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from sensitivenets.diveface.statistics import TOTAL, ClassStatistics
-from sensitivenets.plots.style import INK, SERIES, drawing, legend_below, percent_axis, shortened
+from sensitivenets.plots.style import (
+    INK,
+    SERIES,
+    drawing,
+    legend_below,
+    panels,
+    percent_axis,
+    shortened,
+)
 
 
 def plot_class_sizes(statistics: Sequence[ClassStatistics], ax: Axes | None = None) -> Axes:
@@ -106,9 +114,7 @@ def plot_statistics(statistics: Sequence[ClassStatistics]) -> Figure:
         Class sizes on the left, images per identity on the right.
     """
     figure = Figure((9.2, max(3.3, 1.2 + 0.32 * len(statistics))), layout="constrained")
-    left, right = figure.subplots(1, 2)
-    # The style is in force only while a new figure is drawn.
-    with drawing(left):
-        plot_class_sizes(statistics, left)
-        plot_images_per_identity(statistics, right)
+    left, right = panels(figure, 2)
+    plot_class_sizes(statistics, left)
+    plot_images_per_identity(statistics, right)
     return figure

@@ -76,6 +76,12 @@ def drawing(ax: Axes | None, size: tuple[float, float] = (4.3, 3.1)) -> Iterator
         yield ax if ax is not None else Figure(size, layout="constrained").subplots()
 
 
+def panels(figure: Figure, n_panels: int) -> tuple[Axes, ...]:
+    """Make axes side by side: frame and grid are styled when axes are made, not when drawn on."""
+    with mpl.rc_context(_RC):
+        return tuple(figure.subplots(1, n_panels, squeeze=False)[0])
+
+
 def shortened(name: str, limit: int = 32) -> str:
     """Cut a name that would push the picture off its page."""
     return name if len(name) <= limit else name[: limit - 1] + "…"

@@ -1,0 +1,108 @@
+"""The classifier in a process of its own: what it computes keeps nobody waiting."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+
+from sensitivenets.annotation.proposals import IntArray, Proposals, Proposer
+
+_NICENESS = 5
+
+
+class Learner:
+    """Does what `Proposer` does, in another process; for one thread at a time.
+
+    In a thread it would hold Python's lock while libraries are imported or arrays prepared, 50 ms
+    in one piece, and whoever decides meanwhile would wait.
+
+    Parameters
+    ----------
+    proposer : Proposer
+        Is copied to the process, once.
+    """
+
+    def __init__(self, proposer: Proposer) -> None:
+        self._proposer = proposer
+        self._running: tuple[BaseProcess, Connection] | None = None
+        self._closed = False
+
+    def propose(self, codes: IntArray, n_classes: int) -> Proposals | None:
+        """Fit on the labelled rows and say what all rows are; see `Proposer.propose`.
+
+        The process is started if it is not running: at the first call, or after it was killed.
+
+        Raises
+        ------
+        RuntimeError
+            If the classifier failed, or its process ended.
+        """
+        try:
+            connection = self._connection()
+            connection.send((codes, n_classes))
+            answer = connection.recv()
+        except (EOFError, OSError) as error:
+            self._end()
+            raise RuntimeError(
+                "the classifier's process ended; it is started again with the next labels"
+            ) from error
+        if isinstance(answer, RuntimeError):
+            raise answer
+        made: Proposals | None = answer
+        return made
+
+    def close(self) -> None:
+        """End the process, whatever it is at; a call that waits for it fails."""
+        self._closed = True
+        if self._running is not None:
+            self._running[0].terminate()
+
+    def _connection(self) -> Connection:
+        if self._closed:
+            raise EOFError
+        if self._running is None:
+            # Spawned: a copy of this process would hold its sockets and locks.
+            context = multiprocessing.get_context("spawn")
+            mine, its = context.Pipe()
+            process = context.Process(target=_learn, args=(its, self._proposer), daemon=True)
+            process.start()
+            # Held by that process alone, so that its end is noticed here.
+            its.close()
+            self._running = process, mine
+        return self._running[1]
+
+    def _end(self) -> None:
+        if self._running is not None:
+            process, connection = self._running
+            connection.close()
+            process.terminate()
+            process.join()
+            self._running = None
+
+
+def _learn(connection: Connection, proposer: Proposer) -> None:
+    """Answer until the other end is closed, by a kill perhaps."""
+    from threadpoolctl import threadpool_limits
+
+    # Ctrl-C reaches both; the server decides when this one ends.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(os, "nice"):
+        os.nice(_NICENESS)
+    # One core stays free for those who decide meanwhile.
+    n_threads = max((os.cpu_count() or 1) - 1, 1)
+    with contextlib.suppress(EOFError, OSError), threadpool_limits(n_threads):
+        while True:
+            codes, n_classes = connection.recv()
+            connection.send(_answer(proposer, codes, n_classes))
+
+
+def _answer(proposer: Proposer, codes: IntArray, n_classes: int) -> Proposals | RuntimeError | None:
+    try:
+        return proposer.propose(codes, n_classes)
+    except Exception as error:  # noqa: BLE001
+        # Another process may not know its class: told in words.
+        return RuntimeError(f"{type(error).__name__}: {error}")
