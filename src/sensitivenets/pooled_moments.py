@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.sparse
 
 from sensitivenets.embeddings import FloatArray
 from sensitivenets.errors import InputError
+from sensitivenets.group_sums import group_sums
 from sensitivenets.moments import (
     BLOCK_ROWS,
     Float64,
@@ -17,10 +17,6 @@ from sensitivenets.moments import (
     check_block,
     require_rows,
 )
-
-# Few enough that a float32 sum of rows far from zero keeps their digits.
-_SUM_ROWS = 512
-_MOST_SUMS = 256
 
 
 @dataclass(frozen=True)
@@ -202,13 +198,13 @@ class PooledMomentStream:
             n_groups = len(self._counts[grouping])
             counts = np.bincount(column[column >= 0], minlength=n_groups)
             # Shifted after the sum: one reading of the rows is all that this costs.
-            sums = _group_sums(X, column, n_groups) - counts[:, None] * shift
+            sums = group_sums(X, column, n_groups) - counts[:, None] * shift
             self._sums[grouping] += sums
             self._counts[grouping] += counts
             if everyone is None and counts.sum() == len(X):
                 everyone = sums.sum(axis=0)
         if everyone is None:
-            everyone = _group_sums(X, np.zeros(len(X), np.int64), 1)[0] - len(X) * shift
+            everyone = group_sums(X, np.zeros(len(X), np.int64), 1)[0] - len(X) * shift
         self._sum += everyone
 
     def moments(self) -> PooledMoments:
@@ -284,24 +280,3 @@ class _Scatter:
         self._multiply()
         scatter = self._products - np.outer(self._sum, self._sum / self._weight)
         return np.asarray(scatter / max(self._weight - 1, 1))
-
-
-def _group_sums(X: FloatArray, codes: Int64, n_groups: int) -> Float64:
-    """Sum the rows of each group, shape (g, d): one addition a value, however many groups."""
-    sums = np.zeros((n_groups, X.shape[1]))
-    # Several parts in one sparse product, unless there are so many groups that it takes memory.
-    step = _SUM_ROWS * max(1, _MOST_SUMS // n_groups)
-    for start in range(0, len(X), step):
-        rows, group = X[start : start + step], codes[start : start + step]
-        parts = np.arange(len(rows)) // _SUM_ROWS
-        n_parts = int(parts[-1]) + 1
-        indicator = scipy.sparse.csc_array(
-            (
-                (group >= 0).astype(X.dtype),
-                parts * n_groups + np.maximum(group, 0),
-                np.arange(len(rows) + 1),
-            ),
-            shape=(n_parts * n_groups, len(rows)),
-        )
-        sums += (indicator @ rows).reshape(n_parts, n_groups, -1).sum(axis=0, dtype=np.float64)
-    return sums
