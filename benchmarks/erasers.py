@@ -160,6 +160,10 @@ def streaming(n: int, dim: int, repeat: int) -> None:
                 eraser, path, sensitive=["gender"]
             )
         tasks["covariance of each of two groups"] = lambda: grouped(path)
+        one = RoutedTransport(n_rounds=1, random_state=0)
+        tasks["routed transport, a round in three passes"] = lambda: fit_parquet(
+            one, path, sensitive=["gender"]
+        )
         tasks["reading alone"] = lambda: read(path)
         report(in_turn(tasks, repeat), n, "X.T @ X in memory", TARGET_SPEED)
 

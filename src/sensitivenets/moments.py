@@ -46,6 +46,11 @@ class GroupMoments:
         """Covariance of each group, shape (g, d, d): divided by its rows; zero without any."""
         return np.asarray(self.scatter / np.maximum(self.counts, 1)[:, None, None])
 
+    def within(self, basis: FloatArray) -> GroupMoments:
+        """Moments of the coordinates x @ basis, for a basis of shape (d, r)."""
+        wide = basis.astype(np.float64)
+        return GroupMoments(self.counts, self.means @ wide, wide.T @ self.scatter @ wide)
+
     def merge(self, other: GroupMoments) -> GroupMoments:
         """Moments of the rows of both (Chan, Golub and LeVeque 1983); order does not matter.
 

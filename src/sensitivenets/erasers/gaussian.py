@@ -118,7 +118,7 @@ def moments_of(X: FloatArray, groups: npt.NDArray[np.int64], n_groups: int) -> G
     return GroupMomentStream(n_groups).update(X, groups).moments()
 
 
-def occupied_directions(X: FloatArray) -> FloatArray | None:
+def occupied_directions(everyone: GroupMoments) -> FloatArray | None:
     """Find the directions in which rows vary at all, if there are others.
 
     Networks may leave directions empty. No group can be moved well there, and the traces of its
@@ -126,8 +126,8 @@ def occupied_directions(X: FloatArray) -> FloatArray | None:
 
     Parameters
     ----------
-    X : ndarray of shape (n, d)
-        Rows.
+    everyone : GroupMoments
+        Of all rows, as one group.
 
     Returns
     -------
@@ -135,11 +135,10 @@ def occupied_directions(X: FloatArray) -> FloatArray | None:
         Orthonormal columns, widest first; None if no direction is empty, or if there are too few
         rows to tell an empty direction from an unseen one.
     """
-    n, d = X.shape
-    if n <= d:
+    covariance = everyone.covariances[0]
+    if everyone.n_rows <= len(covariance):
         return None
-    everyone = np.zeros(n, dtype=np.int64)
-    values, vectors = np.linalg.eigh(moments_of(X, everyone, 1).covariances[0])
+    values, vectors = np.linalg.eigh(covariance)
     kept = values > _EMPTY * values[-1]
     if kept.all() or not kept.any():
         return None

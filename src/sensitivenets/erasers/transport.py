@@ -2,34 +2,24 @@
 
 from __future__ import annotations
 
-import numpy as np
-import numpy.typing as npt
-from sklearn.metrics import balanced_accuracy_score
+from collections.abc import Mapping
+from typing import Self
 
-from sensitivenets.affine import Affine
+import numpy as np
+from sklearn.utils import check_random_state
+
 from sensitivenets.embeddings import FloatArray
 from sensitivenets.erasers.base import Eraser, FitData, Learned, unchanged
 from sensitivenets.erasers.cells import align_cells
-from sensitivenets.erasers.gaussian import (
-    barycentre,
-    moments_of,
-    occupied_directions,
-    shrink,
-    transport_matrices,
-)
-from sensitivenets.erasers.group_maps import Groups, GroupTransport, RoutedMap, Stage
-from sensitivenets.erasers.router import Router, fit_router
+from sensitivenets.erasers.gaussian import moments_of, occupied_directions
+from sensitivenets.erasers.group_maps import RoutedMap, Stage
 from sensitivenets.erasers.subspace import SubspaceMap, difference_basis
+from sensitivenets.erasers.transport_passes import Blocks, PassSettings, learn_in_passes
+from sensitivenets.erasers.transport_steps import chain_of, fit_transport, require_rows, route
 from sensitivenets.errors import InputError
 from sensitivenets.labels import Labels, joint
-from sensitivenets.map_kinds import Chain
-from sensitivenets.model import FittedMap
-from sensitivenets.moments import GroupMoments
+from sensitivenets.model import FittedMap, Model, json_parameters
 from sensitivenets.parameter_checks import require_int, require_real
-
-# Rows that a group needs: with fewer, its mean alone is anybody's guess.
-_MIN_ROWS = 20
-_SHRINKAGES = (0.03, 0.1, 0.3, 0.6, 0.9)
 
 
 class RoutedTransport(Eraser):
@@ -108,7 +98,8 @@ class RoutedTransport(Eraser):
             return unchanged(X.shape[1])
         groups = joint(data.attributes)
         require_rows(groups)
-        basis = occupied_directions(X)
+        everyone = moments_of(X, np.zeros(len(X), dtype=np.int64), 1)
+        basis = occupied_directions(everyone)
         if basis is not None:
             X = X @ basis
         # With as many directions as features a subspace is the whole space.
@@ -125,10 +116,51 @@ class RoutedTransport(Eraser):
             )
             parts.append(part)
             curve.append({"round": number + 1, "router": accuracy})
-        if basis is not None:
-            # Part of the first round: a part is a round to who takes only some of them.
-            parts[0] = Chain((Affine(basis, np.zeros_like(basis[0])), parts[0]))
-        return Learned(Chain(tuple(parts)), tuple(curve))
+        return Learned(chain_of(parts, basis), tuple(curve))
+
+    def fit_passes(self, blocks: Blocks, attributes: Mapping[str, Labels]) -> Self:
+        """Fit on rows that are read again and again instead of held: two passes a round.
+
+        Parameters
+        ----------
+        blocks : callable
+            Begins a pass: returns all rows, float32, block by block, the same every time.
+        attributes : mapping of str to Labels
+            Attributes to remove, for all rows.
+
+        Returns
+        -------
+        Self
+            Itself; moments are added up in another order than `fit` adds them.
+
+        Raises
+        ------
+        InputError
+            If a parameter or the data cannot be used; cells need all rows at once.
+        """
+        self._check_parameters()
+        if self.n_cell_rounds:
+            raise InputError(
+                f"n_cell_rounds: expected 0 to fit in passes, found {self.n_cell_rounds}; cells "
+                "need all rows at once: call fit"
+            )
+        groups = joint(attributes)
+        require_rows(groups)
+        seed = int(check_random_state(self.random_state).randint(2**31))
+        settings = PassSettings(
+            self.n_rounds, self.rank, self.router_shrinkage, self.covariance_shrinkage
+        )
+        learned = learn_in_passes(blocks, groups, settings, np.random.default_rng(seed))
+        self.n_features_in_ = learned.map.n_features_in
+        self.model_ = Model(
+            map=learned.map,
+            method=type(self).__name__,
+            parameters=json_parameters(self.get_params()),
+            removed={name: labels.classes for name, labels in attributes.items()},
+            fingerprint=learned.fingerprint,
+            curve=learned.curve,
+        )
+        return self
 
     def _round(
         self, X: FloatArray, labels: Labels, n_cell_rounds: int, rng: np.random.Generator
@@ -174,108 +206,3 @@ class RoutedTransport(Eraser):
             value = getattr(self, name)
             if value is not None:
                 require_real(name, value, minimum=0, maximum=1)
-
-
-def require_rows(groups: Labels) -> None:
-    """Refuse groups too small to have a mean and a spread.
-
-    Raises
-    ------
-    InputError
-        Naming each such group and its rows.
-    """
-    small = {name: n for name, n in groups.counts().items() if n < _MIN_ROWS}
-    if small:
-        listed = ", ".join(f"{name!r} ({n} rows)" for name, n in small.items())
-        raise InputError(
-            f"groups {groups.name}: expected at least {_MIN_ROWS} labelled rows in each, found "
-            f"{listed}; give more rows, merge these classes, or remove fewer attributes at once"
-        )
-
-
-def route(
-    X: FloatArray, labels: Labels, shrinkage: float | None, rng: np.random.Generator
-) -> tuple[Router, dict[str, float]]:
-    """Fit a router on the labelled rows, its shrinkage chosen on a held-out fifth.
-
-    Parameters
-    ----------
-    X : ndarray of shape (n, d)
-        Embeddings.
-    labels : Labels
-        Group of each row, or unlabelled.
-    shrinkage : float, optional
-        Used as it is if given.
-    rng : numpy.random.Generator
-        Draws the held-out rows.
-
-    Returns
-    -------
-    router : Router
-        Fitted on all labelled rows.
-    accuracy : dict
-        The shrinkage and the held-out balanced accuracy, in [0, 1].
-    """
-    rows = rng.permutation(np.flatnonzero(labels.labelled))
-    held_out, kept = rows[: len(rows) // 5], rows[len(rows) // 5 :]
-    k, codes = len(labels.classes), labels.codes
-    moments = moments_of(X[kept], codes[kept], k)
-    everyone = moments.merge(moments_of(X[held_out], codes[held_out], k))
-    tried = {}
-    for amount in _SHRINKAGES if shrinkage is None else (shrinkage,):
-        predicted = fit_router(moments, amount)(X[held_out])
-        tried[amount] = float(balanced_accuracy_score(codes[held_out], predicted))
-    best = max(tried, key=lambda amount: tried[amount])
-    return fit_router(everyone, best), {"shrinkage": best, "balanced_accuracy": tried[best]}
-
-
-def fit_transport(
-    X: FloatArray, groups: Groups, n_groups: int, shrinkage: float | None = None
-) -> GroupTransport:
-    """Fit the optimal-transport map of each group to the barycentre of all, equally weighted.
-
-    Parameters
-    ----------
-    X : ndarray of shape (n, d)
-        Embeddings.
-    groups : ndarray of shape (n,)
-        Group of each row, 0 to ``n_groups - 1``.
-    n_groups : int
-        Groups; one without rows is left where it is.
-    shrinkage : float, optional
-        Share of the pooled covariance in each group's; from the smallest group unless given.
-
-    Returns
-    -------
-    GroupTransport
-        Frozen.
-    """
-    return transport_of(moments_of(X, groups, n_groups), shrinkage)
-
-
-def transport_of(moments: GroupMoments, shrinkage: float | None = None) -> GroupTransport:
-    """Fit the same from moments alone: streamed, merged, of any number of rows.
-
-    Parameters
-    ----------
-    moments : GroupMoments
-        Of the groups; one without rows is left where it is.
-    shrinkage : float, optional
-        Share of the pooled covariance in each group's; from the smallest group unless given.
-
-    Returns
-    -------
-    GroupTransport
-        Frozen.
-    """
-    n_groups, d = moments.means.shape
-    seen: npt.NDArray[np.bool_] = moments.counts > 1
-    if shrinkage is None:
-        shrinkage = d / (d + float(moments.counts[seen].min()))
-    shrunk = shrink(moments.covariances[seen], shrinkage)
-    center = moments.means[seen].mean(axis=0)
-    matrices = np.repeat(np.eye(d)[None], n_groups, axis=0)
-    matrices[seen] = transport_matrices(shrunk, barycentre(shrunk))
-    starts = np.where(seen[:, None], moments.means, center)
-    offsets = center - np.einsum("gi,gij->gj", starts, matrices)
-    return GroupTransport(matrices.astype(np.float32), offsets.astype(np.float32))

@@ -83,12 +83,7 @@ def parquet_blocks(
     """
     path = Path(path)
     with _open(path) as file, ThreadPoolExecutor(1) as reader:
-        present = file.schema_arrow.names
-        for name in (embedding, *columns):
-            if name not in present:
-                raise InputError(
-                    f"{path}: no column {name!r}; it has {', '.join(map(repr, present))}"
-                )
+        _require_columns(file, path, (embedding, *columns))
         wanted = list(dict.fromkeys([embedding, *columns]))
         batches = file.iter_batches(block_rows, columns=wanted, use_threads=False)
         start, width = 0, None
@@ -109,6 +104,30 @@ def parquet_blocks(
                 yield block
     if start == 0:
         raise InputError(f"{path}: expected at least one embedding, found none")
+
+
+def read_columns(path: str | Path, columns: Sequence[str]) -> pa.Table:
+    """Read the labels of all rows, and no embeddings.
+
+    Raises
+    ------
+    InputError
+        If the file is missing or damaged, or a column is not there.
+    """
+    path = Path(path)
+    with _open(path) as file:
+        _require_columns(file, path, columns)
+        try:
+            return file.read(list(columns))
+        except (pa.ArrowException, OSError) as error:
+            raise _damaged(path, error) from error
+
+
+def _require_columns(file: pq.ParquetFile, path: Path, names: Sequence[str]) -> None:
+    present = file.schema_arrow.names
+    for name in names:
+        if name not in present:
+            raise InputError(f"{path}: no column {name!r}; it has {', '.join(map(repr, present))}")
 
 
 def _open(path: Path) -> pq.ParquetFile:
