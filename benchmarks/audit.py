@@ -27,9 +27,7 @@ from sensitivenets.audit import (
     save_json,
     split_by_column,
 )
-from sensitivenets.embedding_files import read_table
-from sensitivenets.embeddings import FloatArray
-from sensitivenets.labels import Labels, encode
+from sensitivenets.embeddings import FloatArray, Labels, encode, read_table
 
 N_TRAIN, N_TEST, DIM = 9000, 1800, 128
 NOISE = 0.06

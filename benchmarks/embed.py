@@ -21,9 +21,9 @@ from pathlib import Path
 
 import cv2
 
-from sensitivenets.faces.embedder import BATCH, Plan
+from sensitivenets.faces.embedder import BATCH, EmbeddingPlan
 from sensitivenets.faces.images import find_images, read_image
-from sensitivenets.faces.network import PRESETS, Network
+from sensitivenets.faces.network import PRESETS, FaceNetwork
 from sensitivenets.faces.pipeline import embed
 
 OWN_THREADS, A_BATCH_A_THREAD = "onnxruntime, its own threads", "onnxruntime, a batch a thread"
@@ -32,7 +32,7 @@ OWN_THREADS, A_BATCH_A_THREAD = "onnxruntime, its own threads", "onnxruntime, a 
 def ways(data: Path, images: list[Path], folder: Path) -> dict[str, Callable[[], None]]:
     """Make what is timed, each from an empty start."""
     model, yunet = data / "models" / "mobilefacenet.onnx", data / "models" / "yunet.onnx"
-    whole, narrow = (Network(model, PRESETS["plain"], n_threads=n) for n in (None, 1))
+    whole, narrow = (FaceNetwork(model, PRESETS["plain"], n_threads=n) for n in (None, 1))
     crops = [cv2.resize(read_image(path), (112, 112)).astype("uint8") for path in images]
 
     def own_threads() -> None:
@@ -47,7 +47,7 @@ def ways(data: Path, images: list[Path], folder: Path) -> dict[str, Callable[[],
 
     def all_of_it(detector: Path | None) -> None:
         with tempfile.TemporaryDirectory() as parts:
-            embed(images, Plan(folder, detector), narrow, Path(parts))
+            embed(images, EmbeddingPlan(folder, detector), narrow, Path(parts))
 
     return {
         OWN_THREADS: own_threads,

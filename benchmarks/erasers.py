@@ -37,16 +37,16 @@ import pyarrow.parquet as pq
 import torch
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from sensitivenets.embeddings import vectors_to_arrow
-from sensitivenets.erasers.attribute_moments import AttributeMoments
-from sensitivenets.erasers.coded_transport import CodedTransport
-from sensitivenets.erasers.leace import LEACE, leace
-from sensitivenets.erasers.sal import SAL
-from sensitivenets.erasers.transport import RoutedTransport
-from sensitivenets.model_folder import load_model
-from sensitivenets.moments import GroupMomentStream
-from sensitivenets.pooled_moments import PooledMomentStream
-from sensitivenets.scale import fit_parquet, parquet_blocks
+from sensitivenets.embeddings import parquet_blocks, vectors_to_arrow
+from sensitivenets.erasers import fit_parquet
+from sensitivenets.erasers.linear.leace import LEACE, leace
+from sensitivenets.erasers.linear.sal import SAL
+from sensitivenets.erasers.moments.attribute import AttributeMoments
+from sensitivenets.erasers.moments.group import GroupMomentStream
+from sensitivenets.erasers.moments.pooled import PooledMomentStream
+from sensitivenets.erasers.transport.coded_transport import CodedTransport
+from sensitivenets.erasers.transport.routed_transport import RoutedTransport
+from sensitivenets.maps.model_folder import load_model
 
 CHUNK = 50_000
 # Rows that transport is fitted on: its speed does not depend on them.

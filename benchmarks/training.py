@@ -20,15 +20,14 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from sensitivenets.labels import Labels
-from sensitivenets.learning.adversaries import Adversary, best_responses
-from sensitivenets.learning.detectors import DetectorTrainer
-from sensitivenets.learning.projection import Phi
-from sensitivenets.learning.settings import Settings
-from sensitivenets.learning.tasks import TripletTask
-from sensitivenets.learning.training import eq4_terms
-from sensitivenets.learning.triplets import Triplets
-from sensitivenets.sensitivenet import SensitiveNet
+from sensitivenets.embeddings import Labels
+from sensitivenets.sensitivenet.detectors import Adversary, DetectorTrainer, best_responses
+from sensitivenets.sensitivenet.estimator import SensitiveNet
+from sensitivenets.sensitivenet.phi import Phi
+from sensitivenets.sensitivenet.settings import TrainingSettings
+from sensitivenets.sensitivenet.tasks import TripletTask
+from sensitivenets.sensitivenet.training import eq4_terms
+from sensitivenets.sensitivenet.triplets import Triplets
 
 N_ROWS, IMAGES, N_TRIPLETS, N_UNITS = 20_000, 4, 100_000, 1024
 DETECTOR_ROWS, DETECTOR_FITS = 9_000, 4
@@ -62,11 +61,11 @@ def adversaries(X: np.ndarray, rng: np.random.Generator) -> list[Adversary]:
     return found
 
 
-def default_settings() -> Settings:
+def default_settings() -> TrainingSettings:
     """Take the settings of `SensitiveNet` as it comes."""
     parameters = SensitiveNet(n_epochs=1).get_params()
-    names = Settings.__dataclass_fields__
-    return replace(Settings(**{name: parameters[name] for name in names}), n_units=N_UNITS)
+    names = TrainingSettings.__dataclass_fields__
+    return replace(TrainingSettings(**{name: parameters[name] for name in names}), n_units=N_UNITS)
 
 
 def epoch(d: int, seed: int) -> tuple[float, float, float]:

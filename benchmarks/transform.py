@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from sensitivenets.projection import Projection
+from sensitivenets.maps.projection import Projection
 
 CASES = ((200_000, 128, 1024), (100_000, 512, 1024), (50_000, 2048, 1024))
 

@@ -17,7 +17,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from sensitivenets.labels import Labels, encode
+from sensitivenets.embeddings import Labels, encode
 from sensitivenets.verification import verify_all_pairs
 from sensitivenets.verification.score_histograms import count_scores
 from sensitivenets.verification.subject_rows import SubjectRows

@@ -7,12 +7,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from sensitivenets.cli import main
-from sensitivenets.datasets import draw_pairs, synthetic_diveface
-from sensitivenets.embedding_files import write_table
-from sensitivenets.embeddings import EmbeddingTable
-from sensitivenets.model import Model
-from sensitivenets.model_folder import save_model
-from sensitivenets.projection import Projection
+from sensitivenets.datasets import synthetic_diveface
+from sensitivenets.embeddings import EmbeddingTable, write_table
+from sensitivenets.maps.model import Model
+from sensitivenets.maps.model_folder import save_model
+from sensitivenets.maps.projection import Projection
+from sensitivenets.verification.drawn_pairs import draw_pairs
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sensitivenets.model_folder import save_model
+from sensitivenets.maps.model_folder import save_model
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "sensitivenets"

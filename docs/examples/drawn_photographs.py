@@ -9,7 +9,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from sensitivenets.image_level.drawn_faces import drawn_faces
+from sensitivenets.obfuscation.drawn_faces import drawn_faces
 
 folder, labels = Path(sys.argv[1]), Path(sys.argv[2])
 drawn = drawn_faces(n_subjects=400, images_per_subject=4, random_state=0)

@@ -13,8 +13,8 @@ from fairlearn.metrics import MetricFrame, equal_opportunity_difference, selecti
 from sklearn.metrics import accuracy_score, recall_score
 from sklearn.svm import SVC
 
+from sensitivenets.embeddings import encode
 from sensitivenets.fairness import check_cells, draw_biased_split, group_rates, predict_test_rows
-from sensitivenets.labels import encode
 
 # Embeddings of 4 000 made-up people: feature 0 tells the task, feature 1 gives away the gender.
 rng = np.random.default_rng(0)

@@ -10,15 +10,13 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from sensitivenets.version import __version__
 
 if TYPE_CHECKING:
     from sensitivenets.audit import AuditResult, quick_audit
-    from sensitivenets.budget import BudgetedTransport
     from sensitivenets.datasets.synthetic import synthetic_diveface
-    from sensitivenets.embedding_files import read_table, write_table
-    from sensitivenets.embeddings import EmbeddingTable
-    from sensitivenets.erasers.transport import RoutedTransport
+    from sensitivenets.embeddings import EmbeddingTable, read_table, write_table
+    from sensitivenets.erasers.transport.routed_transport import RoutedTransport
     from sensitivenets.errors import (
         CollapseWarning,
         DataWarning,
@@ -27,10 +25,11 @@ if TYPE_CHECKING:
         ModelFolderError,
     )
     from sensitivenets.fairness import equality_of_opportunity
-    from sensitivenets.model import Model
-    from sensitivenets.model_folder import load_model, save_model
+    from sensitivenets.maps.model import Model
+    from sensitivenets.maps.model_folder import load_model, save_model
     from sensitivenets.report import write_report
-    from sensitivenets.sensitivenet import SensitiveNet
+    from sensitivenets.sensitivenet.estimator import SensitiveNet
+    from sensitivenets.tradeoff import BudgetedTransport
     from sensitivenets.verification import read_pairs, verify, verify_all_pairs
 
 __all__ = [
@@ -45,6 +44,7 @@ __all__ = [
     "ModelFolderError",
     "RoutedTransport",
     "SensitiveNet",
+    "__version__",
     "equality_of_opportunity",
     "load_model",
     "quick_audit",
@@ -61,16 +61,16 @@ __all__ = [
 _HOME = {
     # embeddings and their labels
     "EmbeddingTable": "embeddings",
-    "read_table": "embedding_files",
-    "write_table": "embedding_files",
+    "read_table": "embeddings",
+    "write_table": "embeddings",
     "synthetic_diveface": "datasets.synthetic",
     # removing attributes
-    "SensitiveNet": "sensitivenet",
-    "RoutedTransport": "erasers.transport",
-    "BudgetedTransport": "budget",
-    "Model": "model",
-    "save_model": "model_folder",
-    "load_model": "model_folder",
+    "SensitiveNet": "sensitivenet.estimator",
+    "RoutedTransport": "erasers.transport.routed_transport",
+    "BudgetedTransport": "tradeoff",
+    "Model": "maps.model",
+    "save_model": "maps.model_folder",
+    "load_model": "maps.model_folder",
     # proving it
     "quick_audit": "audit",
     "AuditResult": "audit",

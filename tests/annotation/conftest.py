@@ -14,9 +14,8 @@ import uvicorn
 from PIL import Image
 
 from sensitivenets.annotation.gate import Gate
-from sensitivenets.annotation.opening import Choice, open_labelling
-from sensitivenets.annotation.server import make_app
-from sensitivenets.annotation.serving import listen
+from sensitivenets.annotation.opening import LabellingOptions, open_labelling
+from sensitivenets.annotation.server import listen, make_app
 from sensitivenets.embeddings import EmbeddingTable
 
 N_ROWS = 40
@@ -80,7 +79,9 @@ class Client:
 @contextlib.contextmanager
 def serving(folder, token=None, host="127.0.0.1", **choice):
     """A server in a thread; the classifier learns when a test says so."""
-    labelling = open_labelling(make_table(), Choice("gender", **choice), folder / "labels")
+    labelling = open_labelling(
+        make_table(), LabellingOptions("gender", **choice), folder / "labels"
+    )
     listener = listen("127.0.0.1", 0)
     gate = Gate(host, listener.getsockname()[1], token)
     config = uvicorn.Config(make_app(labelling, gate, "anna"), log_level="warning", ws="none")

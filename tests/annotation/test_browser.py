@@ -16,8 +16,7 @@ import pyarrow as pa
 import pytest
 from PIL import Image, ImageDraw
 
-from sensitivenets.embedding_files import write_table
-from sensitivenets.embeddings import EmbeddingTable
+from sensitivenets.embeddings import EmbeddingTable, write_table
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 websocket = pytest.importorskip("websocket", reason="websocket-client is not installed")
@@ -355,13 +354,13 @@ def test_the_page_fits_wide_and_narrow(table, options, start, new_tab, tmp_path,
 
 
 def names_of(table):
-    from sensitivenets.embedding_files import read_table
+    from sensitivenets.embeddings import read_table
 
     return read_table(table).column("image").to_pylist()
 
 
 def with_labels(table, labels, names=None):
-    from sensitivenets.embedding_files import read_table
+    from sensitivenets.embeddings import read_table
 
     read = read_table(table)
     columns = pa.table({"image": names or names_of(table), "gender": labels})

@@ -12,8 +12,7 @@ import pytest
 
 from sensitivenets.cli import main
 from sensitivenets.cli.annotate import _gate
-from sensitivenets.embedding_files import read_table, write_table
-from sensitivenets.embeddings import EmbeddingTable
+from sensitivenets.embeddings import EmbeddingTable, read_table, write_table
 
 
 @pytest.fixture

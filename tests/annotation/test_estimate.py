@@ -5,8 +5,8 @@ import pytest
 from scipy.stats import binomtest
 
 from sensitivenets.annotation.agreement import agreements
-from sensitivenets.annotation.doubt import doubt, most_doubtful_first
 from sensitivenets.annotation.label_error import Checks, label_error
+from sensitivenets.annotation.queues import doubt, most_doubtful_first
 from sensitivenets.intervals import clopper_pearson
 
 

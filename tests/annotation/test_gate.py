@@ -3,7 +3,7 @@
 import pytest
 
 from sensitivenets.annotation.gate import is_loopback
-from sensitivenets.annotation.serving import listen
+from sensitivenets.annotation.server import listen
 from sensitivenets.errors import InputError
 
 N_ROWS = 40

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from sensitivenets.annotation.doubt import doubt
 from sensitivenets.annotation.proposals import Proposals, Proposer, temperature
+from sensitivenets.annotation.queues import doubt
 
 
 @pytest.fixture(scope="module")

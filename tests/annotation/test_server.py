@@ -6,7 +6,7 @@ import socket
 import pyarrow.parquet as pq
 import pytest
 
-from sensitivenets.annotation.serving import listen
+from sensitivenets.annotation.server import listen
 
 N_ROWS = 40
 

@@ -8,10 +8,10 @@ import threading
 import pytest
 
 from sensitivenets.annotation.events import Kind, NewEvent, Queue
-from sensitivenets.annotation.store import LabelStore, Task
+from sensitivenets.annotation.store import LabellingTask, LabelStore
 from sensitivenets.errors import InputError
 
-TASK = Task("gender", ("Female", "Male"), 10, "ab" * 32)
+TASK = LabellingTask("gender", ("Female", "Male"), 10, "ab" * 32)
 
 
 def label(row, name="Female", annotator="anna"):
@@ -62,8 +62,8 @@ WRITER = """
 import sys
 from pathlib import Path
 from sensitivenets.annotation.events import Kind, NewEvent
-from sensitivenets.annotation.store import LabelStore, Task
-store = LabelStore(Path(sys.argv[1]), Task("gender", ("Female", "Male"), 10, "ab" * 32))
+from sensitivenets.annotation.store import LabelStore, LabellingTask
+store = LabelStore(Path(sys.argv[1]), LabellingTask("gender", ("Female", "Male"), 10, "ab" * 32))
 for k in range(1_000_000):
     store.append(f"request{k}", [NewEvent("anna", Kind.LABEL, k % 10, "Male")] * 2)
     print(k, flush=True)
@@ -112,11 +112,17 @@ def test_threads_and_processes_share_a_file(store):
 @pytest.mark.parametrize(
     ("task", "message"),
     [
-        (Task("age", ("Female", "Male"), 10, "ab" * 32), "holds labels of 'gender'.*not of 'age'"),
-        (Task("gender", ("Female", "Male"), 11, "ab" * 32), "table of 10 rows.*one of 11"),
-        (Task("gender", ("Female", "Male"), 10, "cd" * 32), "sha256 abababababab.*cdcdcdcdcdcd"),
         (
-            Task("gender", ("Female",), 10, "ab" * 32),
+            LabellingTask("age", ("Female", "Male"), 10, "ab" * 32),
+            "holds labels of 'gender'.*not of 'age'",
+        ),
+        (LabellingTask("gender", ("Female", "Male"), 11, "ab" * 32), "table of 10 rows.*one of 11"),
+        (
+            LabellingTask("gender", ("Female", "Male"), 10, "cd" * 32),
+            "sha256 abababababab.*cdcdcdcdcdcd",
+        ),
+        (
+            LabellingTask("gender", ("Female",), 10, "ab" * 32),
             "classes are Female, Male.*only Female.*--class",
         ),
     ],
@@ -127,7 +133,7 @@ def test_a_store_belongs_to_one_table(store, task, message):
 
 
 def test_a_class_may_be_added_and_keeps_the_numbers_of_the_others(store):
-    wider = Task("gender", ("Another", "Female", "Male"), 10, "ab" * 32)
+    wider = LabellingTask("gender", ("Another", "Female", "Male"), 10, "ab" * 32)
     again = LabelStore(store.path, wider)
     assert again.task.classes == ("Female", "Male", "Another")
     again.close()

@@ -20,10 +20,15 @@ from sensitivenets.audit import (
     SplitSummary,
     Threat,
 )
-from sensitivenets.collapse import Collapse
-from sensitivenets.fairness import EqualityOfOpportunity, GroupRates, OpportunityRun, RateSummary
+from sensitivenets.embeddings.collapse import Collapse
+from sensitivenets.embeddings.tsne import MapPair
+from sensitivenets.fairness import (
+    ClassifierRates,
+    EqualityOfOpportunity,
+    OpportunityRun,
+    RateSummary,
+)
 from sensitivenets.intervals import Estimate
-from sensitivenets.maps import MapPair
 from sensitivenets.verification.rates import error_curve
 
 TABLE_I = {"NN": 0.0, "SVM": 0.01, "RF": -0.02}
@@ -140,7 +145,7 @@ def opportunity(before_gap=0.3, after_gap=0.05):
             estimate(0.75), estimate(0.8), estimate(0.8 - gap), estimate(gap), estimate(abs(gap))
         )
 
-    rates = [GroupRates(0.75, 0.8, 0.8 - gap, gap) for gap in (before_gap, after_gap)]
+    rates = [ClassifierRates(0.75, 0.8, 0.8 - gap, gap) for gap in (before_gap, after_gap)]
     return EqualityOfOpportunity(
         target="smiling",
         positive="True",

@@ -7,10 +7,10 @@ import pytest
 from matplotlib.figure import Figure
 from scipy import stats
 
+from sensitivenets.embeddings.tsne import MapPair
 from sensitivenets.errors import InputError
 from sensitivenets.fairness import EqualityOfOpportunity
 from sensitivenets.intervals import Estimate
-from sensitivenets.maps import MapPair
 from sensitivenets.plots import (
     CAPTION,
     PlanePoint,

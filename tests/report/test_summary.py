@@ -2,7 +2,7 @@ import dataclasses
 
 import pytest
 
-from sensitivenets.collapse import Collapse
+from sensitivenets.embeddings.collapse import Collapse
 from sensitivenets.report.summary import summarise
 
 

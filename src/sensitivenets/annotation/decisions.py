@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sensitivenets.annotation.events import Queue
-from sensitivenets.annotation.store import Task
+from sensitivenets.annotation.store import LabellingTask
 from sensitivenets.errors import InputError
 
 #: Rows that one action may decide on.
@@ -76,7 +76,7 @@ def read_queue(value: Any) -> Queue:
         raise InputError(f"queue: expected one of {', '.join(Queue)}") from None
 
 
-def read_class(value: Any, task: Task) -> str | None:
+def read_class(value: Any, task: LabellingTask) -> str | None:
     """Check a label; None passes.
 
     Raises
@@ -91,7 +91,7 @@ def read_class(value: Any, task: Task) -> str | None:
     return value
 
 
-def read_decisions(values: Any, task: Task) -> list[Decision]:
+def read_decisions(values: Any, task: LabellingTask) -> list[Decision]:
     """Check a list of decisions.
 
     Raises
@@ -107,7 +107,7 @@ def read_decisions(values: Any, task: Task) -> list[Decision]:
     return decisions
 
 
-def _read_decision(value: Any, task: Task) -> Decision:
+def _read_decision(value: Any, task: LabellingTask) -> Decision:
     if not isinstance(value, Mapping) or "label" not in value:
         raise InputError("decision: expected an object with row and label")
     row = value.get("row")

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from sensitivenets.annotation.labelling import Labelling
 from sensitivenets.annotation.ledger import State
-from sensitivenets.labels import UNLABELLED
+from sensitivenets.embeddings.labels import UNLABELLED
 
 
 def label_columns(labelling: Labelling) -> pa.Table:

@@ -26,7 +26,7 @@ Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
-class Picture:
+class SentImage:
     """One picture as it is sent.
 
     Attributes
@@ -85,7 +85,7 @@ class RowImages:
         """Say whether a file was found for the row."""
         return self._paths[row] is not None
 
-    def read(self, row: int) -> Picture | None:
+    def read(self, row: int) -> SentImage | None:
         """Read the picture of a row.
 
         Parameters
@@ -95,7 +95,7 @@ class RowImages:
 
         Returns
         -------
-        Picture or None
+        SentImage or None
             None if the row has none, it is no readable image, or leads out of the folder.
         """
         path = self._paths[row] if 0 <= row < len(self._paths) else None
@@ -110,7 +110,7 @@ class RowImages:
                 content = resolved.read_bytes()
                 for signature, media_type in _SIGNATURES:
                     if content.startswith(signature):
-                        return Picture(content, media_type)
+                        return SentImage(content, media_type)
             return self._shrunk(row, resolved, resolved.stat().st_mtime_ns)
         except (OSError, InputError):
             return None
@@ -118,7 +118,7 @@ class RowImages:
     def _box(self, row: int) -> Box | None:
         return self._boxes[row] if self._boxes is not None else None
 
-    def _shrink(self, row: int, path: Path, modified: int) -> Picture:
+    def _shrink(self, row: int, path: Path, modified: int) -> SentImage:
         del modified  # part of the key of the cache
         from PIL import Image
 
@@ -132,7 +132,7 @@ class RowImages:
         image.thumbnail((SIDE, SIDE))
         buffer = io.BytesIO()
         image.save(buffer, "JPEG", quality=88)
-        return Picture(buffer.getvalue(), "image/jpeg")
+        return SentImage(buffer.getvalue(), "image/jpeg")
 
 
 def _index(folder: Path) -> dict[str | int, str | None]:

@@ -14,15 +14,20 @@ from sensitivenets.annotation.decisions import Decision
 from sensitivenets.annotation.events import Event, Kind, NewEvent, Queue
 from sensitivenets.annotation.images import RowImages
 from sensitivenets.annotation.label_error import Checks, LabelError, label_error
-from sensitivenets.annotation.learner import Learner
+from sensitivenets.annotation.learner import Learner, Trainer
 from sensitivenets.annotation.ledger import UNSURE, Ledger, State
 from sensitivenets.annotation.proposals import IntArray, Proposals, Proposer
 from sensitivenets.annotation.store import LabelStore
-from sensitivenets.annotation.trainer import Trainer
-from sensitivenets.labels import UNLABELLED
+from sensitivenets.embeddings.labels import UNLABELLED
 
 #: Queues that hide the label at hand.
 BLIND = frozenset({Queue.RANDOM, Queue.SECOND})
+_REASONS = {
+    State.DISPUTED: "annotators disagree",
+    State.UNSURE: "unsure",
+    State.DECIDED: "the classifier finds it unlikely",
+    State.UNCHECKED: "",
+}
 
 
 class Labelling:
@@ -226,14 +231,6 @@ class Labelling:
             return item
         label = self.task.classes[code]
         return item | {"label": label, "source": source, "confidence": self._confidence(row, label)}
-
-
-_REASONS = {
-    State.DISPUTED: "annotators disagree",
-    State.UNSURE: "unsure",
-    State.DECIDED: "the classifier finds it unlikely",
-    State.UNCHECKED: "",
-}
 
 
 def _kind(ledger: Ledger, queue: Queue, decision: Decision) -> Kind:

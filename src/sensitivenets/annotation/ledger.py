@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sensitivenets.annotation.events import Event, Kind
-from sensitivenets.labels import UNLABELLED
+from sensitivenets.embeddings.labels import UNLABELLED
 
 #: A decision that names no class.
 UNSURE = -2

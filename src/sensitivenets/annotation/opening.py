@@ -12,18 +12,18 @@ import numpy as np
 from sensitivenets.annotation.images import RowImages
 from sensitivenets.annotation.labelling import Labelling
 from sensitivenets.annotation.proposals import IntArray, Proposer
-from sensitivenets.annotation.store import LabelStore, Task
+from sensitivenets.annotation.store import LabellingTask, LabelStore
 from sensitivenets.embeddings import EmbeddingTable
+from sensitivenets.embeddings.fingerprint import fingerprint
+from sensitivenets.embeddings.labels import UNLABELLED
 from sensitivenets.errors import InputError
-from sensitivenets.labels import UNLABELLED
-from sensitivenets.model import fingerprint
 
 #: Classes that the page has number keys for.
 MAX_CLASSES = 9
 
 
 @dataclass(frozen=True)
-class Choice:
+class LabellingOptions:
     """What to label, and with what help.
 
     Attributes
@@ -50,14 +50,14 @@ class Choice:
     random_state: int = 0
 
 
-def open_labelling(table: EmbeddingTable, choice: Choice, labels: Path) -> Labelling:
+def open_labelling(table: EmbeddingTable, choice: LabellingOptions, labels: Path) -> Labelling:
     """Open a table for labelling.
 
     Parameters
     ----------
     table : EmbeddingTable
         The embeddings, and whatever labels there are.
-    choice : Choice
+    choice : LabellingOptions
         What to label.
     labels : Path
         The store of decisions; made if it is not there.
@@ -88,7 +88,7 @@ def open_labelling(table: EmbeddingTable, choice: Choice, labels: Path) -> Label
         images = RowImages(choice.images, keys, _boxes(table))
     groups = None if choice.identity is None else table.labels(choice.identity).codes
     sha256 = fingerprint(table.vectors)["sha256"]
-    task = Task(choice.attribute, classes, len(table), sha256, choice.random_state)
+    task = LabellingTask(choice.attribute, classes, len(table), sha256, choice.random_state)
     store = LabelStore(labels, task)
     given = _given(table, choice.attribute, store.task.classes)
     proposer = Proposer(table.vectors, groups, choice.random_state)
@@ -104,7 +104,7 @@ def _given(table: EmbeddingTable, attribute: str, classes: tuple[str, ...]) -> I
     return np.asarray(places[labels.codes])
 
 
-def _row_names(table: EmbeddingTable, choice: Choice) -> tuple[list[str], list[Any]]:
+def _row_names(table: EmbeddingTable, choice: LabellingOptions) -> tuple[list[str], list[Any]]:
     """Return what to call each row, and what to look for among the files."""
     column = choice.image_column or "image"
     if choice.image_column is None and column not in table.columns.column_names:

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sensitivenets.embeddings import FloatArray
+from sensitivenets.embeddings.labels import UNLABELLED
 from sensitivenets.intervals import Estimate, clopper_pearson
-from sensitivenets.labels import UNLABELLED
 
 IntArray = npt.NDArray[np.int64]
 

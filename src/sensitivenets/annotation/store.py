@@ -40,7 +40,7 @@ _COLUMNS = ", ".join(field.name for field in fields(Event))
 
 
 @dataclass(frozen=True)
-class Task:
+class LabellingTask:
     """What is labelled.
 
     Attributes
@@ -73,7 +73,7 @@ class LabelStore:
     ----------
     path : Path
         Made if it is not there.
-    task : Task
+    task : LabellingTask
         What is labelled; must be what the file was made for. Classes may be added.
 
     Raises
@@ -82,7 +82,7 @@ class LabelStore:
         If the file is no store, damaged, or of another table, attribute or set of classes.
     """
 
-    def __init__(self, path: Path, task: Task) -> None:
+    def __init__(self, path: Path, task: LabellingTask) -> None:
         self.path = path
         self._lock = threading.RLock()
         if path.is_dir():
@@ -183,7 +183,7 @@ class LabelStore:
                 raise
             self._base.execute("COMMIT")
 
-    def _prepare(self, task: Task) -> None:
+    def _prepare(self, task: LabellingTask) -> None:
         self._base.execute("PRAGMA journal_mode = WAL")
         # FULL: what was acknowledged survives a power cut too, not only a kill.
         self._base.execute("PRAGMA synchronous = FULL")
@@ -197,7 +197,7 @@ class LabelStore:
                 raise InputError(f"{self.path}: expected a store of labels, found another database")
             self._check(task)
 
-    def _create(self, task: Task) -> None:
+    def _create(self, task: LabellingTask) -> None:
         for statement in _statements(_SCHEMA):
             self._base.execute(statement)
         self._base.execute(f"PRAGMA application_id = {_APPLICATION}")
@@ -213,7 +213,7 @@ class LabelStore:
             ),
         )
 
-    def _check(self, task: Task) -> None:
+    def _check(self, task: LabellingTask) -> None:
         version = self._base.execute("PRAGMA user_version").fetchone()[0]
         if version != _FORMAT:
             raise InputError(
@@ -237,7 +237,7 @@ class LabelStore:
                 f"only {', '.join(task.classes)}; add the others with --class"
             )
         # New classes go behind: the page's number keys keep their meaning.
-        self.task = Task(attribute, kept + added, n_rows, sha256, random_state)
+        self.task = LabellingTask(attribute, kept + added, n_rows, sha256, random_state)
         if added:
             self._base.execute("UPDATE task SET classes = ?", (json.dumps(self.task.classes),))
 

@@ -1,29 +1,34 @@
 """The audit: what an honest adversary still reads from embeddings, and whether to believe it."""
 
-from sensitivenets.audit.attribute_result import AttributeResult, Controls, Reduction, Threat
-from sensitivenets.audit.audit_result import (
-    AuditResult,
-    ContinuousResult,
-    Inversion,
-    RegressionResult,
-    RegressorResult,
-    SplitSummary,
-)
-from sensitivenets.audit.full import audit
+from sensitivenets.audit.audits import audit, quick_audit
 from sensitivenets.audit.inversion import Phi
-from sensitivenets.audit.look_alikes import without_look_alikes
-from sensitivenets.audit.quick import quick_audit
 from sensitivenets.audit.result_json import from_json, load_json, save_json, to_json
 from sensitivenets.audit.results import (
     SCHEMA_VERSION,
     AttackerResult,
+    AttributeResult,
+    AuditResult,
     BatteryResult,
+    ContinuousResult,
+    Controls,
     Curve,
     CurvePoint,
     DescriptionLength,
     Headline,
+    Inversion,
+    Reduction,
+    RegressionResult,
+    RegressorResult,
+    SplitSummary,
+    Threat,
 )
-from sensitivenets.audit.splits import Split, split_by_column, split_by_identity, split_rows
+from sensitivenets.audit.splits import (
+    Split,
+    split_by_column,
+    split_by_identity,
+    split_rows,
+    without_look_alikes,
+)
 from sensitivenets.progress import Progress, progress_bar
 
 __all__ = [

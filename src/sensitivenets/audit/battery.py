@@ -8,17 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from sensitivenets.audit.attackers import MAJORITY
-from sensitivenets.audit.committee import COMMITTEE, committee
+from sensitivenets.audit.attackers.catalogue import MAJORITY
 from sensitivenets.audit.results import AttackerResult, BatteryResult, Headline
-from sensitivenets.audit.scores import (
-    AttackedSet,
-    balanced_accuracy,
-    mean_auc,
-    strongest_score,
-)
-from sensitivenets.audit.trials import Task, Trial
+from sensitivenets.audit.scores import AttackedSet, balanced_accuracy, mean_auc, strongest_score
+from sensitivenets.audit.tasks import AttackTask
+from sensitivenets.audit.trials import Trial
 from sensitivenets.embeddings import FloatArray
+
+COMMITTEE = "committee"
+_MEMBERS = 5
 
 
 @dataclass(frozen=True)
@@ -54,7 +52,7 @@ class Battery:
 def summarise(
     representation: str,
     trials: Sequence[Trial],
-    task: Task,
+    task: AttackTask,
     test: AttackedSet,
     notes: tuple[str, ...] = (),
 ) -> Battery:
@@ -66,7 +64,7 @@ def summarise(
         Name for `BatteryResult`.
     trials : sequence of Trial
         Failed ones included.
-    task : Task
+    task : AttackTask
         What was read.
     test : AttackedSet
         The labels attacked.
@@ -126,7 +124,7 @@ def selected_trial(battery: Battery) -> Trial | None:
     return max(single, key=lambda trial: trial.validation or 0.0) if single else None
 
 
-def _majority(task: Task) -> Trial:
+def _majority(task: AttackTask) -> Trial:
     counts = np.bincount(task.y[task.train], minlength=len(task.classes))
     scores = np.tile(counts / counts.sum(), (len(task.test), 1))
     return Trial(MAJORITY, "none", scores, scores.argmax(axis=1))
@@ -150,3 +148,52 @@ def _report(trial: Trial, test: AttackedSet, draws: FloatArray | None) -> Attack
         parameters=trial.parameters,
         notes=trial.notes,
     )
+
+
+def committee(trials: Sequence[Trial], task: AttackTask) -> Trial | None:
+    """Average the scores of the five attackers with the best validation figures.
+
+    Attackers of one kind on several preparations count once: their errors are the same.
+
+    Parameters
+    ----------
+    trials : sequence of Trial
+        A battery.
+    task : AttackTask
+        What was read.
+
+    Returns
+    -------
+    Trial or None
+        None if fewer than two attackers could be validated.
+    """
+    best: dict[str, Trial] = {}
+    for trial in sorted(trials, key=lambda trial: -(trial.validation or 0.0)):
+        if trial.scores is not None and trial.validation_scores is not None:
+            best.setdefault(trial.attacker, trial)
+    members = list(best.values())[:_MEMBERS]
+    if len(members) < 2:
+        return None
+    scores = _average([member.scores for member in members])
+    held_out = _average([member.validation_scores for member in members])
+    validation = balanced_accuracy(task.y[task.validate], held_out.argmax(axis=1))
+    names = [f"{member.attacker}, {member.preparation}" for member in members]
+    return Trial(
+        COMMITTEE,
+        "several",
+        scores,
+        scores.argmax(axis=1),
+        validation,
+        held_out,
+        {"members": names},
+    )
+
+
+def _average(scores: Sequence[FloatArray | None]) -> FloatArray:
+    """Mean of log-posterior-like scores in units of their own spread; ties stay at zero."""
+    total = 0.0
+    for member in scores:
+        assert member is not None
+        centred = member - member.mean(axis=1, keepdims=True)
+        total = total + centred / max(float(centred.std()), 1e-12)
+    return np.asarray(total) / len(scores)

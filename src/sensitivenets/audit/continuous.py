@@ -7,8 +7,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from sensitivenets.audit.attribute import AFTER, BEFORE, INVERTED, SHUFFLED
-from sensitivenets.audit.audit_result import ContinuousResult, RegressionResult, RegressorResult
 from sensitivenets.audit.preparations import STANDARDISED, WHITENED, Preparations
 from sensitivenets.audit.regressors import (
     Prediction,
@@ -18,10 +16,18 @@ from sensitivenets.audit.regressors import (
     regressors,
     run_regressor,
 )
+from sensitivenets.audit.results import (
+    AFTER,
+    BEFORE,
+    INVERTED,
+    SHUFFLED,
+    ContinuousResult,
+    RegressionResult,
+    RegressorResult,
+)
 from sensitivenets.audit.scores import AttackedSet
 from sensitivenets.audit.splits import IntArray, Split
-from sensitivenets.audit.tasks import hold_out
-from sensitivenets.audit.trials import seed_of
+from sensitivenets.audit.tasks import hold_out, seed_of
 from sensitivenets.audit.workers import run_jobs
 from sensitivenets.embeddings import FloatArray
 from sensitivenets.errors import InputError

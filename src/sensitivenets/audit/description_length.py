@@ -12,10 +12,11 @@ import warnings
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from sensitivenets.audit.attackers import Attacker
+from sensitivenets.audit.attackers.catalogue import Attacker
 from sensitivenets.audit.results import DescriptionLength
 from sensitivenets.audit.splits import IntArray
-from sensitivenets.audit.trials import Task, class_scores, seed_of, seeded
+from sensitivenets.audit.tasks import AttackTask, seed_of
+from sensitivenets.audit.trials import class_scores, seeded
 from sensitivenets.embeddings import FloatArray
 
 _BLOCK_ENDS = (0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.0625, 0.125, 0.25, 0.5, 1.0)
@@ -31,7 +32,7 @@ def description_length(
     attacker: Attacker,
     name: str,
     X: FloatArray,
-    task: Task,
+    task: AttackTask,
     identities: IntArray,
     seed: int,
 ) -> DescriptionLength:
@@ -48,7 +49,7 @@ def description_length(
         Name of the preparation.
     X : ndarray of shape (n, d)
         Prepared rows.
-    task : Task
+    task : AttackTask
         What is to be read; its training rows are coded, 20 000 at most.
     identities : ndarray of shape (n,)
         Identity of each row; an identity's rows are coded one after the other.
@@ -95,7 +96,7 @@ def _shares(y: IntArray, n_classes: int) -> FloatArray:
 
 
 def _predict(
-    attacker: Attacker, X: FloatArray, task: Task, seen: IntArray, block: IntArray, seed: int
+    attacker: Attacker, X: FloatArray, task: AttackTask, seen: IntArray, block: IntArray, seed: int
 ) -> FloatArray | None:
     """Calibrated probabilities for a block, or None where too little was seen, or on failure."""
     cut = round((1 - _CALIBRATION_SHARE) * len(seen))

@@ -15,9 +15,9 @@ from sklearn.linear_model import Ridge
 from sklearn.neural_network import MLPRegressor
 from threadpoolctl import threadpool_limits
 
-from sensitivenets.audit.audit_result import Inversion
-from sensitivenets.audit.preparations import Whitening
-from sensitivenets.audit.trials import seed_of
+from sensitivenets.audit.preparations import PCAWhitening
+from sensitivenets.audit.results import Inversion
+from sensitivenets.audit.tasks import seed_of
 from sensitivenets.embeddings import FloatArray
 from sensitivenets.errors import InputError
 
@@ -134,7 +134,7 @@ class _Known:
 class _Inverter:
     """A ridge regression on whitened images, and a network for what it leaves."""
 
-    whitening: Whitening
+    whitening: PCAWhitening
     ridge: Ridge | None
     network: MLPRegressor | None
     n_fit: int
@@ -145,7 +145,7 @@ class _Inverter:
     ) -> _Inverter:
         first = known.made_up(_FIRST_ROWS, rng)
         pushed = push(phi, first)
-        whitening = Whitening.fit(pushed)
+        whitening = PCAWhitening.fit(pushed)
         if whitening.matrix.shape[1] == 0:
             return cls(whitening, None, None, 0)
         ridge = Ridge(1.0).fit(whitening(pushed), known.scale(first))
@@ -175,7 +175,7 @@ class _Inverter:
 
 
 def _train_network(
-    phi: Phi, known: _Known, whitening: Whitening, ridge: Ridge, rng: np.random.Generator
+    phi: Phi, known: _Known, whitening: PCAWhitening, ridge: Ridge, rng: np.random.Generator
 ) -> tuple[MLPRegressor, int]:
     n_in, n_out = whitening.matrix.shape[1], known.rows.shape[1]
     weights = _HIDDEN * (n_in + _HIDDEN + n_out)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from sklearn.base import ClassifierMixin
 
-from sensitivenets.audit.attackers import (
+from sensitivenets.audit.attackers.catalogue import (
     Attacker,
     control_attackers,
     from_estimators,
@@ -22,7 +22,7 @@ from sensitivenets.errors import InputError
 
 
 @dataclass(frozen=True)
-class Plan:
+class AuditPlan:
     """What an audit will do.
 
     Attributes
@@ -52,14 +52,14 @@ class Plan:
     curves: bool
 
 
-def quick_plan() -> Plan:
+def quick_plan() -> AuditPlan:
     """Table I: three attackers on standardised embeddings, one control."""
     linear = replace(logistic_regression(), preparations=(STANDARDISED,))
     qda = replace(regularised_qda(), preparations=(STANDARDISED,))
-    return Plan("quick", table_i_attackers(), (), (linear, qda), (), (STANDARDISED,), False)
+    return AuditPlan("quick", table_i_attackers(), (), (linear, qda), (), (STANDARDISED,), False)
 
 
-def full_plan(extra: Mapping[str, ClassifierMixin], *, curves: bool) -> Plan:
+def full_plan(extra: Mapping[str, ClassifierMixin], *, curves: bool) -> AuditPlan:
     """Plan the whole battery, with a user's classifiers.
 
     Parameters
@@ -71,7 +71,7 @@ def full_plan(extra: Mapping[str, ClassifierMixin], *, curves: bool) -> Plan:
 
     Returns
     -------
-    Plan
+    AuditPlan
         See there.
 
     Raises
@@ -90,7 +90,7 @@ def full_plan(extra: Mapping[str, ClassifierMixin], *, curves: bool) -> Plan:
     joint = tuple(_restricted(attacker, (STANDARDISED, WHITENED)) for attacker in attackers)
     svm = replace(rbf_svm(), preparations=(WHITENED,), max_rows=3000, cost=3)
     controls = control_attackers()
-    return Plan("full", attackers, joint, controls, (*controls, svm), ALL_PREPARATIONS, curves)
+    return AuditPlan("full", attackers, joint, controls, (*controls, svm), ALL_PREPARATIONS, curves)
 
 
 def _restricted(attacker: Attacker, preparations: tuple[str, ...]) -> Attacker:

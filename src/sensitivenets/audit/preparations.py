@@ -129,7 +129,7 @@ def prepare(X: FloatArray, n_train: int, *, names: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
-class Whitening:
+class PCAWhitening:
     """Whitening learned from some rows, for any others: uncorrelated features of unit variance.
 
     Attributes
@@ -144,7 +144,7 @@ class Whitening:
     matrix: FloatArray
 
     @classmethod
-    def fit(cls, X: FloatArray) -> Whitening:
+    def fit(cls, X: FloatArray) -> PCAWhitening:
         """Learn from rows of shape (n, d), in float64."""
         standard = _standardise(np.asarray(X, dtype=np.float64), rounding_of(X), len(X))
         white = _whiten(standard, len(X))

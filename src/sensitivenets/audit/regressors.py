@@ -15,7 +15,8 @@ from sklearn.neural_network import MLPRegressor
 from sklearn.svm import SVR
 
 from sensitivenets.audit.splits import IntArray
-from sensitivenets.audit.trials import seed_of, seeded
+from sensitivenets.audit.tasks import seed_of
+from sensitivenets.audit.trials import seeded
 from sensitivenets.embeddings import FloatArray
 
 _SVR_ROWS = 10_000

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from zlib import crc32
+
 import numpy as np
 
 from sensitivenets.audit.splits import IntArray, Split
-from sensitivenets.audit.trials import Task
+from sensitivenets.embeddings import Labels
 from sensitivenets.errors import InputError
-from sensitivenets.labels import Labels
 
 # Enough to rank parameters; the winner is fitted again on all training rows.
 _TUNE_ROWS = 2000
@@ -16,7 +18,7 @@ _VALIDATE_SHARE = 0.25
 _FEWEST_IDENTITIES = 8
 
 
-def make_task(labels: Labels, split: Split, seed: int) -> tuple[Task, tuple[str, ...]]:
+def make_task(labels: Labels, split: Split, seed: int) -> tuple[AttackTask, tuple[str, ...]]:
     """Select the labelled rows of an attribute and hold identities out for tuning.
 
     Parameters
@@ -30,7 +32,7 @@ def make_task(labels: Labels, split: Split, seed: int) -> tuple[Task, tuple[str,
 
     Returns
     -------
-    task : Task
+    task : AttackTask
         With row numbers that count the training rows first, then the test rows.
     notes : tuple of str
         Classes left out because they have no training or no test rows.
@@ -55,7 +57,7 @@ def make_task(labels: Labels, split: Split, seed: int) -> tuple[Task, tuple[str,
     if len(validate) == 0:
         notes = (*notes, "too few identities to hold some out: default parameters, no validation")
     classes = tuple(labels.classes[code] for code in kept)
-    return Task(labels.name, classes, y, train, test, tune, validate), notes
+    return AttackTask(labels.name, classes, y, train, test, tune, validate), notes
 
 
 def hold_out(train: IntArray, identities: IntArray, seed: int) -> tuple[IntArray, IntArray]:
@@ -106,3 +108,37 @@ def _usable_classes(
         names = ", ".join(map(repr, dropped))
         return kept, (f"classes without training or test rows left out: {names}",)
     return kept, ()
+
+
+@dataclass(frozen=True)
+class AttackTask:
+    """What is to be read, by row of the prepared arrays.
+
+    Attributes
+    ----------
+    name : str
+        The attribute.
+    classes : tuple of str
+        Names of the K classes, each with training and test rows.
+    y : ndarray of shape (rows of the prepared arrays,)
+        Class codes 0 to K - 1, or -1 where unlabelled.
+    train, test : ndarray of int64
+        Labelled rows.
+    tune, validate : ndarray of int64
+        Training rows to choose parameters with, of different identities; both empty where there
+        are too few identities to hold some out.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    y: IntArray
+    train: IntArray
+    test: IntArray
+    tune: IntArray
+    validate: IntArray
+
+
+def seed_of(seed: int, *names: str) -> int:
+    """Seed for one part of an audit: the same whatever runs beside it, and in what order."""
+    words = [crc32(name.encode()) for name in names]
+    return int(np.random.SeedSequence([seed, *words]).generate_state(1)[0] >> 1)

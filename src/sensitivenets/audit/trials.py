@@ -5,44 +5,16 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass, field
 from typing import Any
-from zlib import crc32
 
 import numpy as np
 from sklearn.base import ClassifierMixin, clone
 from sklearn.exceptions import ConvergenceWarning
 
-from sensitivenets.audit.attackers import Attacker
+from sensitivenets.audit.attackers.catalogue import Attacker
 from sensitivenets.audit.scores import balanced_accuracy
 from sensitivenets.audit.splits import IntArray
+from sensitivenets.audit.tasks import AttackTask, seed_of
 from sensitivenets.embeddings import FloatArray
-
-
-@dataclass(frozen=True)
-class Task:
-    """What is to be read, by row of the prepared arrays.
-
-    Attributes
-    ----------
-    name : str
-        The attribute.
-    classes : tuple of str
-        Names of the K classes, each with training and test rows.
-    y : ndarray of shape (rows of the prepared arrays,)
-        Class codes 0 to K - 1, or -1 where unlabelled.
-    train, test : ndarray of int64
-        Labelled rows.
-    tune, validate : ndarray of int64
-        Training rows to choose parameters with, of different identities; both empty where there
-        are too few identities to hold some out.
-    """
-
-    name: str
-    classes: tuple[str, ...]
-    y: IntArray
-    train: IntArray
-    test: IntArray
-    tune: IntArray
-    validate: IntArray
 
 
 @dataclass(frozen=True)
@@ -77,7 +49,7 @@ class Trial:
     notes: tuple[str, ...] = ()
 
 
-def run_trial(attacker: Attacker, name: str, X: FloatArray, task: Task, seed: int) -> Trial:
+def run_trial(attacker: Attacker, name: str, X: FloatArray, task: AttackTask, seed: int) -> Trial:
     """Tune, fit and attack; an exception becomes a note.
 
     Parameters
@@ -88,7 +60,7 @@ def run_trial(attacker: Attacker, name: str, X: FloatArray, task: Task, seed: in
         Name of the preparation.
     X : ndarray of shape (n, d), float32
         The prepared rows.
-    task : Task
+    task : AttackTask
         What is to be read.
     seed : int
         Decides everything, together with the names.
@@ -108,12 +80,6 @@ def run_trial(attacker: Attacker, name: str, X: FloatArray, task: Task, seed: in
             trial = Trial(attacker.name, name, None, None, notes=(reason,))
     notes = dict.fromkeys([*trial.notes, *_describe(caught)])
     return Trial(**{**trial.__dict__, "notes": tuple(notes)})
-
-
-def seed_of(seed: int, *names: str) -> int:
-    """Seed for one part of an audit: the same whatever runs beside it, and in what order."""
-    words = [crc32(name.encode()) for name in names]
-    return int(np.random.SeedSequence([seed, *words]).generate_state(1)[0] >> 1)
 
 
 def class_scores(
@@ -153,7 +119,7 @@ def class_scores(
     return scores
 
 
-def _attack(attacker: Attacker, name: str, X: FloatArray, task: Task, seed: int) -> Trial:
+def _attack(attacker: Attacker, name: str, X: FloatArray, task: AttackTask, seed: int) -> Trial:
     validation, chosen, validation_scores = None, attacker.candidates[0], None
     if len(task.validate):
         tried = [
@@ -178,7 +144,7 @@ def _attack(attacker: Attacker, name: str, X: FloatArray, task: Task, seed: int)
 
 
 def _validate(
-    attacker: Attacker, estimator: ClassifierMixin, X: FloatArray, task: Task, seed: int
+    attacker: Attacker, estimator: ClassifierMixin, X: FloatArray, task: AttackTask, seed: int
 ) -> tuple[float, FloatArray]:
     scores = _fit_and_score(attacker, estimator, X, task, task.tune, task.validate, seed, n_seeds=1)
     return balanced_accuracy(task.y[task.validate], scores.argmax(axis=1)), scores
@@ -188,7 +154,7 @@ def _fit_and_score(
     attacker: Attacker,
     estimator: ClassifierMixin,
     X: FloatArray,
-    task: Task,
+    task: AttackTask,
     train: IntArray,
     test: IntArray,
     seed: int,

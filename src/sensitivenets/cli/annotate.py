@@ -89,12 +89,12 @@ def annotate(
     for needed in ("starlette", "uvicorn", "PIL"):
         if importlib.util.find_spec(needed) is None:
             raise InputError("labelling needs: pip install 'sensitivenets[annotate]'")
-    from sensitivenets.annotation.opening import Choice, open_labelling
-    from sensitivenets.embedding_files import read_table
+    from sensitivenets.annotation.opening import LabellingOptions, open_labelling
+    from sensitivenets.embeddings import read_table
 
     rows = read_table(table, embedding=embedding)
     shown = None if export is not None else images
-    choice = Choice(attribute, class_ or (), identity, shown, image_column, random_state)
+    choice = LabellingOptions(attribute, class_ or (), identity, shown, image_column, random_state)
     place = labels or table.with_name(f"{table.stem}.{attribute}.labels")
     if export is not None and not place.exists():
         raise InputError(
@@ -116,7 +116,7 @@ def _export(labelling: Labelling, rows: EmbeddingTable, out: Path, *, json: bool
     from dataclasses import replace
 
     from sensitivenets.annotation.export import label_columns
-    from sensitivenets.embedding_files import write_table
+    from sensitivenets.embeddings import write_table
 
     labelling.train()
     made = label_columns(labelling)
@@ -138,8 +138,7 @@ def _export(labelling: Labelling, rows: EmbeddingTable, out: Path, *, json: bool
 def _serve(labelling: Labelling, host: str, port: int, *, open_browser: bool, json: bool) -> None:
     import webbrowser
 
-    from sensitivenets.annotation.server import make_app
-    from sensitivenets.annotation.serving import listen, serve
+    from sensitivenets.annotation.server import listen, make_app, serve
 
     with listen(host, port) as listener:
         gate = _gate(host, listener.getsockname()[1])

@@ -12,7 +12,6 @@ from typing import Any
 
 from cyclopts import App, CycloptsError, Parameter
 
-from sensitivenets import __version__
 from sensitivenets.cli.annotate import annotate
 from sensitivenets.cli.audit import audit
 from sensitivenets.cli.benchmark import benchmark
@@ -29,6 +28,7 @@ from sensitivenets.cli.key import key
 from sensitivenets.cli.transform import transform
 from sensitivenets.cli.verify import verify
 from sensitivenets.errors import InputError
+from sensitivenets.version import __version__
 
 _COMMANDS = (
     demo,

@@ -26,14 +26,14 @@ def audit(before: Path, after: Path | None = None, /, *, options: AuditOptions) 
     options
         What to attack, who attacks, and where the report goes.
     """
-    from sensitivenets.cli.audit_files import draw_maps, provenance, show, write
     from sensitivenets.cli.audit_inputs import (
         measure_verification,
         read_tables,
         set_apart,
         split_of,
     )
-    from sensitivenets.cli.audit_measured import read_fairness, read_verification
+    from sensitivenets.cli.audit_output import draw_maps, provenance, show, write
+    from sensitivenets.report.evidence import read_fairness, read_verification
 
     if options.model is not None and after is None:
         raise InputError("--model: expected the table after the map too; give both tables")
@@ -59,7 +59,7 @@ def _attack(tables: Tables, split: Split, options: AuditOptions) -> AuditResult:
     from sensitivenets.audit import audit as full_audit
     from sensitivenets.audit import progress_bar, quick_audit
     from sensitivenets.cli.audit_inputs import attributes_of, numbers_of
-    from sensitivenets.model_folder import load_model
+    from sensitivenets.maps.model_folder import load_model
 
     crossed = options.quick and options.joint
     attributes = attributes_of(tables.before, options.attribute, crossed=crossed)

@@ -15,8 +15,7 @@ from sensitivenets.errors import InputError
 
 if TYPE_CHECKING:
     from sensitivenets.audit import Split
-    from sensitivenets.embeddings import EmbeddingTable, FloatArray
-    from sensitivenets.labels import Labels
+    from sensitivenets.embeddings import EmbeddingTable, FloatArray, Labels
 
 
 @dataclass(frozen=True)
@@ -130,7 +129,7 @@ def attributes_of(
     table: EmbeddingTable, names: Sequence[str], *, crossed: bool
 ) -> dict[str, Labels]:
     """Read the attributes to attack, and their combination if it is wanted."""
-    from sensitivenets.labels import joint
+    from sensitivenets.embeddings.labels import joint
 
     attributes = table.attributes(names)
     if crossed and len(attributes) > 1:

@@ -10,7 +10,7 @@ from sensitivenets.cli.benchmark_options import DataOptions, RunOptions
 from sensitivenets.cli.output import percent, print_json, print_line, print_notice, print_table
 
 if TYPE_CHECKING:
-    from sensitivenets.benchmarking.leaderboard import Leaderboard
+    from sensitivenets.benchmark.leaderboard import Leaderboard
     from sensitivenets.intervals import Estimate
 
 _PAGE_NEEDS = ("jinja2", "matplotlib")
@@ -32,16 +32,16 @@ def benchmark(table: Path, /, *, data: DataOptions, runs: RunOptions, json: bool
     json
         Write the leaderboard as JSON.
     """
-    from sensitivenets.audit.result_json import encode
-    from sensitivenets.benchmarking.benchmark import benchmark as run_benchmark
-    from sensitivenets.benchmarking.joining import join
-    from sensitivenets.benchmarking.leaderboard import save_leaderboard
-    from sensitivenets.benchmarking.measure import Settings
-    from sensitivenets.benchmarking.plan import ALL, need_a_task, plan_runs, read_grid
-    from sensitivenets.benchmarking.processes import Limits
-    from sensitivenets.benchmarking.results_table import write_results
+    from sensitivenets.benchmark.joining import join
+    from sensitivenets.benchmark.leaderboard import save_leaderboard
+    from sensitivenets.benchmark.measure import ProtocolSettings
+    from sensitivenets.benchmark.plan import ALL, need_a_task, plan_runs, read_grid
+    from sensitivenets.benchmark.processes import Limits
+    from sensitivenets.benchmark.results_table import write_results
+    from sensitivenets.benchmark.runs import benchmark as run_benchmark
     from sensitivenets.cli.benchmark_inputs import read_inputs
     from sensitivenets.progress import progress_bar
+    from sensitivenets.serialisation import encode
 
     grid = None if runs.grid is None else read_grid(runs.grid)
     has_task = data.task is not None
@@ -54,7 +54,7 @@ def benchmark(table: Path, /, *, data: DataOptions, runs: RunOptions, json: bool
             inputs,
             planned,
             runs.out,
-            settings=Settings(runs.full, runs.random_state, runs.n_threads),
+            settings=ProtocolSettings(runs.full, runs.random_state, runs.n_threads),
             limits=Limits(runs.n_jobs, runs.time_limit),
             retry=runs.retry,
             progress=progress,
@@ -82,7 +82,7 @@ def _page(leaderboard: Path) -> Path:
         needs = " and ".join(missing)
         print_notice(f"no index.html: it needs {needs}; pip install 'sensitivenets[report]'")
         return leaderboard
-    from sensitivenets.benchmarking.page import write_page
+    from sensitivenets.benchmark.page import write_page
 
     return write_page(leaderboard)
 

@@ -16,9 +16,8 @@ from sensitivenets.errors import InputError
 
 if TYPE_CHECKING:
     from sensitivenets.audit import Split
-    from sensitivenets.benchmarking.inputs import Attacking, Inputs, Verifying
-    from sensitivenets.embeddings import EmbeddingTable
-    from sensitivenets.labels import Labels
+    from sensitivenets.benchmark.inputs import Attacking, Inputs, Verifying
+    from sensitivenets.embeddings import EmbeddingTable, Labels
 
 
 def read_inputs(path: Path, options: DataOptions, random_state: int) -> Inputs:
@@ -43,7 +42,7 @@ def read_inputs(path: Path, options: DataOptions, random_state: int) -> Inputs:
     InputError
         If a file or a column is missing, or the rows to attack are among those to fit on.
     """
-    from sensitivenets.benchmarking.inputs import Fitting, Inputs
+    from sensitivenets.benchmark.inputs import Fitting, Inputs
 
     fit_rows, attacked, split = _fit_and_attack(path, options, random_state)
     names = options.attribute
@@ -140,7 +139,7 @@ def _identity_of(table: EmbeddingTable, own: str | None, general: str | None) ->
 def _only_split_rows(table: EmbeddingTable, names: list[str], split: Split) -> Attacking:
     """Leave out the rows that nobody trains on or attacks."""
     from sensitivenets.audit import Split
-    from sensitivenets.benchmarking.inputs import Attacking
+    from sensitivenets.benchmark.inputs import Attacking
 
     rows = np.concatenate([split.train, split.test])
     n_train = len(split.train)
@@ -152,7 +151,7 @@ def _only_split_rows(table: EmbeddingTable, names: list[str], split: Split) -> A
 
 
 def _verifying(options: DataOptions, attacking: Attacking) -> Verifying:
-    from sensitivenets.benchmarking.inputs import Verifying
+    from sensitivenets.benchmark.inputs import Verifying
     from sensitivenets.verification import verify
 
     if options.verification is None:

@@ -52,9 +52,9 @@ def dataset(
     json
         Write the result as JSON.
     """
+    from sensitivenets.datasets.diveface import LabelledSet, write_set
     from sensitivenets.datasets.readers import join_embeddings, read_bin
-    from sensitivenets.diveface import LabelledSet, write_set
-    from sensitivenets.embedding_files import read_table, write_table
+    from sensitivenets.embeddings import read_table, write_table
 
     if kind == "bin":
         check_parent(out)

@@ -12,7 +12,7 @@ from sensitivenets.errors import InputError
 if TYPE_CHECKING:
     from sensitivenets.audit import AuditResult
     from sensitivenets.embeddings import EmbeddingTable
-    from sensitivenets.model import Model
+    from sensitivenets.maps.model import Model
 
 _ATTRIBUTES = ("gender", "ethnicity")
 # Fewer than the estimator's default: the synthetic set is small, and a demo must not take long.
@@ -35,11 +35,10 @@ def demo(*, out: Path, n_subjects: int = 3000, random_state: int = 0, n_jobs: in
     n_jobs
         Processes of the audit.
     """
-    from sensitivenets.cli.audit_files import write
-    from sensitivenets.cli.audit_table import print_audit
+    from sensitivenets.cli.audit_output import print_audit, write
     from sensitivenets.datasets import synthetic_diveface
-    from sensitivenets.embedding_files import write_table
-    from sensitivenets.model_folder import CARD, check_destination, save_model
+    from sensitivenets.embeddings import write_table
+    from sensitivenets.maps.model_folder import CARD, check_destination, save_model
 
     if out.exists() and not out.is_dir():
         raise InputError(f"{out}: expected a folder to make, found a file")
@@ -64,7 +63,7 @@ def demo(*, out: Path, n_subjects: int = 3000, random_state: int = 0, n_jobs: in
 
 def _fit(table: EmbeddingTable, random_state: int) -> Model:
     from sensitivenets.cli.fit import require_torch
-    from sensitivenets.sensitivenet import SensitiveNet
+    from sensitivenets.sensitivenet.estimator import SensitiveNet
 
     require_torch()
     estimator = SensitiveNet(n_triplets=_N_TRIPLETS, verbose=True, random_state=random_state)
@@ -104,8 +103,8 @@ def _verify(table: EmbeddingTable, random_state: int) -> dict[str, Any]:
     """Verify pairs of subjects that the model has not seen, in the manner of LFW view 2."""
     import numpy as np
 
-    from sensitivenets.datasets import draw_pairs
     from sensitivenets.verification import verify
+    from sensitivenets.verification.drawn_pairs import draw_pairs
 
     unseen = table.take(np.asarray(table.labels("split").codes != _code(table, "fit")))
     pairs = draw_pairs(unseen.labels("subject"), random_state=random_state)

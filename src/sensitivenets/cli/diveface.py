@@ -7,10 +7,14 @@ from pathlib import Path
 
 from cyclopts import App
 
-from sensitivenets.cli import diveface_output as shown
+from sensitivenets.cli import diveface_files as shown
 from sensitivenets.cli.diveface_build import build
-from sensitivenets.cli.diveface_inputs import attributes_of, read_labelled, subject_of
-from sensitivenets.cli.diveface_propose import propose
+from sensitivenets.cli.diveface_files import (
+    attributes_of,
+    identity_column_of,
+    read_labelled,
+    subject_of,
+)
 from sensitivenets.cli.selection import refuse_existing, refuse_table
 from sensitivenets.errors import InputError
 
@@ -63,14 +67,14 @@ def read(
         raise InputError("--missing: expected --table or --images to look for photographs in")
     for path in (out, *([missing] if missing else [])):
         refuse_table(path, overwrite=overwrite)
-    from sensitivenets.diveface import (
+    from sensitivenets.datasets.diveface import (
         LabelledSet,
         join_embeddings,
         join_images,
         read_lists,
         write_set,
     )
-    from sensitivenets.embedding_files import read_table
+    from sensitivenets.embeddings import read_table
 
     annotations = read_lists(lists, skip_bad=skip_bad)
     joined = None
@@ -124,7 +128,7 @@ def stats(
             refuse_existing(out.with_suffix(ending), overwrite=overwrite)
         if importlib.util.find_spec("matplotlib") is None:
             raise InputError("a picture needs: pip install 'sensitivenets[plots]'")
-    from sensitivenets.diveface import set_statistics
+    from sensitivenets.datasets.diveface import set_statistics
 
     labelled = read_labelled(source, where or [], embedding)
     classes = labelled.classes(attributes_of(labelled, attribute))
@@ -137,6 +141,88 @@ def stats(
 
         save(plot_statistics(counted), out.with_suffix(""))
     shown.print_statistics(counted, out, json=json)
+
+
+def propose(
+    table: Path,
+    /,
+    *,
+    reference: Path,
+    out: Path,
+    attribute: list[str] | None = None,
+    confidence: float = 0.9,
+    identity: str | None = None,
+    reference_identity: str | None = None,
+    reference_where: list[str] | None = None,
+    random_state: int = 0,
+    embedding: str = "embedding",
+    overwrite: bool = False,
+    json: bool = False,
+) -> None:
+    """Propose labels for photographs without any, and say how many will be wrong.
+
+    A classifier is fitted on another table that has labels. Labels already in the table are kept,
+    and tell how well the others do. What it is not sure of stays unlabelled: see `annotate`.
+
+    Parameters
+    ----------
+    table
+        Embeddings to label, as `sensitivenets embed` writes them.
+    reference
+        Embeddings of the same network that have the labels.
+    out
+        Parquet file to write: the table with each attribute, its confidence and its source.
+    attribute
+        Column of the labelled table; give the option once for each. gender and ethnicity unless
+        given.
+    confidence
+        Propose no label that is less likely than this.
+    identity
+        Column of identities in the table, which get one label each; subject if there is one.
+    reference_identity
+        The same in the labelled table.
+    reference_where
+        Use only the rows of the labelled table with COLUMN=VALUE; may be given several times.
+    random_state
+        Decides how the labelled table is divided.
+    embedding
+        Name of the embedding column.
+    overwrite
+        Replace a file that is already there.
+    json
+        Write the result as JSON.
+    """
+    refuse_table(out, overwrite=overwrite)
+    from sensitivenets.annotation.propose_table import propose_labels
+    from sensitivenets.cli.selection import read_rows
+    from sensitivenets.datasets.diveface import write_set
+    from sensitivenets.datasets.diveface.labelled_set import of_table
+    from sensitivenets.progress import Steps, progress_bar
+
+    rows = read_rows(table, [], embedding)
+    known = read_rows(reference, reference_where or [], embedding, "--reference-where")
+    names = attributes_of(of_table(known), attribute)
+    own = identity_column_of(of_table(rows), identity)
+    theirs = identity_column_of(of_table(known), reference_identity)
+    labelled, made = of_table(rows), []
+    with progress_bar("propose") as progress:
+        steps = Steps(len(names), progress)
+        for name in names:
+            made.append(
+                propose_labels(
+                    rows,
+                    known,
+                    name,
+                    confidence=confidence,
+                    identity=own,
+                    reference_identity=theirs,
+                    random_state=random_state,
+                )
+            )
+            labelled = labelled.with_columns(shown.columns_of(made[-1]))
+            steps.advance(name)
+    write_set(labelled, out)
+    shown.print_proposed(made, out, json=json)
 
 
 diveface = App(

@@ -8,18 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from cyclopts import Parameter
 
-from sensitivenets.cli import diveface_output as shown
-from sensitivenets.cli.diveface_inputs import (
-    attributes_of,
-    classes_of,
-    read_labelled,
-    subject_of,
-)
+from sensitivenets.cli import diveface_files as shown
+from sensitivenets.cli.diveface_files import attributes_of, classes_of, read_labelled, subject_of
 from sensitivenets.cli.output import print_notice
 from sensitivenets.cli.selection import refuse_table
 
 if TYPE_CHECKING:
-    from sensitivenets.diveface import SplitSizes
+    from sensitivenets.datasets.diveface import SplitSizes
 
 
 @Parameter(name="*")
@@ -100,7 +95,13 @@ def build(
         Write the result as JSON.
     """
     refuse_table(out, overwrite=overwrite)
-    from sensitivenets.diveface import Balance, balance, set_statistics, split_set, write_set
+    from sensitivenets.datasets.diveface import (
+        Balance,
+        balance,
+        set_statistics,
+        split_set,
+        write_set,
+    )
 
     labelled = read_labelled(source, where or [], embedding)
     attributes = attributes_of(labelled, attribute)
@@ -132,7 +133,7 @@ def build(
 def _sizes(options: SplitOptions, identities: int, n_classes: int, images: int) -> SplitSizes:
     from dataclasses import replace
 
-    from sensitivenets.diveface import sizes_in_proportion
+    from sensitivenets.datasets.diveface import sizes_in_proportion
 
     given: dict[str, Any] = {
         "detectors": options.detectors,

@@ -8,8 +8,7 @@ from pathlib import Path
 
 from sensitivenets.cli.output import print_json, print_line
 from sensitivenets.cli.selection import refuse_table
-from sensitivenets.errors import InputError
-from sensitivenets.parameter_checks import require_int
+from sensitivenets.errors import InputError, require_int
 
 
 def embed(
@@ -75,18 +74,18 @@ def embed(
     import cv2
 
     from sensitivenets.faces import pipeline
-    from sensitivenets.faces.embedder import Plan
+    from sensitivenets.faces.embedder import EmbeddingPlan
     from sensitivenets.faces.images import find_images
-    from sensitivenets.faces.network import Network, read_description
+    from sensitivenets.faces.network import FaceNetwork, read_description
     from sensitivenets.progress import progress_bar
 
     # OpenCV says on stderr, once a thread, that it runs on the processor.
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
     described = read_description(network)
     # Threads have a photograph each, so that a call of the network needs one.
-    reader = Network(model, described, sha256, n_threads=1)
+    reader = FaceNetwork(model, described, sha256, n_threads=1)
     images = find_images(photos)
-    plan = Plan(photos, detector, min_score, all_faces, hash_names)
+    plan = EmbeddingPlan(photos, detector, min_score, all_faces, hash_names)
     parts = out.with_name(f"{out.name}.parts")
     with progress_bar("embed", rate=True) as progress:
         made, skipped = pipeline.embed(images, plan, reader, parts, progress, n_threads)

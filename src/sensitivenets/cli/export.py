@@ -36,7 +36,7 @@ def export(
         Write the result as JSON.
     """
     from sensitivenets.atomic import atomic_file
-    from sensitivenets.model_folder import load_model
+    from sensitivenets.maps.model_folder import load_model
 
     if out.suffix != ".onnx":
         raise InputError(f"{out}: expected a name that ends in .onnx")

@@ -8,15 +8,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from sensitivenets.cli.method_options import SENSITIVENET, estimator_parameters, kept_column
+from sensitivenets.cli.method_options import (
+    SENSITIVENET,
+    TrainingOptions,
+    estimator_parameters,
+    kept_column,
+)
 from sensitivenets.cli.output import percent, print_json, print_line
 from sensitivenets.cli.selection import read_rows
-from sensitivenets.cli.training_options import TrainingOptions
 from sensitivenets.errors import InputError
 
 if TYPE_CHECKING:
     from sensitivenets.embeddings import EmbeddingTable
-    from sensitivenets.model import Model
+    from sensitivenets.maps.model import Model
 
 
 def fit(
@@ -71,8 +75,8 @@ def fit(
     json
         Write the result as JSON.
     """
-    from sensitivenets.erasers.methods import method_named
-    from sensitivenets.model_folder import check_destination, save_model
+    from sensitivenets.benchmark.methods import method_named
+    from sensitivenets.maps.model_folder import check_destination, save_model
 
     training = training or TrainingOptions()
     chosen = method_named(method)
@@ -141,7 +145,7 @@ def _attributes(
 
 
 def _warn(table: EmbeddingTable, identity: str | None, attributes: list[str]) -> None:
-    from sensitivenets.data_checks import warn_about
+    from sensitivenets.embeddings.checks import warn_about
 
     warn_about(table, identity=identity, attributes=attributes)
 

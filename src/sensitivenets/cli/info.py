@@ -9,7 +9,7 @@ from sensitivenets.cli.output import print_json, print_line, print_table
 
 if TYPE_CHECKING:
     from sensitivenets.embeddings import EmbeddingTable
-    from sensitivenets.model import Model
+    from sensitivenets.maps.model import Model
 
 # Rows whose rank is measured, and classes that are named.
 _RANK_ROWS = 2000
@@ -42,7 +42,7 @@ def info(
         Write the result as JSON.
     """
     if path.is_dir():
-        from sensitivenets.model_folder import load_model
+        from sensitivenets.maps.model_folder import load_model
 
         model = load_model(path)
         if json:
@@ -51,8 +51,8 @@ def info(
             _print_model(model)
         return
     from sensitivenets.codes.code_files import is_code_file, read_codes
-    from sensitivenets.data_checks import warn_about
-    from sensitivenets.embedding_files import read_table
+    from sensitivenets.embeddings import read_table
+    from sensitivenets.embeddings.checks import warn_about
 
     codes = read_codes(path) if is_code_file(path) else None
     table = read_table(path, embedding=embedding) if codes is None else codes.as_embeddings()
@@ -103,8 +103,8 @@ def _print_model(model: Model) -> None:
 def _table_facts(table: EmbeddingTable) -> dict[str, Any]:
     import numpy as np
 
-    from sensitivenets.collapse import measure_collapse
     from sensitivenets.embeddings import squared_norms
+    from sensitivenets.embeddings.collapse import measure_collapse
 
     norms = np.sqrt(squared_norms(table.vectors))
     sample = table.vectors[:: max(1, len(table) // _RANK_ROWS)]

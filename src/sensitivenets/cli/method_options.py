@@ -5,15 +5,18 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
 
-from sensitivenets.cli.training_options import TrainingOptions
+from cyclopts import Group, Parameter
+
 from sensitivenets.errors import InputError
 
 #: The method whose parameters are options of their own.
 SENSITIVENET = "sensitivenet"
 # Options of SensitiveNet that any method may have.
 _GENERAL = ("random_state", "device")
+_TRAINING = Group("Training", sort_key=2)
 
 
 def estimator_parameters(
@@ -41,7 +44,7 @@ def estimator_parameters(
     InputError
         If the method lacks a parameter, or an option is not for this method.
     """
-    from sensitivenets.erasers.methods import check_parameters, method_named
+    from sensitivenets.benchmark.methods import check_parameters, method_named
 
     chosen = dict(map(_name_and_value, settings))
     check_parameters(method, chosen)
@@ -71,7 +74,7 @@ def kept_column(method: str, identity: str | None, task: str | None) -> str | No
     InputError
         If both are given, or none and the method needs one.
     """
-    from sensitivenets.erasers.methods import method_named
+    from sensitivenets.benchmark.methods import method_named
 
     if identity is not None and task is not None:
         raise InputError("expected --identity or --task, what is to be kept, found both; give one")
@@ -97,3 +100,57 @@ def _name_and_value(text: str) -> tuple[str, Any]:
 
 def _option(name: str) -> str:
     return f"--{name.replace('_', '-')}"
+
+
+@Parameter(name="*", group=_TRAINING)
+@dataclass(frozen=True)
+class TrainingOptions:
+    """The parameters of SensitiveNet; the defaults are the estimator's.
+
+    Attributes
+    ----------
+    loss
+        What is kept: identities (triplet), or the label of --task with two classes (bce) or more
+        (cross_entropy).
+    n_layers
+        Layers, trained one after the other.
+    n_units
+        Features of each layer and of the output.
+    n_epochs
+        Passes over the triplets, or the rows, for each layer; the default depends on the loss.
+    batch_size
+        Triplets, or rows, a step.
+    learning_rate
+        Of Adam.
+    margin
+        alpha of the triplet loss.
+    n_triplets
+        Triplets to draw.
+    hinge
+        Stop the triplet loss at zero.
+    adversarial_weight
+        Weight of removing against keeping; 0 removes nothing.
+    target
+        Probability that detectors are driven to; chance is one over the number of classes.
+    detector_solver
+        Detectors solved to their optimum, or by the paper's recipe.
+    device
+        Torch device; the GPU if there is one, unless given.
+    random_state
+        The seed, which decides everything random.
+    """
+
+    loss: Literal["triplet", "bce", "cross_entropy"] = "triplet"
+    n_layers: int = 3
+    n_units: int = 1024
+    n_epochs: int | None = None
+    batch_size: int = 512
+    learning_rate: float = 1e-3
+    margin: float = 0.2
+    n_triplets: int = 100_000
+    hinge: Annotated[bool, Parameter(negative="--no-hinge")] = True
+    adversarial_weight: float = 1.0
+    target: float | Literal["chance"] = "chance"
+    detector_solver: Literal["lbfgs", "adam"] = "lbfgs"
+    device: str | None = None
+    random_state: int = 0

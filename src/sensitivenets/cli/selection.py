@@ -38,7 +38,7 @@ def read_rows(
         If the table cannot be read, a condition is malformed, or no row meets it.
     """
     from sensitivenets.codes.code_files import is_code_file, read_codes
-    from sensitivenets.embedding_files import read_table
+    from sensitivenets.embeddings import read_table
 
     conditions = [column_value(text, option) for text in where]
     if is_code_file(path):

@@ -39,9 +39,8 @@ def transform(
     json
         Write the result as JSON.
     """
-    from sensitivenets.embedding_files import write_table
-    from sensitivenets.embeddings import check_vectors
-    from sensitivenets.model_folder import load_model
+    from sensitivenets.embeddings import check_vectors, write_table
+    from sensitivenets.maps.model_folder import load_model
 
     refuse_table(out, overwrite=overwrite)
     phi = load_model(model).map

@@ -8,8 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sensitivenets.codes.universal import PackedBits
-from sensitivenets.errors import InputError
-from sensitivenets.parameter_checks import require_int
+from sensitivenets.errors import InputError, require_int
 
 Counts = npt.NDArray[np.int32]
 IntArray = npt.NDArray[np.int64]

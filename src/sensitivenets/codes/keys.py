@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 from sensitivenets.atomic import atomic_file, check_parent
 from sensitivenets.errors import InputError
-from sensitivenets.model_folder import CONFIG, WEIGHTS
+from sensitivenets.maps.model_folder import CONFIG, WEIGHTS
 
 FORMAT_VERSION = 1
 SECRET_BYTES = 32

@@ -15,14 +15,12 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from sensitivenets.affine import require_features, require_names, shapes
 from sensitivenets.codes.keys import CodeKey
 from sensitivenets.codes.streams import normal_stream, uniform_stream
 from sensitivenets.embeddings import FloatArray
-from sensitivenets.errors import InputError
-from sensitivenets.parameter_checks import require_int, require_real
-from sensitivenets.projection import normalise_rows
-from sensitivenets.row_blocks import in_row_blocks
+from sensitivenets.embeddings.rows import in_row_blocks, normalise_rows
+from sensitivenets.errors import InputError, require_int, require_real
+from sensitivenets.maps.base import require_features, require_names, shapes
 
 PackedBits = npt.NDArray[np.uint8]
 

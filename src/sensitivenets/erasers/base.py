@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,13 +14,14 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sensitivenets.affine import LowRankEdit
-from sensitivenets.embeddings import FloatArray
-from sensitivenets.erasers.fingerprint import BlockHashes, Fingerprint, other_cores
-from sensitivenets.errors import InputError
-from sensitivenets.estimator_inputs import detector_set, encode_target
-from sensitivenets.labels import Labels
-from sensitivenets.model import FittedMap, Model, json_parameters
+from sensitivenets.embeddings import FloatArray, Labels, check_vectors, encode
+from sensitivenets.embeddings.fingerprint import BlockHashes, Fingerprint, other_cores
+from sensitivenets.embeddings.labels import encode_attributes
+from sensitivenets.embeddings.rows import normalise_rows
+from sensitivenets.errors import DetectorWarning, InputError
+from sensitivenets.maps.affine import LowRankEdit
+from sensitivenets.maps.base import FittedMap
+from sensitivenets.maps.model import Model, json_parameters
 
 
 @dataclass(frozen=True)
@@ -183,3 +185,86 @@ class Eraser(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, A
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def encode_target(y: Any, n_rows: int) -> Labels | None:
+    """Encode what is to be kept, if it was given: the identity, or the class, of each row.
+
+    Raises
+    ------
+    InputError
+        If it is of another length than the rows.
+    """
+    if y is None:
+        return None
+    target = encode("y", y)
+    if len(target) != n_rows:
+        raise InputError(f"y: expected one label for each of {n_rows} rows, found {len(target)}")
+    return target
+
+
+def detector_set(
+    X: FloatArray, sensitive: Any, detector: tuple[npt.ArrayLike, Any] | None
+) -> tuple[dict[str, Labels], FloatArray]:
+    """Return the attributes to remove with the embeddings they belong to.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, d)
+        D-P.
+    sensitive : mapping, data frame or array-like, optional
+        Attributes of the rows of `X`.
+    detector : tuple (X, sensitive), optional
+        D-S, with attributes of its own.
+
+    Returns
+    -------
+    attributes : dict of str to Labels
+        Empty if neither is given.
+    X : ndarray of shape (m, d)
+        The rows the attributes belong to.
+
+    Raises
+    ------
+    InputError
+        If both are given, or the two sets do not fit together.
+
+    Warns
+    -----
+    DetectorWarning
+        If neither is given.
+    """
+    if detector is None and sensitive is None:
+        warnings.warn(
+            "no sensitive attribute given: phi is trained for the primary task alone and "
+            "removes nothing; pass sensitive= or detector=",
+            DetectorWarning,
+            stacklevel=3,
+        )
+        return {}, X
+    if detector is None:
+        return encode_attributes(sensitive, len(X)), X
+    if sensitive is not None:
+        raise InputError("expected either sensitive= or detector=, found both; give one")
+    X_detector = np.asarray(detector[0], dtype=np.float32)
+    check_vectors(X_detector, "detector")
+    if X_detector.shape[1] != X.shape[1]:
+        raise InputError(
+            f"detector: expected {X.shape[1]} features as in X, found {X_detector.shape[1]}; "
+            "embed both with one network"
+        )
+    return encode_attributes(detector[1], len(X_detector)), X_detector
+
+
+def unit_copy(X: FloatArray, where: str) -> FloatArray:
+    """Return `X` with every row scaled to unit length.
+
+    Raises
+    ------
+    InputError
+        If a row is zero or not finite.
+    """
+    check_vectors(X, where)
+    unit = X.copy()
+    normalise_rows(unit)
+    return unit

@@ -40,7 +40,7 @@ class Face:
     score: float
 
 
-class Detector:
+class FaceDetector:
     """YuNet, read from a file; not for several threads at once.
 
     Parameters

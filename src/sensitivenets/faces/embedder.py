@@ -13,9 +13,9 @@ import pyarrow as pa
 
 from sensitivenets.errors import InputError
 from sensitivenets.faces.alignment import align, cut_box
-from sensitivenets.faces.detector import Detector, Face
+from sensitivenets.faces.detector import Face, FaceDetector
 from sensitivenets.faces.images import Image, read_image
-from sensitivenets.faces.network import Network
+from sensitivenets.faces.network import FaceNetwork
 
 #: Photographs that a thread takes at once, and faces that it gives the network at once: on one
 #: thread more of them are no faster, and each thread holds as many.
@@ -23,7 +23,7 @@ BATCH = 8
 
 
 @dataclass(frozen=True)
-class Plan:
+class EmbeddingPlan:
     """What to do with each photograph.
 
     Attributes
@@ -95,18 +95,18 @@ class Embedder:
 
     Parameters
     ----------
-    plan : Plan
+    plan : EmbeddingPlan
         What to do with each.
-    network : Network
+    network : FaceNetwork
         Makes the embeddings.
     """
 
-    def __init__(self, plan: Plan, network: Network) -> None:
+    def __init__(self, plan: EmbeddingPlan, network: FaceNetwork) -> None:
         self.plan, self.network = plan, network
         self._own = threading.local()
         if plan.detector is not None:
             # A file that is no detector is refused here, before any photograph is read.
-            Detector(plan.detector, plan.min_score)
+            FaceDetector(plan.detector, plan.min_score)
 
     def __call__(self, paths: list[Path]) -> Embedded:
         """Embed a few photographs, in order."""
@@ -139,7 +139,7 @@ class Embedder:
             pixels = cv2.resize(image, (side, side)).astype("uint8")
             return [_Crop(self._name(path, name), subject, pixels, None)]
         if not hasattr(self._own, "detector"):
-            self._own.detector = Detector(self.plan.detector, self.plan.min_score)
+            self._own.detector = FaceDetector(self.plan.detector, self.plan.min_score)
         if self.plan.all_faces:
             faces = self._own.detector(image)
         else:
@@ -162,7 +162,7 @@ class Embedder:
         return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _rows(crops: list[_Crop], network: Network) -> pa.Table:
+def _rows(crops: list[_Crop], network: FaceNetwork) -> pa.Table:
     vectors = network([crop.pixels for crop in crops])
     flat = pa.array(vectors.ravel())
     columns: dict[str, Any] = {

@@ -12,9 +12,9 @@ from typing import Any, Literal
 import numpy as np
 
 from sensitivenets.embeddings import FloatArray
+from sensitivenets.embeddings.rows import normalise_rows
 from sensitivenets.errors import InputError
 from sensitivenets.faces.images import Image
-from sensitivenets.projection import normalise_rows
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def read_description(name: str) -> Description:
     return Description(**found | ({"mean": tuple(found["mean"])} if "mean" in found else {}))
 
 
-class Network:
+class FaceNetwork:
     """A face network, ready to embed.
 
     Parameters

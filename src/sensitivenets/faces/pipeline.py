@@ -16,8 +16,8 @@ import pyarrow.parquet as pq
 
 from sensitivenets.atomic import atomic_file
 from sensitivenets.errors import InputError
-from sensitivenets.faces.embedder import BATCH, Embedded, Embedder, Plan, Skipped
-from sensitivenets.faces.network import Network
+from sensitivenets.faces.embedder import BATCH, Embedded, Embedder, EmbeddingPlan, Skipped
+from sensitivenets.faces.network import FaceNetwork
 from sensitivenets.progress import Progress, Steps
 
 #: Photographs in a part: what a kill can cost.
@@ -26,8 +26,8 @@ PART = 256
 
 def embed(
     images: list[Path],
-    plan: Plan,
-    network: Network,
+    plan: EmbeddingPlan,
+    network: FaceNetwork,
     parts: Path,
     progress: Progress | None = None,
     n_threads: int | None = None,
@@ -41,9 +41,9 @@ def embed(
     ----------
     images : list of Path
         As `images.find_images` lists them.
-    plan : Plan
+    plan : EmbeddingPlan
         What to do with each.
-    network : Network
+    network : FaceNetwork
         Makes the embeddings; called from several threads, so one of its own is best.
     parts : Path
         Folder of the parts; made if it is not there.
@@ -158,7 +158,7 @@ def _write(done: Iterable[Embedded], path: Path, steps: Steps) -> None:
         pq.write_table(table.replace_schema_metadata({"skipped": notes}), temporary)
 
 
-def _key(images: list[Path], plan: Plan, network: Network) -> str:
+def _key(images: list[Path], plan: EmbeddingPlan, network: FaceNetwork) -> str:
     """Name a part by what decides its rows: photographs, settings and networks."""
     files = [
         [path.relative_to(plan.folder).as_posix(), path.stat().st_size, path.stat().st_mtime_ns]

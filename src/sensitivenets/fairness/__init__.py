@@ -1,19 +1,14 @@
 """Equality of opportunity: whether biased training data makes a classifier favour one group."""
 
-from sensitivenets.fairness.biased_split import (
-    BiasedSplit,
-    Cells,
-    check_cells,
-    draw_biased_split,
-)
+from sensitivenets.fairness.biased_split import BiasedSplit, Cells, check_cells, draw_biased_split
 from sensitivenets.fairness.opportunity import (
     equality_of_opportunity,
     group_rates,
     predict_test_rows,
 )
 from sensitivenets.fairness.results import (
+    ClassifierRates,
     EqualityOfOpportunity,
-    GroupRates,
     OpportunityRun,
     Predictions,
     RateSummary,
@@ -22,8 +17,8 @@ from sensitivenets.fairness.results import (
 __all__ = [
     "BiasedSplit",
     "Cells",
+    "ClassifierRates",
     "EqualityOfOpportunity",
-    "GroupRates",
     "OpportunityRun",
     "Predictions",
     "RateSummary",

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from sensitivenets.embeddings import Labels
 from sensitivenets.errors import InputError
-from sensitivenets.labels import Labels
 
 Rows = npt.NDArray[np.int64]
 
 # Fewer rows than this in a cell, and a true positive rate moves by ten points with each of them.
 _MIN_CELL = 10
+_CELLS = ((True, True), (True, False), (False, True), (False, False))
 
 
 @dataclass(frozen=True)
@@ -160,9 +161,6 @@ def _known(column: str, name: str, classes: list[str]) -> str:
             f"column {column!r}: no class {name!r}; its classes are {', '.join(map(repr, classes))}"
         )
     return name
-
-
-_CELLS = ((True, True), (True, False), (False, True), (False, False))
 
 
 def _cell_rows(

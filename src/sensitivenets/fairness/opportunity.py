@@ -11,17 +11,16 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from sensitivenets.embeddings import FloatArray, check_vectors
+from sensitivenets.embeddings import FloatArray, Labels, check_vectors
 from sensitivenets.errors import InputError
 from sensitivenets.fairness.biased_split import BiasedSplit, Cells, check_cells, draw_biased_split
 from sensitivenets.fairness.results import (
+    ClassifierRates,
     EqualityOfOpportunity,
-    GroupRates,
     OpportunityRun,
     Predictions,
 )
 from sensitivenets.fairness.summary import summarise
-from sensitivenets.labels import Labels
 from sensitivenets.progress import Progress, Steps
 
 
@@ -93,7 +92,7 @@ def equality_of_opportunity(
 
     steps = Steps(len(seeds) * (1 if after is None else 2), progress)
 
-    def rates(vectors: FloatArray, split: BiasedSplit) -> GroupRates:
+    def rates(vectors: FloatArray, split: BiasedSplit) -> ClassifierRates:
         measured = group_rates(predict_test_rows(vectors, cells, split, model))
         steps.advance(f"{target.name}, seed {split.seed}")
         return measured
@@ -155,7 +154,7 @@ def predict_test_rows(
     )
 
 
-def group_rates(predictions: Predictions) -> GroupRates:
+def group_rates(predictions: Predictions) -> ClassifierRates:
     """Count accuracy and the true positive rate of each group.
 
     Raises
@@ -173,4 +172,4 @@ def group_rates(predictions: Predictions) -> GroupRates:
             )
         rates.append(float(predictions.predicted[positives].mean()))
     accuracy = float((predictions.predicted == predictions.expected).mean())
-    return GroupRates(accuracy, rates[0], rates[1], rates[0] - rates[1])
+    return ClassifierRates(accuracy, rates[0], rates[1], rates[0] - rates[1])

@@ -37,7 +37,7 @@ class Predictions:
 
 
 @dataclass(frozen=True)
-class GroupRates:
+class ClassifierRates:
     """Rates of one classifier on one test set, all in [0, 1] but the signed gap in [-1, 1].
 
     Attributes
@@ -67,22 +67,22 @@ class OpportunityRun:
         What the draw was made with.
     n_train, n_test : int
         Rows trained and tested on.
-    before : GroupRates
+    before : ClassifierRates
         Trained and tested on x.
-    after : GroupRates or None
+    after : ClassifierRates or None
         Trained and tested on phi(x), on the same rows.
     """
 
     seed: int
     n_train: int
     n_test: int
-    before: GroupRates
-    after: GroupRates | None
+    before: ClassifierRates
+    after: ClassifierRates | None
 
 
 @dataclass(frozen=True)
 class RateSummary:
-    """`GroupRates` over the seeds; `absolute_gap` is the mean of the gaps without their sign."""
+    """`ClassifierRates` over the seeds; `absolute_gap` is the mean of gaps without their sign."""
 
     accuracy: Estimate
     tpr_favoured: Estimate
@@ -188,6 +188,6 @@ def _run(data: Mapping[str, Any]) -> OpportunityRun:
     after = data["after"]
     return OpportunityRun(**{
         **data,
-        "before": GroupRates(**data["before"]),
-        "after": None if after is None else GroupRates(**after),
+        "before": ClassifierRates(**data["before"]),
+        "after": None if after is None else ClassifierRates(**after),
     })

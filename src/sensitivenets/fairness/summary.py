@@ -9,8 +9,8 @@ from scipy import stats
 
 from sensitivenets.fairness.biased_split import Cells
 from sensitivenets.fairness.results import (
+    ClassifierRates,
     EqualityOfOpportunity,
-    GroupRates,
     OpportunityRun,
     RateSummary,
 )
@@ -45,8 +45,8 @@ def summarise(
     )
 
 
-def _summary(rates: list[GroupRates], test_share: float) -> RateSummary:
-    def over_seeds(value: Callable[[GroupRates], float], lowest: float = 0) -> Estimate:
+def _summary(rates: list[ClassifierRates], test_share: float) -> RateSummary:
+    def over_seeds(value: Callable[[ClassifierRates], float], lowest: float = 0) -> Estimate:
         return mean_over_seeds([value(rate) for rate in rates], test_share, lowest)
 
     return RateSummary(

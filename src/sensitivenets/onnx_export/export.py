@@ -5,10 +5,10 @@ from __future__ import annotations
 import onnx
 from onnx import helper
 
-import sensitivenets
-from sensitivenets.model import FittedMap
+from sensitivenets.maps.base import FittedMap
 from sensitivenets.onnx_export.graph import Graph
 from sensitivenets.onnx_export.maps import write_map
+from sensitivenets.version import __version__
 
 INPUT, OUTPUT = "embedding", "agnostic"
 
@@ -60,7 +60,7 @@ def to_onnx(
         opset_imports=[helper.make_opsetid("", opset)],
         ir_version=_IR_VERSION,
         producer_name="sensitivenets",
-        producer_version=sensitivenets.__version__,
+        producer_version=__version__,
     )
     onnx.checker.check_model(made, full_check=True)
     return made

@@ -6,7 +6,7 @@ import onnx
 from onnx import compose, version_converter
 
 from sensitivenets.errors import InputError
-from sensitivenets.model import FittedMap
+from sensitivenets.maps.base import FittedMap
 from sensitivenets.onnx_export.export import INPUT, OLDEST_OPSET, OUTPUT, to_onnx
 
 

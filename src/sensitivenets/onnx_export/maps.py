@@ -7,19 +7,22 @@ from typing import Any
 
 import numpy as np
 
-from sensitivenets.affine import Affine, LowRankEdit
 from sensitivenets.codes.universal import UniversalCode
-from sensitivenets.columns import Columns
-from sensitivenets.erasers.group_maps import GroupTransport, RoutedMap, Stage
-from sensitivenets.erasers.router import Router
-from sensitivenets.erasers.subspace import SubspaceMap
 from sensitivenets.errors import InputError
-from sensitivenets.fourier import FourierProjection
-from sensitivenets.map_kinds import Chain
-from sensitivenets.mlp import MLP
-from sensitivenets.model import FittedMap
+from sensitivenets.maps.affine import Affine, LowRankEdit
+from sensitivenets.maps.base import FittedMap
+from sensitivenets.maps.chain import Chain
+from sensitivenets.maps.feature_selection import FeatureSelection
+from sensitivenets.maps.fourier import FourierProjection
+from sensitivenets.maps.mlp import MLP
+from sensitivenets.maps.projection import Projection
+from sensitivenets.maps.routed import GroupTransport, RoutedMap, Stage
+from sensitivenets.maps.router import Router
+from sensitivenets.maps.subspace import SubspaceMap
 from sensitivenets.onnx_export.graph import Graph
-from sensitivenets.projection import Projection
+
+# onnx.TensorProto.FLOAT, a number that the format fixes.
+_FLOAT = 1
 
 
 def write_map(graph: Graph, phi: FittedMap, x: str) -> str:
@@ -65,7 +68,7 @@ def _low_rank_edit(graph: Graph, phi: LowRankEdit, x: str) -> str:
     return graph.node("Sub", x, taken)
 
 
-def _columns(graph: Graph, phi: Columns, x: str) -> str:
+def _columns(graph: Graph, phi: FeatureSelection, x: str) -> str:
     kept = graph.constant(np.flatnonzero(phi.kept), np.int64)
     return graph.node("Gather", x, kept, axis=1)
 
@@ -144,14 +147,11 @@ def _chain(graph: Graph, phi: Chain, x: str) -> str:
     return x
 
 
-# onnx.TensorProto.FLOAT, a number that the format fixes.
-_FLOAT = 1
-
 _WRITERS: dict[type[Any], Callable[[Graph, Any, str], str]] = {
     Projection: _projection,
     Affine: _affine,
     LowRankEdit: _low_rank_edit,
-    Columns: _columns,
+    FeatureSelection: _columns,
     MLP: _mlp,
     FourierProjection: _fourier,
     UniversalCode: _universal_code,

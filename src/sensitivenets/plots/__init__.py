@@ -2,10 +2,10 @@
 
 from sensitivenets.plots.attackers import plot_attackers
 from sensitivenets.plots.curves import plot_learning_curve, plot_removal_curve
-from sensitivenets.plots.map_plot import CAPTION, plot_map, plot_map_pair
 from sensitivenets.plots.opportunity import plot_opportunity
 from sensitivenets.plots.plane import PlanePoint, plot_plane
 from sensitivenets.plots.saving import save, svg_text
+from sensitivenets.plots.tsne import CAPTION, plot_map, plot_map_pair
 from sensitivenets.plots.verification import plot_det, plot_roc
 
 __all__ = [

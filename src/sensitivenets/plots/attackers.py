@@ -6,8 +6,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
-from sensitivenets.audit.attribute_result import AttributeResult
-from sensitivenets.audit.results import AttackerResult, BatteryResult
+from sensitivenets.audit.results import AttackerResult, AttributeResult, BatteryResult
 from sensitivenets.plots.style import (
     INK,
     MUTED,

@@ -8,8 +8,7 @@ import matplotlib.ticker as mticker
 import numpy as np
 from matplotlib.axes import Axes
 
-from sensitivenets.audit.attribute_result import AttributeResult
-from sensitivenets.audit.results import Curve
+from sensitivenets.audit.results import AttributeResult, Curve
 from sensitivenets.plots.style import (
     MUTED,
     PAPER,

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from sensitivenets.diveface.statistics import TOTAL, ClassStatistics
+from sensitivenets.datasets.diveface.statistics import TOTAL, ClassStatistics
 from sensitivenets.plots.style import (
     INK,
     SERIES,

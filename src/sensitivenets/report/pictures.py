@@ -10,15 +10,15 @@ from matplotlib.axes import Axes
 
 from sensitivenets import plots
 from sensitivenets.audit import AttributeResult, AuditResult
+from sensitivenets.embeddings.tsne import MapPair
 from sensitivenets.fairness import EqualityOfOpportunity
 from sensitivenets.intervals import Estimate
-from sensitivenets.maps import MapPair
 from sensitivenets.plots import PlanePoint
 from sensitivenets.report.recognition import experiments, recognition
 
 
 @dataclass(frozen=True)
-class Picture:
+class ReportPicture:
     """One picture, not yet drawn.
 
     Attributes
@@ -39,7 +39,7 @@ class Picture:
     draw: Callable[[], Axes]
 
 
-def pictures(audit: AuditResult) -> list[Picture]:
+def pictures(audit: AuditResult) -> list[ReportPicture]:
     """List the pictures that the data of an audit allow.
 
     Parameters
@@ -49,7 +49,7 @@ def pictures(audit: AuditResult) -> list[Picture]:
 
     Returns
     -------
-    list of Picture
+    list of ReportPicture
         In the order of the report.
     """
     everything = [*audit.attributes, *([audit.joint] if audit.joint else [])]
@@ -63,9 +63,9 @@ def pictures(audit: AuditResult) -> list[Picture]:
     ]
 
 
-def _attackers(attributes: list[AttributeResult]) -> list[Picture]:
+def _attackers(attributes: list[AttributeResult]) -> list[ReportPicture]:
     return [
-        Picture(
+        ReportPicture(
             f"attackers-{k}",
             f"attribute-{k}",
             "Each attacker in its best preparation. The dashed line is a guess: a dot on it reads "
@@ -76,7 +76,7 @@ def _attackers(attributes: list[AttributeResult]) -> list[Picture]:
     ]
 
 
-def _plane(audit: AuditResult, attributes: list[AttributeResult]) -> list[Picture]:
+def _plane(audit: AuditResult, attributes: list[AttributeResult]) -> list[ReportPicture]:
     kept = recognition(audit)
     if kept is None or kept.before is None or kept.after is None:
         return []
@@ -93,10 +93,10 @@ def _plane(audit: AuditResult, attributes: list[AttributeResult]) -> list[Pictur
         "everybody recognised."
     )
     draw = partial(plots.plot_plane, points, utility=kept.name)
-    return [Picture("privacy-utility", "recognition", text, draw)]
+    return [ReportPicture("privacy-utility", "recognition", text, draw)]
 
 
-def _curves(attributes: list[AttributeResult]) -> list[Picture]:
+def _curves(attributes: list[AttributeResult]) -> list[ReportPicture]:
     found = []
     if any(b.removal_curve for a in attributes for b in (a.before, a.after) if b):
         text = (
@@ -104,18 +104,18 @@ def _curves(attributes: list[AttributeResult]) -> list[Picture]:
             "says that the attribute is spread over all features."
         )
         draw = partial(plots.plot_removal_curve, attributes)
-        found.append(Picture("features-removed", "curves", text, draw))
+        found.append(ReportPicture("features-removed", "curves", text, draw))
     if any(b.learning_curve for a in attributes for b in (a.before, a.after) if b):
         text = (
             "How well an attacker does with more labelled examples. A line that still climbs at "
             "its right end says that more labels would read more."
         )
         draw = partial(plots.plot_learning_curve, attributes)
-        found.append(Picture("labels", "curves", text, draw))
+        found.append(ReportPicture("labels", "curves", text, draw))
     return found
 
 
-def _maps(audit: AuditResult) -> list[Picture]:
+def _maps(audit: AuditResult) -> list[ReportPicture]:
     if not audit.maps:
         return []
     maps = MapPair.from_dict(audit.maps)
@@ -123,13 +123,15 @@ def _maps(audit: AuditResult) -> list[Picture]:
         f"A t-SNE map of {len(maps.codes)} rows, coloured by {' and '.join(maps.attributes)}; the "
         "same rows and the same seed in each."
     )
-    found = [Picture("map-before", "maps", text, partial(plots.plot_map, maps, "before"))]
+    found = [ReportPicture("map-before", "maps", text, partial(plots.plot_map, maps, "before"))]
     if maps.after is not None:
-        found.append(Picture("map-after", "maps", text, partial(plots.plot_map, maps, "after")))
+        found.append(
+            ReportPicture("map-after", "maps", text, partial(plots.plot_map, maps, "after"))
+        )
     return found
 
 
-def _verification(audit: AuditResult) -> list[Picture]:
+def _verification(audit: AuditResult) -> list[ReportPicture]:
     found = []
     for k, experiment in enumerate(experiments(audit.verification)):
         curves = experiment.curves()
@@ -138,12 +140,12 @@ def _verification(audit: AuditResult) -> list[Picture]:
         section = f"verification-{k}"
         roc = "How many pairs of one person are accepted, against how many of two people are."
         det = "Both errors on normal-deviate axes. Down and left is better."
-        found.append(Picture(f"roc-{k}", section, roc, partial(plots.plot_roc, curves)))
-        found.append(Picture(f"det-{k}", section, det, partial(plots.plot_det, curves)))
+        found.append(ReportPicture(f"roc-{k}", section, roc, partial(plots.plot_roc, curves)))
+        found.append(ReportPicture(f"det-{k}", section, det, partial(plots.plot_det, curves)))
     return found
 
 
-def _fairness(audit: AuditResult) -> list[Picture]:
+def _fairness(audit: AuditResult) -> list[ReportPicture]:
     results = [EqualityOfOpportunity.from_dict(data) for data in audit.fairness.values()]
     if not results:
         return []
@@ -151,4 +153,6 @@ def _fairness(audit: AuditResult) -> list[Picture]:
         "How many of those who deserve the positive answer get it, in each group. The shorter "
         "the line between the two, the fairer."
     )
-    return [Picture("opportunity", "fairness", text, partial(plots.plot_opportunity, results))]
+    return [
+        ReportPicture("opportunity", "fairness", text, partial(plots.plot_opportunity, results))
+    ]

@@ -20,7 +20,7 @@ from sensitivenets.report.details import (
     verification_rows,
 )
 from sensitivenets.report.inline_svg import inline_svg
-from sensitivenets.report.pictures import Picture, pictures
+from sensitivenets.report.pictures import ReportPicture, pictures
 from sensitivenets.report.recognition import experiments
 from sensitivenets.report.summary import summarise
 from sensitivenets.report.table_one import table_one
@@ -61,7 +61,7 @@ def render(audit: AuditResult) -> str:
     )
 
 
-def _drawn(picture: Picture) -> dict[str, Any]:
+def _drawn(picture: ReportPicture) -> dict[str, Any]:
     svg = inline_svg(picture.draw(), picture.name, picture.description)
     return {"svg": svg, "description": picture.description}
 

@@ -9,22 +9,18 @@ from typing import Any
 import numpy as np
 from joblib import effective_n_jobs
 
-from sensitivenets.embeddings import EmbeddingTable, FloatArray, check_vectors
+from sensitivenets.embeddings import EmbeddingTable, FloatArray, Labels, check_vectors
 from sensitivenets.errors import InputError
 from sensitivenets.intervals import Estimate
-from sensitivenets.labels import Labels
 from sensitivenets.verification.bootstrap import replicate
-from sensitivenets.verification.group_pairs import GroupPairs, check_group_labels
 from sensitivenets.verification.groups import (
     MIN_SUBJECTS,
     GroupComparison,
+    GroupPairs,
+    check_group_labels,
     compare_groups,
 )
-from sensitivenets.verification.operating_points import (
-    OperatingPoint,
-    curve_statistics,
-    summarise,
-)
+from sensitivenets.verification.operating_points import OperatingPoint, curve_statistics, summarise
 from sensitivenets.verification.pair_sampling import plan_sample
 from sensitivenets.verification.rates import EER_METHOD, FMR_TARGETS, ErrorCurve, check_targets
 from sensitivenets.verification.score_histograms import (

@@ -22,14 +22,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sensitivenets.embeddings import Labels
 from sensitivenets.errors import InputError
 from sensitivenets.intervals import Estimate
-from sensitivenets.labels import Labels
 from sensitivenets.verification.pairs import BoolArray, IntArray, Pairs
 from sensitivenets.verification.rates import ErrorCurve, curve_from_counts
 from sensitivenets.verification.scores import Float64Array
 
 Statistic = Callable[[ErrorCurve], Float64Array]
+# Distinct scores beyond which neighbours are counted together: far finer than any interval.
+_MAX_CELLS = 20_000
 
 
 @dataclass(frozen=True)
@@ -63,10 +65,6 @@ class ScoredPairs:
     def n_genuine_subjects(self) -> int:
         """Subjects with a genuine comparison: the independent trials behind the FNMR."""
         return len(np.unique(self.left[self.same]))
-
-
-# Distinct scores beyond which neighbours are counted together: far finer than any interval.
-_MAX_CELLS = 20_000
 
 
 def replicate(

@@ -13,18 +13,18 @@ from typing import Any, Literal
 
 import numpy as np
 
-from sensitivenets.embeddings import EmbeddingTable, FloatArray
+from sensitivenets.embeddings import EmbeddingTable, FloatArray, Labels
 from sensitivenets.errors import InputError
 from sensitivenets.intervals import Estimate
-from sensitivenets.labels import Labels
 from sensitivenets.verification.bootstrap import ScoredPairs, replicate, subjects_of_pairs
-from sensitivenets.verification.group_pairs import check_group_labels, pairs_within_groups
-from sensitivenets.verification.groups import MIN_SUBJECTS, GroupComparison, compare_groups
-from sensitivenets.verification.operating_points import (
-    OperatingPoint,
-    curve_statistics,
-    summarise,
+from sensitivenets.verification.groups import (
+    MIN_SUBJECTS,
+    GroupComparison,
+    check_group_labels,
+    compare_groups,
+    pairs_within_groups,
 )
+from sensitivenets.verification.operating_points import OperatingPoint, curve_statistics, summarise
 from sensitivenets.verification.pairs import Pairs
 from sensitivenets.verification.rates import (
     EER_METHOD,

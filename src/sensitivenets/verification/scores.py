@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sensitivenets.embeddings import FloatArray, check_vectors
-from sensitivenets.projection import normalise_rows
+from sensitivenets.embeddings.rows import normalise_rows
 from sensitivenets.verification.pairs import Pairs
 
 Float64Array = npt.NDArray[np.float64]

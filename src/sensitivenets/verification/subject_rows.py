@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sensitivenets.embeddings import FloatArray
-from sensitivenets.projection import normalise_rows
+from sensitivenets.embeddings.rows import normalise_rows
 from sensitivenets.verification.pairs import IntArray
 
 _COPY_ROWS = 4096

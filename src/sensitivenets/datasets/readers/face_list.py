@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +10,22 @@ from pathlib import Path
 import pyarrow as pa
 
 from sensitivenets.errors import InputError
+
+#: Section 3 of the paper: Group 1 is East and Southeast Asian; Group 2 Sub-Saharan Africa, India
+#: and neighbours; Group 3 Europe, America, Middle East. A race in none of them has no group.
+GROUP_OF_RACE: Mapping[str, str] = {
+    "Asian": "Group 1",
+    "East Asian": "Group 1",
+    "Southeast Asian": "Group 1",
+    "African": "Group 2",
+    "Black": "Group 2",
+    "Indian": "Group 2",
+    "Caucasian": "Group 3",
+    "White": "Group 3",
+    "Middle Eastern": "Group 3",
+    "Latino_Hispanic": "Group 3",
+}
+_NAME = re.compile(r"(.+)_(\d{4,})\.jpg", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -118,3 +135,30 @@ def safe_path(image: str, where: str) -> str:
     if image.startswith("/") or ".." in image.split("/") or ":" in image.split("/")[0]:
         raise InputError(f"{where}: expected a path below the folder, found {image!r}")
     return image
+
+
+def photograph(name: str, number: int) -> str:
+    """Write the path of a person's photograph, counted from 1."""
+    return f"{name}/{name}_{number:04d}.jpg"
+
+
+def photographs_below(folder: Path) -> list[tuple[str, int]]:
+    """List name and number of the photographs in the folders of people, sorted by path."""
+    matches = ((path, _NAME.fullmatch(path.name)) for path in sorted(folder.glob("*/*.jpg")))
+    return [(m[1], int(m[2])) for path, m in matches if m and m[1] == path.parent.name]
+
+
+def person_line(path: Path, number: int, line: str) -> tuple[str, int]:
+    """Read a person and how many photographs there are.
+
+    Raises
+    ------
+    InputError
+        If the line is no ``name  n``.
+    """
+    fields = line.split()
+    if len(fields) != 2 or not fields[1].isdecimal() or "/" in fields[0]:
+        raise InputError(
+            f"{path}, line {number}: expected a name and a count, found {line.strip()!r}"
+        )
+    return fields[0], int(fields[1])

@@ -12,13 +12,13 @@ from pathlib import Path
 import pyarrow as pa
 
 from sensitivenets.datasets.readers.face_list import (
+    GROUP_OF_RACE,
     FaceList,
     first_there,
     listed,
     require_folder,
     safe_path,
 )
-from sensitivenets.datasets.readers.groups import GROUP_OF_RACE
 from sensitivenets.errors import InputError
 
 _FILES = {

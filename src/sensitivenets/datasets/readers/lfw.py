@@ -16,10 +16,12 @@ from sensitivenets.datasets.readers.face_list import (
     FaceList,
     first_there,
     listed,
+    person_line,
+    photograph,
+    photographs_below,
     require_folder,
     text_lines,
 )
-from sensitivenets.datasets.readers.numbered import person_line, photograph, photographs_below
 from sensitivenets.errors import InputError
 
 _IMAGES = (

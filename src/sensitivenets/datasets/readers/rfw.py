@@ -12,14 +12,16 @@ from pathlib import Path
 import pyarrow as pa
 
 from sensitivenets.datasets.readers.face_list import (
+    GROUP_OF_RACE,
     FaceList,
     first_there,
     listed,
+    person_line,
+    photograph,
+    photographs_below,
     require_folder,
     text_lines,
 )
-from sensitivenets.datasets.readers.groups import GROUP_OF_RACE
-from sensitivenets.datasets.readers.numbered import person_line, photograph, photographs_below
 from sensitivenets.errors import InputError
 
 _RACES = ("African", "Asian", "Caucasian", "Indian")

@@ -12,8 +12,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from sensitivenets.datasets.readers.face_list import FaceList, require_folder
-from sensitivenets.datasets.readers.groups import GROUP_OF_RACE
+from sensitivenets.datasets.readers.face_list import GROUP_OF_RACE, FaceList, require_folder
 from sensitivenets.errors import InputError
 
 _NAME = re.compile(r"(\d{1,3})_([01])_([0-4])_(\d+)\.jpg(\.chip)?(\.jpg)?", re.IGNORECASE)

@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sensitivenets.erasers.adversarial.base import AdversarialEraser, Moves
-from sensitivenets.erasers.adversarial.settings import Loss, Settings
-from sensitivenets.parameter_checks import require_int, require_real
+from sensitivenets.erasers.adversarial.base import AdversarialEraser
+from sensitivenets.erasers.adversarial.settings import AdversarialSettings, UpdateRecord
+from sensitivenets.erasers.neural.trained import Loss
+from sensitivenets.errors import require_int, require_real
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from sensitivenets.erasers.adversarial.game import Game
-    from sensitivenets.erasers.adversarial.primary import IntArray
+    from sensitivenets.erasers.neural.primary import IntArray
 
 
 class AdversarialDebiasing(AdversarialEraser):
@@ -110,12 +111,12 @@ class AdversarialDebiasing(AdversarialEraser):
         self.verbose = verbose
         self.random_state = random_state
 
-    def _settings(self, **needs: Any) -> Settings:
+    def _settings(self, **needs: Any) -> AdversarialSettings:
         require_real("adversarial_weight", self.adversarial_weight, minimum=0)
         require_int("n_head_steps", self.n_head_steps, minimum=1)
         return super()._settings(**needs)
 
-    def _update(self, game: Game, rows: IntArray | None) -> Moves:
+    def _update(self, game: Game, rows: IntArray | None) -> UpdateRecord:
         from sensitivenets.erasers.adversarial.game import gradients, set_gradients
 
         game.train_heads(self.n_head_steps)
@@ -130,7 +131,7 @@ class AdversarialDebiasing(AdversarialEraser):
         set_gradients(game.keepers, steps)
         game.keeper_optimiser.step()
         loss = primary.item() - game.strength * self.adversarial_weight * read.item()
-        return Moves(loss, primary.item(), -read.item())
+        return UpdateRecord(loss, primary.item(), -read.item())
 
 
 def debiased(primary: Tensor | None, adversary: Tensor | None, weight: float) -> Tensor | None:

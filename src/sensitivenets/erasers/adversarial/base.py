@@ -3,32 +3,18 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from sensitivenets.erasers.adversarial.settings import Loss, Settings
+from sensitivenets.embeddings import Labels
+from sensitivenets.erasers.adversarial.settings import AdversarialSettings, UpdateRecord
 from sensitivenets.erasers.base import FitData, Learned
-from sensitivenets.erasers.trained import TrainedEraser
-from sensitivenets.labels import Labels
+from sensitivenets.erasers.neural.trained import Loss, TrainedEraser
 
 if TYPE_CHECKING:
     import torch
 
     from sensitivenets.erasers.adversarial.game import Game
-    from sensitivenets.erasers.adversarial.primary import IntArray
-
-
-class Moves(NamedTuple):
-    """What one update reports.
-
-    Attributes
-    ----------
-    loss, primary, hidden : float
-        What the encoder minimised, its primary loss, and the adversarial term before its weight.
-    """
-
-    loss: float
-    primary: float
-    hidden: float
+    from sensitivenets.erasers.neural.primary import IntArray
 
 
 class AdversarialEraser(TrainedEraser):
@@ -75,12 +61,12 @@ class AdversarialEraser(TrainedEraser):
         )
 
     @abstractmethod
-    def _update(self, game: Game, rows: IntArray | None) -> Moves:
+    def _update(self, game: Game, rows: IntArray | None) -> UpdateRecord:
         """Move the players once, given row numbers of a batch of D-P."""
 
-    def _settings(self, **needs: Any) -> Settings:
+    def _settings(self, **needs: Any) -> AdversarialSettings:
         """Check all parameters; `needs` are the settings that are the method's own."""
-        return Settings(
+        return AdversarialSettings(
             loss=self.loss,
             margin=self.margin,
             n_units=self.n_units,

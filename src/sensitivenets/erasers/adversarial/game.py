@@ -9,18 +9,18 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from sensitivenets.embeddings import FloatArray
+from sensitivenets.embeddings import FloatArray, Labels
 from sensitivenets.erasers.adversarial.losses import balanced_cross_entropy
-from sensitivenets.erasers.adversarial.networks import Encoder, perceptron, redraw
-from sensitivenets.erasers.adversarial.primary import IntArray, Primary, make_primary
-from sensitivenets.erasers.adversarial.sensitive_set import (
-    SensitiveRows,
-    SensitiveSet,
-    on_device,
-)
-from sensitivenets.erasers.adversarial.settings import Optimiser, Settings
+from sensitivenets.erasers.adversarial.sensitive_set import SensitiveRows, SensitiveSet, on_device
+from sensitivenets.erasers.adversarial.settings import AdversarialSettings, Optimiser
 from sensitivenets.erasers.base import FitData
-from sensitivenets.labels import Labels
+from sensitivenets.erasers.neural.networks import Encoder, perceptron, redraw
+from sensitivenets.erasers.neural.primary import (
+    ClassBatches,
+    IdentityPairs,
+    IntArray,
+    Primary,
+)
 
 # LnL's released code; the other methods train with Adam.
 _MOMENTUM, _WEIGHT_DECAY = 0.9, 5e-4
@@ -56,7 +56,7 @@ class Game:
         D-P and D-S.
     target : Labels or None
         What the encoder is to keep, if anything beside what a decoder needs.
-    settings : Settings
+    settings : AdversarialSettings
         Sizes and rates.
     device : torch.device
         Where to train.
@@ -74,7 +74,11 @@ class Game:
     """
 
     def __init__(
-        self, data: FitData, target: Labels | None, settings: Settings, device: torch.device
+        self,
+        data: FitData,
+        target: Labels | None,
+        settings: AdversarialSettings,
+        device: torch.device,
     ) -> None:
         self.progress, self.strength, self.step = 0.0, 0.0, 0
         self._device = device
@@ -116,7 +120,7 @@ class Game:
         self.reader_optimiser = _optimiser(self.readers, settings.optimiser, head_rate)
         self._rates = [(self.keeper_optimiser, rate), (self.reader_optimiser, head_rate)]
 
-    def _attribute(self, labels: Labels, n_units: int, settings: Settings) -> Attribute:
+    def _attribute(self, labels: Labels, n_units: int, settings: AdversarialSettings) -> Attribute:
         counts = np.bincount(labels.codes[labels.labelled], minlength=len(labels.classes))
         weights = counts.sum() / (len(counts) * np.maximum(counts, 1))
         widths = (n_units, settings.n_head_units, len(labels.classes))
@@ -265,3 +269,28 @@ def _unit_scale(X: FloatArray) -> float:
     """Return what makes the mean square length of the rows one."""
     mean_square = float(np.einsum("ij,ij->", X, X, dtype=np.float64)) / len(X)
     return mean_square**-0.5 if mean_square > 0 else 1.0
+
+
+def make_primary(
+    target: Labels,
+    settings: AdversarialSettings,
+    n_units: int,
+    generator: torch.Generator,
+    device: torch.device,
+) -> Primary:
+    """Build the task that `settings.loss` names.
+
+    Raises
+    ------
+    InputError
+        If the loss cannot use the target.
+    """
+    if settings.loss == "triplet":
+        return IdentityPairs(target, batch_size=settings.batch_size, margin=settings.margin)
+    return ClassBatches(
+        target,
+        batch_size=settings.batch_size,
+        n_units=n_units,
+        generator=generator,
+        device=device,
+    )

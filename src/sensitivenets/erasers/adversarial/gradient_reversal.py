@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from sensitivenets.erasers.adversarial.base import AdversarialEraser, Moves
-from sensitivenets.erasers.adversarial.settings import Loss, Settings
-from sensitivenets.parameter_checks import require_int, require_one_of, require_real
+from sensitivenets.erasers.adversarial.base import AdversarialEraser
+from sensitivenets.erasers.adversarial.settings import AdversarialSettings, UpdateRecord
+from sensitivenets.erasers.neural.trained import Loss
+from sensitivenets.errors import require_int, require_one_of, require_real
 
 if TYPE_CHECKING:
     from sensitivenets.erasers.adversarial.game import Game
-    from sensitivenets.erasers.adversarial.primary import IntArray
+    from sensitivenets.erasers.neural.primary import IntArray
 
 
 class GradientReversal(AdversarialEraser):
@@ -113,13 +114,13 @@ class GradientReversal(AdversarialEraser):
         self.verbose = verbose
         self.random_state = random_state
 
-    def _settings(self, **needs: Any) -> Settings:
+    def _settings(self, **needs: Any) -> AdversarialSettings:
         require_real("adversarial_weight", self.adversarial_weight, minimum=0)
         require_one_of("schedule", self.schedule, ("ramp", "constant"))
         require_int("n_head_steps", self.n_head_steps, minimum=1)
         return super()._settings(**needs)
 
-    def _update(self, game: Game, rows: IntArray | None) -> Moves:
+    def _update(self, game: Game, rows: IntArray | None) -> UpdateRecord:
         game.train_heads(self.n_head_steps - 1)
         primary = game.primary_loss(rows)
         batch = game.sensitive.draw()
@@ -127,4 +128,4 @@ class GradientReversal(AdversarialEraser):
         ramp = np.tanh(5 * game.progress) if self.schedule == "ramp" else 1.0
         loss = primary - game.strength * float(ramp) * self.adversarial_weight * read
         game.play(keepers=loss, readers=read)
-        return Moves(loss.item(), primary.item(), -read.item())
+        return UpdateRecord(loss.item(), primary.item(), -read.item())

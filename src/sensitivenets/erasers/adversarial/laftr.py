@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from sensitivenets.erasers.adversarial.base import AdversarialEraser, Moves
-from sensitivenets.erasers.adversarial.settings import Loss, Settings
-from sensitivenets.parameter_checks import require_int, require_one_of, require_real
+from sensitivenets.erasers.adversarial.base import AdversarialEraser
+from sensitivenets.erasers.adversarial.settings import AdversarialSettings, UpdateRecord
+from sensitivenets.erasers.neural.trained import Loss
+from sensitivenets.errors import require_int, require_one_of, require_real
 
 if TYPE_CHECKING:
     from sensitivenets.erasers.adversarial.game import Game
-    from sensitivenets.erasers.adversarial.primary import IntArray
+    from sensitivenets.erasers.neural.primary import IntArray
 
 
 class LAFTR(AdversarialEraser):
@@ -124,14 +125,14 @@ class LAFTR(AdversarialEraser):
         self.verbose = verbose
         self.random_state = random_state
 
-    def _settings(self, **needs: Any) -> Settings:
+    def _settings(self, **needs: Any) -> AdversarialSettings:
         for name in ("adversarial_weight", "reconstruction_weight", "primary_weight"):
             require_real(name, getattr(self, name), minimum=0)
         require_one_of("head_loss", self.head_loss, ("cross_entropy", "l1"))
         require_int("n_head_steps", self.n_head_steps, minimum=1)
         return super()._settings(reconstruct=True, **needs)
 
-    def _update(self, game: Game, rows: IntArray | None) -> Moves:
+    def _update(self, game: Game, rows: IntArray | None) -> UpdateRecord:
         from sensitivenets.erasers.adversarial.losses import (
             balanced_absolute_error,
             balanced_cross_entropy,
@@ -146,4 +147,4 @@ class LAFTR(AdversarialEraser):
         loss = primary - game.strength * self.adversarial_weight * read
         game.play(keepers=loss)
         game.train_heads(self.n_head_steps, error)
-        return Moves(loss.item(), primary.item(), -read.item())
+        return UpdateRecord(loss.item(), primary.item(), -read.item())

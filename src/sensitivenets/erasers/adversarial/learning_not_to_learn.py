@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sensitivenets.erasers.adversarial.base import AdversarialEraser, Moves
-from sensitivenets.erasers.adversarial.settings import Loss, Optimiser, Settings
-from sensitivenets.parameter_checks import require_int, require_real
+from sensitivenets.erasers.adversarial.base import AdversarialEraser
+from sensitivenets.erasers.adversarial.settings import AdversarialSettings, Optimiser, UpdateRecord
+from sensitivenets.erasers.neural.trained import Loss
+from sensitivenets.errors import require_int, require_real
 
 if TYPE_CHECKING:
     from sensitivenets.erasers.adversarial.game import Game
-    from sensitivenets.erasers.adversarial.primary import IntArray
+    from sensitivenets.erasers.neural.primary import IntArray
 
 
 class LearningNotToLearn(AdversarialEraser):
@@ -118,13 +119,13 @@ class LearningNotToLearn(AdversarialEraser):
         self.verbose = verbose
         self.random_state = random_state
 
-    def _settings(self, **needs: Any) -> Settings:
+    def _settings(self, **needs: Any) -> AdversarialSettings:
         require_real("adversarial_weight", self.adversarial_weight, minimum=0)
         require_real("reversal_weight", self.reversal_weight, minimum=0)
         require_int("n_head_steps", self.n_head_steps, minimum=1)
         return super()._settings(optimiser=self.optimiser, **needs)
 
-    def _update(self, game: Game, rows: IntArray | None) -> Moves:
+    def _update(self, game: Game, rows: IntArray | None) -> UpdateRecord:
         from sensitivenets.erasers.adversarial.losses import negative_entropy
 
         game.train_heads(self.n_head_steps - 1)
@@ -138,7 +139,7 @@ class LearningNotToLearn(AdversarialEraser):
             game.play(keepers=-game.strength * self.reversal_weight * read, readers=read)
         else:
             game.play(readers=read)
-        return Moves(loss.item(), primary.item(), hidden.item())
+        return UpdateRecord(loss.item(), primary.item(), hidden.item())
 
     @staticmethod
     def _rate(progress: float) -> float:

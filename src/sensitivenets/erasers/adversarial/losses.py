@@ -40,34 +40,6 @@ def negative_entropy(logits: Tensor, codes: Tensor) -> Tensor:
     return _mean(terms.sum(dim=1), (codes >= 0).to(logits.dtype))
 
 
-def batch_hard_triplets(features: Tensor, codes: Tensor, margin: float) -> Tensor:
-    """Triplet loss against the hardest negative of the batch, as a mean over anchors.
-
-    Parameters
-    ----------
-    features : Tensor of shape (2 m, k)
-        Row i and row m + i are of one identity; each is the anchor of a triplet.
-    codes : Tensor of shape (2 m,)
-        Identity of each row.
-    margin : float
-        As in SensitiveNets' Eq. 5, on squared distances of unit rows.
-
-    Returns
-    -------
-    Tensor, scalar
-        Mean of max(0, |a - p|^2 - min_n |a - n|^2 + margin) over anchors; |a - b|^2 = 2 - 2 cos.
-    """
-    unit = torch.nn.functional.normalize(features, dim=1)
-    cosines = unit @ unit.T
-    half = len(features) // 2
-    positive = torch.cat([torch.diagonal(cosines, half), torch.diagonal(cosines, -half)])
-    # Below every cosine by more than the margin: an anchor without a negative has no loss.
-    absent = -3 - margin
-    same = codes[:, None] == codes[None, :]
-    negative = cosines.masked_fill(same, absent).amax(dim=1)
-    return torch.relu(2 * (negative - positive) + margin).mean()
-
-
 def _of_truth(values: Tensor, codes: Tensor) -> Tensor:
     return values.gather(1, codes.clamp_min(0)[:, None])[:, 0]
 

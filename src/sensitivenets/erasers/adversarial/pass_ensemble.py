@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sensitivenets.erasers.adversarial.base import AdversarialEraser, Moves
-from sensitivenets.erasers.adversarial.settings import Loss, Settings
-from sensitivenets.parameter_checks import require_int, require_real
+from sensitivenets.erasers.adversarial.base import AdversarialEraser
+from sensitivenets.erasers.adversarial.settings import AdversarialSettings, UpdateRecord
+from sensitivenets.erasers.neural.trained import Loss
+from sensitivenets.errors import require_int, require_real
 
 if TYPE_CHECKING:
     from sensitivenets.erasers.adversarial.game import Game
-    from sensitivenets.erasers.adversarial.primary import IntArray
+    from sensitivenets.erasers.neural.primary import IntArray
 
 
 class PASS(AdversarialEraser):
@@ -130,7 +131,7 @@ class PASS(AdversarialEraser):
         self.verbose = verbose
         self.random_state = random_state
 
-    def _settings(self, **needs: Any) -> Settings:
+    def _settings(self, **needs: Any) -> AdversarialSettings:
         require_real("adversarial_weight", self.adversarial_weight, minimum=0)
         require_real("stop_accuracy", self.stop_accuracy, above=0, maximum=1)
         for name in (
@@ -147,7 +148,7 @@ class PASS(AdversarialEraser):
             **needs,
         )
 
-    def _update(self, game: Game, rows: IntArray | None) -> Moves:
+    def _update(self, game: Game, rows: IntArray | None) -> UpdateRecord:
         from sensitivenets.erasers.adversarial.losses import confusion
 
         turn, step_of_turn = divmod(game.step, self.encoder_steps)
@@ -160,7 +161,7 @@ class PASS(AdversarialEraser):
         hidden = game.hiding_loss(game.encoder(batch.X), batch.codes, confusion)
         loss = primary + game.strength * self.adversarial_weight * hidden
         game.play(keepers=loss)
-        return Moves(loss.item(), primary.item(), hidden.item())
+        return UpdateRecord(loss.item(), primary.item(), hidden.item())
 
     def _discriminators_move(self, game: Game, turn: int) -> None:
         if turn % self.restart_interval == 0:

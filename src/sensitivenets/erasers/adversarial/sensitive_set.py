@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from sensitivenets.embeddings import FloatArray
-from sensitivenets.erasers.adversarial.primary import IntArray
 from sensitivenets.erasers.base import FitData
+from sensitivenets.erasers.neural.primary import IntArray
 
 
 @dataclass(frozen=True)

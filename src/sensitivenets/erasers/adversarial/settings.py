@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from sensitivenets.parameter_checks import require_int, require_one_of, require_real
+from sensitivenets.erasers.neural.trained import HeadActivation, Loss
+from sensitivenets.errors import require_int, require_one_of, require_real
 
-Loss = Literal["triplet", "cross_entropy"]
+if TYPE_CHECKING:
+    pass
+
 Optimiser = Literal["adam", "sgd"]
-HeadActivation = Literal["relu", "selu"]
 
 
 @dataclass(frozen=True)
-class Settings:
+class AdversarialSettings:
     """The parameters that the methods share; their docstrings say what each means.
 
     Attributes
@@ -62,3 +64,17 @@ class Settings:
             require_int(name, getattr(self, name), minimum=0)
         require_int("n_epochs", self.n_epochs, minimum=1)
         require_int("batch_size", self.batch_size, minimum=4)
+
+
+class UpdateRecord(NamedTuple):
+    """What one update reports.
+
+    Attributes
+    ----------
+    loss, primary, hidden : float
+        What the encoder minimised, its primary loss, and the adversarial term before its weight.
+    """
+
+    loss: float
+    primary: float
+    hidden: float

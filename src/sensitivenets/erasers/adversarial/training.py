@@ -11,12 +11,11 @@ import numpy as np
 import torch
 from sklearn.metrics import balanced_accuracy_score
 
-from sensitivenets.erasers.adversarial.base import Moves
+from sensitivenets.embeddings import Labels
 from sensitivenets.erasers.adversarial.game import Game
-from sensitivenets.erasers.adversarial.settings import Settings
+from sensitivenets.erasers.adversarial.settings import AdversarialSettings, UpdateRecord
 from sensitivenets.erasers.base import FitData
-from sensitivenets.labels import Labels
-from sensitivenets.mlp import MLP
+from sensitivenets.maps.mlp import MLP
 from sensitivenets.progress import progress_bar
 
 # Rows of D-S that the heads are tried on after each epoch.
@@ -24,7 +23,7 @@ _RECORD_ROWS = 2000
 
 
 @dataclass(frozen=True)
-class EpochRecord:
+class AdversarialEpoch:
     """What one epoch reached.
 
     Attributes
@@ -52,8 +51,8 @@ class EpochRecord:
 def train(
     data: FitData,
     target: Labels | None,
-    settings: Settings,
-    update: Callable[[Game, Any], Moves],
+    settings: AdversarialSettings,
+    update: Callable[[Game, Any], UpdateRecord],
     *,
     rate: Callable[[float], float],
     device: torch.device,
@@ -67,7 +66,7 @@ def train(
         D-P, D-S, and the seed.
     target : Labels or None
         What to keep.
-    settings : Settings
+    settings : AdversarialSettings
         How to train.
     update : callable
         Given the game and the row numbers of a batch of D-P, moves the players once.
@@ -83,7 +82,7 @@ def train(
     map : MLP
         The encoder.
     curve : tuple of dict
-        An `EpochRecord` an epoch.
+        An `AdversarialEpoch` an epoch.
     """
     game = Game(data, target, settings, device)
     labelled = game.sensitive.labelled
@@ -109,8 +108,8 @@ def train(
 
 
 def _record(
-    game: Game, epoch: int, moves: list[Moves], warm_up: bool, sample: np.ndarray[Any, Any]
-) -> EpochRecord:
+    game: Game, epoch: int, moves: list[UpdateRecord], warm_up: bool, sample: np.ndarray[Any, Any]
+) -> AdversarialEpoch:
     loss, primary, hidden = np.mean(moves, axis=0).tolist()
     rows = game.sensitive.take(sample)
     with torch.no_grad():
@@ -123,9 +122,9 @@ def _record(
             float(balanced_accuracy_score(codes[known], logit.argmax(dim=1).cpu().numpy()[known]))
             for logit in logits
         )
-    return EpochRecord(epoch, warm_up, loss, primary, hidden, heads)
+    return AdversarialEpoch(epoch, warm_up, loss, primary, hidden, heads)
 
 
-def _state(record: EpochRecord) -> str:
+def _state(record: AdversarialEpoch) -> str:
     heads = "".join(f" {name} {100 * read:.0f} %" for name, read in record.heads.items())
     return f"primary {record.primary:.2f}{heads}"

@@ -1,0 +1,151 @@
+"""The audit: every attacker an honest adversary would try, with the controls that judge them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sklearn.base import ClassifierMixin
+
+from sensitivenets.audit.inversion import Phi
+from sensitivenets.audit.plan import full_plan, quick_plan
+from sensitivenets.audit.results import AuditResult
+from sensitivenets.audit.run import run_session
+from sensitivenets.audit.splits import Split
+from sensitivenets.embeddings import EmbeddingTable, FloatArray, Labels
+from sensitivenets.progress import Progress
+
+
+def audit(
+    before: EmbeddingTable | FloatArray,
+    after: EmbeddingTable | FloatArray | None,
+    attributes: Mapping[str, Labels],
+    *,
+    split: Split,
+    continuous: Mapping[str, FloatArray] | None = None,
+    attackers: Mapping[str, ClassifierMixin] | None = None,
+    phi: Phi | None = None,
+    curves: bool = True,
+    random_state: int = 0,
+    n_jobs: int = 2,
+    progress: Progress | None = None,
+) -> AuditResult:
+    """Ask what an honest adversary still reads from embeddings, and whether to believe it.
+
+    The adversary has embeddings of other people with known labels, after the map (threat "map
+    secret"). It fits every attacker anew on raw, l2-normalised, standardised and PCA-whitened
+    embeddings, chooses parameters on held-out identities, and is judged on the test rows. If `phi`
+    is given it also undoes the map and attacks what it recovers (threat "map public").
+
+    What a preparation cannot change for an attacker is not run twice: trees see the order of
+    single features, so raw equals standardised; the gallery vote compares cosines, so raw equals
+    l2; and where all rows have one norm, l2 equals raw.
+
+    Controls: the majority class; attackers trained on shuffled labels, which must be at chance; the
+    first table, which must be read clearly, or the attackers prove nothing; and a random
+    projection of the first table to the rank of the second, if that is lower.
+
+    Parameters
+    ----------
+    before : EmbeddingTable or ndarray of shape (n, d)
+        The embeddings as they were, or the only ones.
+    after : EmbeddingTable or ndarray of shape (n, k), or None
+        The same rows after the map, whoever made it.
+    attributes : mapping of str to Labels
+        Categorical attributes of the n rows; unlabelled rows are left out. Several are also
+        crossed into a joint attribute.
+    split : Split
+        Training and test rows of the attackers, identity-disjoint.
+    continuous : mapping of str to ndarray of shape (n,), optional
+        Continuous attributes, NaN where unknown.
+    attackers : mapping of str to scikit-learn classifier, optional
+        More attackers; cloned, and shown every preparation.
+    phi : callable, optional
+        The map from `before` to `after`, such as the `map` of a loaded model.
+    curves : bool
+        Whether to draw learning and feature-removal curves and to code labels online.
+    random_state : int
+        The seed; the same seed gives the same result, whatever `n_jobs`.
+    n_jobs : int
+        Processes; each uses one thread.
+    progress : Progress, optional
+        Told of each step.
+
+    Returns
+    -------
+    AuditResult
+        With ``mode`` "full".
+
+    Raises
+    ------
+    InputError
+        If tables, labels and split do not fit, fewer than two classes of an attribute have both
+        training and test rows, or an attacker's name is taken.
+
+    References
+    ----------
+    The shape (attack, control, baseline; "cannot be trusted") is that of anonymeter: Giomi et al.,
+    "A unified framework for quantifying privacy risk in synthetic data" (PoPETs 2023).
+    """
+    return run_session(
+        before,
+        after,
+        attributes,
+        plan=full_plan(attackers or {}, curves=curves),
+        split=split,
+        random_state=random_state,
+        n_jobs=n_jobs,
+        progress=progress,
+        continuous=continuous,
+        phi=phi,
+    )
+
+
+def quick_audit(
+    before: EmbeddingTable | FloatArray,
+    after: EmbeddingTable | FloatArray | None,
+    attributes: Mapping[str, Labels],
+    *,
+    split: Split,
+    random_state: int = 0,
+    n_jobs: int = 2,
+    progress: Progress | None = None,
+) -> AuditResult:
+    """Ask whether the attackers of Table I still read the attributes: NN, SVM and RF.
+
+    Parameters
+    ----------
+    before : EmbeddingTable or ndarray of shape (n, d)
+        The embeddings as they were, or the only ones.
+    after : EmbeddingTable or ndarray of shape (n, k), or None
+        The same rows after the map.
+    attributes : mapping of str to Labels
+        Categorical attributes of the n rows; unlabelled rows are left out.
+    split : Split
+        Training and test rows of the attackers, identity-disjoint.
+    random_state : int
+        The seed; the same seed gives the same result.
+    n_jobs : int
+        Processes; each uses one thread.
+    progress : Progress, optional
+        Told of each step.
+
+    Returns
+    -------
+    AuditResult
+        With ``mode`` "quick".
+
+    Raises
+    ------
+    InputError
+        If the tables and labels differ in rows, or a training or test class is empty.
+    """
+    return run_session(
+        before,
+        after,
+        attributes,
+        plan=quick_plan(),
+        split=split,
+        random_state=random_state,
+        n_jobs=n_jobs,
+        progress=progress,
+    )

@@ -1,0 +1,187 @@
+"""The methods that can be asked for by name, and the parameters a benchmark tries of each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from sensitivenets.errors import InputError
+
+_ERASERS = "sensitivenets.erasers"
+_LINEAR = f"{_ERASERS}.linear"
+_TRANSPORT = f"{_ERASERS}.transport"
+_DEPENDENCE = f"{_ERASERS}.dependence"
+_ADVERSARIAL = f"{_ERASERS}.adversarial"
+
+#: What a method is tried with unless a grid says otherwise: one mapping a point.
+Grid = tuple[Mapping[str, Any], ...]
+_DEFAULTS: Grid = ({},)
+
+
+@dataclass(frozen=True)
+class Method:
+    """Where the estimator of a method lives, and what a benchmark tries of it.
+
+    Attributes
+    ----------
+    module, name : str
+        The class; nothing is imported until `load`.
+    grid : tuple of mapping
+        Parameters of each point; what is not named keeps its default.
+    needs_torch : bool
+        Whether it needs torch to fit.
+    keeps_task : bool
+        Whether its target `y` must be a label of few classes; identities do not do.
+    """
+
+    module: str
+    name: str
+    grid: Grid = _DEFAULTS
+    needs_torch: bool = False
+    keeps_task: bool = False
+
+    def load(self) -> type[Any]:
+        """Import the class.
+
+        Raises
+        ------
+        InputError
+            If there is no such module or class, or it is no transformer.
+        """
+        where = f"method {self.module}:{self.name}"
+        try:
+            found: type[Any] = getattr(import_module(self.module), self.name)
+        except (ImportError, AttributeError) as error:
+            raise InputError(f"{where}: cannot be imported: {error}") from error
+        lacks = [name for name in ("fit", "transform", "get_params") if not hasattr(found, name)]
+        if lacks:
+            raise InputError(f"{where}: expected an estimator like Eraser, it has no {lacks[0]}")
+        return found
+
+
+def _each(parameter: str, *values: Any) -> Grid:
+    return tuple({parameter: value} for value in values)
+
+
+def _adversarial(module: str, name: str, *weights: float) -> Method:
+    return Method(f"{_ADVERSARIAL}.{module}", name, _each("adversarial_weight", *weights), True)
+
+
+METHODS: dict[str, Method] = {
+    # what to compare with
+    "none": Method(f"{_ERASERS}.baselines", "Unchanged"),
+    "random_projection": Method(
+        f"{_ERASERS}.baselines", "RandomProjection", _each("n_components", 16, 32, 64)
+    ),
+    # the paper's, and ours
+    "sensitivenet": Method(
+        "sensitivenets.sensitivenet.estimator", "SensitiveNet", needs_torch=True
+    ),
+    "routed_transport": Method(
+        f"{_TRANSPORT}.routed_transport",
+        "RoutedTransport",
+        (*_each("n_rounds", 1, 3, 6), {"n_rounds": 5, "rank": 64}),
+    ),
+    "coded_transport": Method(
+        f"{_TRANSPORT}.coded_transport",
+        "CodedTransport",
+        (
+            {"n_bits": 2048, "scale": 1.5},
+            {"n_bits": 2048, "scale": 1.75},
+            {"n_bits": 1024, "scale": 1.5},
+            {"n_bits": 512, "scale": 1.5},
+        ),
+    ),
+    "budgeted_transport": Method(
+        "sensitivenets.tradeoff.budgeted_transport",
+        "BudgetedTransport",
+        _each("utility_budget", 0.01, 0.02, 0.05),
+    ),
+    # codes, which blur
+    "public_code": Method(
+        f"{_TRANSPORT}.coded_transport", "PublicCode", _each("scale", 1.0, 1.5, 2.0)
+    ),
+    # closed form
+    "leace": Method(f"{_LINEAR}.leace", "LEACE"),
+    "splince": Method(f"{_LINEAR}.splince", "SPLINCE", keeps_task=True),
+    "sal": Method(f"{_LINEAR}.sal", "SAL"),
+    # linear, iterated
+    "inlp": Method(f"{_LINEAR}.inlp", "INLP"),
+    "rlace": Method(f"{_LINEAR}.rlace", "RLACE"),
+    # features left out
+    "ive": Method(f"{_LINEAR}.ive", "IVE", _each("removed", 0.25, 0.5, 0.75)),
+    "multi_ive": Method(f"{_LINEAR}.ive", "MultiIVE", _each("removed", 0.25, 0.5, 0.75)),
+    # statistical dependence
+    "obliviator": Method(
+        f"{_DEPENDENCE}.obliviator", "Obliviator", _each("n_iterations", 2, 4, 8), True
+    ),
+    "pfrnet": Method(
+        f"{_DEPENDENCE}.pfrnet", "PFRNet", _each("moment_weight", 1.0, 10.0, 100.0), True
+    ),
+    "farm": Method(f"{_DEPENDENCE}.farm", "FaRM", _each("n_epochs", 5, 25, 100), True),
+    "kram": Method(f"{_DEPENDENCE}.farm", "KRaM", _each("rate_weight", 0.1, 1.0, 10.0), True),
+    "data_domain": Method(
+        f"{_DEPENDENCE}.data_domain", "DataDomain", _each("hsic_weight", 1.0, 10.0, 100.0), True
+    ),
+    # adversarial
+    "gradient_reversal": _adversarial("gradient_reversal", "GradientReversal", 0.1, 1.0, 10.0),
+    "blind_eye": _adversarial("blind_eye", "BlindEye", 0.1, 1.0, 10.0),
+    "lnl": _adversarial("learning_not_to_learn", "LearningNotToLearn", 0.01, 0.1, 1.0),
+    "laftr": _adversarial("laftr", "LAFTR", 0.1, 1.0, 10.0),
+    "adversarial_debiasing": _adversarial(
+        "adversarial_debiasing", "AdversarialDebiasing", 0.1, 1.0, 10.0
+    ),
+    "pass": _adversarial("pass_ensemble", "PASS", 0.1, 1.0, 10.0),
+}
+
+
+def method_named(name: str) -> Method:
+    """Find a method by its name, or a class of your own as ``package.module:Class``.
+
+    Parameters
+    ----------
+    name : str
+        A key of `METHODS`, or where an estimator lives that keeps the contract of `Eraser`.
+
+    Returns
+    -------
+    Method
+        Not imported yet.
+
+    Raises
+    ------
+    InputError
+        If the name is none of them.
+    """
+    module, colon, class_name = name.partition(":")
+    if colon and module and class_name:
+        return Method(module, class_name)
+    if name not in METHODS:
+        raise InputError(
+            f"method: expected one of {', '.join(METHODS)}, or package.module:Class; found {name!r}"
+        )
+    return METHODS[name]
+
+
+def check_parameters(name: str, parameters: Mapping[str, Any]) -> None:
+    """Refuse parameters that a method does not have.
+
+    Parameters
+    ----------
+    name : str
+        As for `method_named`.
+    parameters : mapping of str to value
+        To be given to it.
+
+    Raises
+    ------
+    InputError
+        Naming the parameters it has.
+    """
+    known = method_named(name).load()().get_params()
+    for parameter in parameters:
+        if parameter not in known or parameter == "random_state":
+            listed = ", ".join(p for p in known if p != "random_state") or "none"
+            raise InputError(f"{name}: no parameter {parameter!r} to set; it has {listed}")

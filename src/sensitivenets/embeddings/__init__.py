@@ -1,0 +1,29 @@
+"""The table of embeddings: vectors, labels, the files they come in, and the checks at the door."""
+
+from sensitivenets.embeddings.files import read_table, write_table
+from sensitivenets.embeddings.labels import Labels, encode
+from sensitivenets.embeddings.table import (
+    EmbeddingTable,
+    FloatArray,
+    check_vectors,
+    label_column,
+    rows_with,
+    squared_norms,
+    vectors_from_arrow,
+    vectors_to_arrow,
+)
+
+__all__ = [
+    "EmbeddingTable",
+    "FloatArray",
+    "Labels",
+    "check_vectors",
+    "encode",
+    "label_column",
+    "read_table",
+    "rows_with",
+    "squared_norms",
+    "vectors_from_arrow",
+    "vectors_to_arrow",
+    "write_table",
+]

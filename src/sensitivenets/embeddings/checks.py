@@ -1,0 +1,185 @@
+"""What real tables get wrong and a fit survives: duplicated rows, contradicting labels."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from sensitivenets.embeddings.labels import Labels
+from sensitivenets.embeddings.table import EmbeddingTable, FloatArray
+from sensitivenets.errors import DataWarning
+
+_BLOCK_ROWS = 8192
+_EXAMPLES = 3
+
+
+@dataclass(frozen=True)
+class Contradictions:
+    """Identities whose rows disagree on an attribute that a person has only one of.
+
+    Attributes
+    ----------
+    n_identities : int
+        Identities with at least one row labelled with the attribute.
+    n_contradicting : int
+        Those of them with two classes or more.
+    examples : tuple of (str, dict of str to int)
+        The first few: the identity, and its rows of each class.
+    """
+
+    n_identities: int
+    n_contradicting: int
+    examples: tuple[tuple[str, dict[str, int]], ...]
+
+
+@dataclass(frozen=True)
+class Duplicates:
+    """Rows that are equal to an earlier row in every feature.
+
+    Attributes
+    ----------
+    n_rows : int
+        Rows looked at.
+    n_duplicates : int
+        Rows that repeat an earlier one; three equal rows are two duplicates.
+    examples : tuple of (int, int)
+        The first few: an earlier row and the row that repeats it, counted from 0.
+    """
+
+    n_rows: int
+    n_duplicates: int
+    examples: tuple[tuple[int, int], ...]
+
+
+def warn_about(
+    table: EmbeddingTable, *, identity: str | None = None, attributes: Sequence[str] = ()
+) -> None:
+    """Warn of duplicated rows and of identities that contradict themselves.
+
+    Parameters
+    ----------
+    table : EmbeddingTable
+        Embeddings with labels.
+    identity : str, optional
+        The identity column; without it, labels are not looked at.
+    attributes : sequence of str, default=()
+        Columns that should be the same in all rows of an identity.
+
+    Warns
+    -----
+    DataWarning
+        One for duplicates and one for each attribute, with counts and examples.
+
+    Raises
+    ------
+    InputError
+        If the table has no such column.
+    """
+    duplicates = find_duplicates(table.vectors)
+    if duplicates.n_duplicates:
+        pairs = ", ".join(f"{first} and {again}" for first, again in duplicates.examples)
+        _warn(
+            f"{table.source}: {duplicates.n_duplicates} of {len(table)} rows repeat an earlier "
+            f"embedding exactly, such as rows {pairs}; results count them as independent"
+        )
+    if identity is None:
+        return
+    who = table.labels(identity)
+    for name in attributes:
+        found = find_contradictions(who, table.labels(name))
+        if found.n_contradicting:
+            examples = "; ".join(f"{who!r} is {_counted(rows)}" for who, rows in found.examples)
+            _warn(
+                f"{table.source}: {found.n_contradicting} of {found.n_identities} values of "
+                f"{identity!r} have rows that contradict each other on {name!r}: {examples}; "
+                "each row is used with its own label"
+            )
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, DataWarning, stacklevel=3)
+
+
+def _counted(rows: dict[str, int]) -> str:
+    return " and ".join(f"{name!r} in {n} row{'s' * (n > 1)}" for name, n in rows.items())
+
+
+def find_contradictions(identity: Labels, attribute: Labels) -> Contradictions:
+    """Find the identities whose rows carry two classes or more of an attribute.
+
+    Parameters
+    ----------
+    identity, attribute : Labels
+        Of the same rows; rows that lack either are left out.
+
+    Returns
+    -------
+    Contradictions
+        Counts, and the first identities by name.
+
+    Examples
+    --------
+    >>> from sensitivenets.embeddings.labels import encode
+    >>> who, gender = encode("who", ["ann", "ann", "bo"]), encode("gender", ["f", "m", "m"])
+    >>> find_contradictions(who, gender).examples
+    (('ann', {'f': 1, 'm': 1}),)
+    """
+    known = identity.labelled & attribute.labelled
+    n_classes = max(len(attribute.classes), 1)
+    cells, rows = np.unique(
+        identity.codes[known] * n_classes + attribute.codes[known], return_counts=True
+    )
+    who, classes_of_each = np.unique(cells // n_classes, return_counts=True)
+    contradicting = who[classes_of_each > 1]
+    examples = []
+    for code in contradicting[:_EXAMPLES]:
+        mine = np.flatnonzero(cells // n_classes == code)
+        counts = {attribute.classes[cells[k] % n_classes]: int(rows[k]) for k in mine}
+        examples.append((identity.classes[code], counts))
+    return Contradictions(len(who), len(contradicting), tuple(examples))
+
+
+def find_duplicates(vectors: FloatArray) -> Duplicates:
+    """Find rows that repeat an earlier row exactly, in O(n) memory beside the vectors.
+
+    Parameters
+    ----------
+    vectors : ndarray of shape (n, d)
+        Embeddings; finite.
+
+    Returns
+    -------
+    Duplicates
+        Counts, and the first pairs.
+    """
+    hashes = _row_hashes(vectors)
+    order = np.argsort(hashes, kind="stable")
+    earlier, later = order[:-1], order[1:]
+    alike = hashes[earlier] == hashes[later]
+    # Rows of one hash keep their order, so neighbours are enough; looking at the rows themselves
+    # makes a collision (odds of 2^-48 a pair) harmless.
+    earlier, later = earlier[alike], later[alike]
+    same = np.zeros(len(earlier), dtype=bool)
+    for start in range(0, len(earlier), _BLOCK_ROWS):
+        block = slice(start, start + _BLOCK_ROWS)
+        same[block] = np.all(vectors[earlier[block]] == vectors[later[block]], axis=1)
+    earlier, later = earlier[same], later[same]
+    first = np.argsort(later, kind="stable")[:_EXAMPLES]
+    examples = tuple(zip(earlier[first].tolist(), later[first].tolist(), strict=True))
+    return Duplicates(len(vectors), len(later), examples)
+
+
+def _row_hashes(vectors: FloatArray) -> npt.NDArray[np.uint64]:
+    """Hash each row by a random linear form of its bits, modulo 2^64."""
+    words = vectors.shape[1] * vectors.dtype.itemsize // 2
+    factors = np.random.default_rng(0).integers(2**64, size=words, dtype=np.uint64)
+    hashes = np.empty(len(vectors), dtype=np.uint64)
+    for start in range(0, len(vectors), _BLOCK_ROWS):
+        # Adding 0 turns -0 into 0, which is equal but has other bits.
+        block = np.ascontiguousarray(vectors[start : start + _BLOCK_ROWS] + 0)
+        hashes[start : start + _BLOCK_ROWS] = block.view(np.uint16).astype(np.uint64) @ factors
+    return hashes

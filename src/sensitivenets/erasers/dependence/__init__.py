@@ -1,0 +1,1 @@
+"""Erasers that lower a measure of statistical dependence."""

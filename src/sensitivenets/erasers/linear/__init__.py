@@ -1,0 +1,1 @@
+"""Erasers that fit one linear edit: closed forms and linear games."""

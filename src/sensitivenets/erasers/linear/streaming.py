@@ -1,0 +1,192 @@
+"""Erasers that need only moments: fitted at once, or batch by batch with `partial_fit`."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import validate_data
+
+from sensitivenets.embeddings import FloatArray, Labels
+from sensitivenets.embeddings.fingerprint import BlockHashes, Fingerprint, other_cores
+from sensitivenets.embeddings.labels import encode_columns
+from sensitivenets.erasers.base import (
+    Eraser,
+    FitData,
+    Learned,
+    detector_set,
+    encode_target,
+    unchanged,
+)
+from sensitivenets.erasers.moments.attribute import AttributeMoments, AttributeStream
+from sensitivenets.errors import InputError
+from sensitivenets.maps.affine import LowRankEdit
+from sensitivenets.maps.model import Model, json_parameters
+
+
+class StreamingEraser(Eraser):
+    """Base of the erasers in closed form; a method implements `_erase`."""
+
+    _keeps_target: ClassVar[bool] = False
+
+    def partial_fit(self, X: npt.ArrayLike, y: Any = None, *, sensitive: Any = None) -> Self:
+        """Add a batch of rows; the map is that of all rows since the first call.
+
+        Memory is O(d^2), whatever the number of rows. A class may first appear in a later batch;
+        until each attribute has shown two, the estimator counts as not fitted. `fit` starts anew.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+            Embeddings.
+        y : array-like of shape (n,), optional
+            What is to be kept, for a method that keeps a target.
+        sensitive : mapping, data frame or array-like
+            Attributes to remove, by name, for the rows of `X`; the same names in every batch.
+
+        Returns
+        -------
+        Self
+            Itself.
+
+        Raises
+        ------
+        InputError
+            If a parameter or the batch cannot be used.
+
+        Warns
+        -----
+        DetectorWarning
+            If no attribute is given: the map then changes nothing.
+        """
+        first = getattr(self, "_stream", None) is None
+        vectors: FloatArray = validate_data(self, X, dtype=np.float32, reset=first)
+        attributes = (
+            detector_set(vectors, None, None)[0]
+            if sensitive is None
+            else encode_columns(sensitive, len(vectors))
+        )
+        target = self._target(y, len(vectors))
+        if first:
+            self._check_parameters()
+            self._stream: AttributeStream | None = self._new_stream(
+                list(attributes), vectors.shape[1]
+            )
+            self._fingerprint = Fingerprint()
+        assert self._stream is not None
+        with other_cores() as pool:
+            hashes = BlockHashes(vectors, pool)
+            self._stream.update(vectors, attributes)
+            if target is not None:
+                self._stream.update_target(vectors, target)
+            digests = hashes.digests()
+        self._fingerprint.add(vectors, digests)
+        self._model: Model | None = None
+        return self
+
+    def _target(self, y: Any, n_rows: int) -> Labels | None:
+        if not self._keeps_target:
+            return None
+        if y is None:
+            raise InputError(
+                f"requires y to be passed, but the target y is None: {type(self).__name__} keeps "
+                "the class of each row"
+            )
+        return encode_target(y, n_rows)
+
+    def _new_stream(
+        self,
+        attributes: list[str],
+        n_features: int,
+        expected_rows: int = 0,
+        seed: int | None = None,
+    ) -> AttributeStream:
+        if seed is None:
+            seed = int(check_random_state(self.random_state).randint(2**31))
+        return AttributeStream(
+            attributes,
+            has_target=self._keeps_target,
+            covariance_rows=self._covariance_rows(n_features),
+            expected_rows=expected_rows,
+            random_state=seed,
+        )
+
+    def _learn(self, data: FitData) -> Learned:
+        self._check_parameters()
+        target = data.require_target(type(self).__name__) if self._keeps_target else None
+        n_rows, n_features = data.X_sensitive.shape
+        if not data.attributes:
+            return unchanged(n_features)
+        stream = self._new_stream(list(data.attributes), n_features, n_rows, data.seed)
+        stream.update(data.X_sensitive, data.attributes)
+        if target is not None:
+            stream.update_target(data.X, target)
+        return self._erase(stream.moments())
+
+    # The map is computed when it is asked for, not with each batch.
+    @property
+    def model_(self) -> Model:
+        """The map of all rows so far, with its record."""
+        if getattr(self, "_model", None) is None:
+            stream = getattr(self, "_stream", None)
+            if stream is None:
+                raise AttributeError(f"this {type(self).__name__} is not fitted yet")
+            self._model = self._finished(stream)
+        assert self._model is not None
+        return self._model
+
+    @model_.setter
+    def model_(self, model: Model) -> None:
+        self._model, self._stream = model, None
+
+    def _finished(self, stream: AttributeStream) -> Model:
+        learned = (
+            self._erase(stream.moments()) if stream.books else unchanged(self._fingerprint.features)
+        )
+        return Model(
+            map=learned.map,
+            method=type(self).__name__,
+            parameters=json_parameters(self.get_params()),
+            removed=stream.removed(),
+            fingerprint={
+                "primary": self._fingerprint.to_dict() | {"batches": self._fingerprint.batches}
+            },
+            curve=learned.curve,
+        )
+
+    def __sklearn_is_fitted__(self) -> bool:
+        if getattr(self, "_model", None) is not None:
+            return True
+        stream = getattr(self, "_stream", None)
+        return stream is not None and stream.has_two_classes()
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = self._keeps_target
+        return tags
+
+    def _check_parameters(self) -> None:
+        """Refuse parameters that cannot be used."""
+
+    def _covariance_rows(self, n_features: int) -> int | None:
+        """Rows to take the covariance from: None for all, 0 for a method that needs none."""
+        del n_features
+        return 0
+
+    @abstractmethod
+    def _erase(self, moments: AttributeMoments) -> Learned:
+        """Compute the map."""
+
+
+def low_rank_edit(
+    read: npt.NDArray[np.float64], write: npt.NDArray[np.float64], mean: npt.NDArray[np.float64]
+) -> LowRankEdit:
+    """Make x -> x - ((x - mean) @ read) @ write of float64 arrays."""
+    return LowRankEdit(
+        np.ascontiguousarray(read, dtype=np.float32),
+        (mean @ read).astype(np.float32),
+        np.ascontiguousarray(write, dtype=np.float32),
+    )

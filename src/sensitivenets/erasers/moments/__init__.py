@@ -1,0 +1,1 @@
+"""Means and covariances of groups and of attributes, in one pass."""

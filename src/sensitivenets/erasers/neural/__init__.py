@@ -1,0 +1,1 @@
+"""What the erasers that are trained by gradient share."""

@@ -1,0 +1,1 @@
+"""Routed optimal transport: predicted groups are moved onto one Gaussian."""

@@ -1,0 +1,177 @@
+"""Gaussian groups: shrunk covariances, their Wasserstein barycentre, the maps that lead there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sensitivenets.embeddings import FloatArray
+from sensitivenets.erasers.moments.group import GroupMoments, GroupMomentStream
+
+# Steps of the barycentre's fixed point; each is a contraction and a few reach single precision.
+_STEPS, _TOLERANCE = 50, 1e-7
+# Smallest eigenvalue kept, as a share of the largest: a direction without spread stays as it is.
+_FLOOR = 1e-8
+# Variance, as a share of the largest, at which a direction counts as empty: in single precision
+# what a map leaves there is mostly rounding, and whitening makes it as large as any other.
+_EMPTY = 1e-6
+
+
+def psd_power(matrix: FloatArray, power: float) -> npt.NDArray[np.float64]:
+    """Raise a symmetric positive semi-definite matrix to a power, with a floor under its spectrum.
+
+    Parameters
+    ----------
+    matrix : ndarray of shape (d, d)
+        Symmetric.
+    power : float
+        Such as 0.5 or -0.5.
+
+    Returns
+    -------
+    ndarray of shape (d, d), float64
+        The power; eigenvalues below 1e-8 of the largest count as that.
+    """
+    values, vectors = np.linalg.eigh(np.asarray(matrix, dtype=np.float64))
+    values = np.maximum(values, max(values[-1] * _FLOOR, np.finfo(np.float64).tiny))
+    return np.asarray((vectors * values**power) @ vectors.T)
+
+
+def shrink(covariances: FloatArray, amount: float) -> npt.NDArray[np.float64]:
+    """Move each group's covariance towards the mean of all groups.
+
+    Parameters
+    ----------
+    covariances : ndarray of shape (groups, d, d)
+        One a group.
+    amount : float
+        0 leaves them alone, 1 makes them equal.
+
+    Returns
+    -------
+    ndarray of shape (groups, d, d), float64
+        The shrunk covariances.
+    """
+    pooled = covariances.mean(axis=0)
+    return np.asarray((1 - amount) * covariances + amount * pooled, dtype=np.float64)
+
+
+def barycentre(covariances: FloatArray) -> npt.NDArray[np.float64]:
+    """Find the covariance nearest to all groups' in the 2-Wasserstein distance, equally weighted.
+
+    Fixed point of Alvarez-Esteban, del Barrio, Cuesta-Albertos and Matran (2016):
+    S <- S^-1/2 (mean_g (S^1/2 C_g S^1/2)^1/2)^2 S^-1/2.
+
+    Parameters
+    ----------
+    covariances : ndarray of shape (groups, d, d)
+        One a group, positive definite.
+
+    Returns
+    -------
+    ndarray of shape (d, d), float64
+        The barycentre; the common value where all agree.
+    """
+    center = covariances.mean(axis=0)
+    scale = float(np.trace(center))
+    for _ in range(_STEPS):
+        root, inverse = psd_power(center, 0.5), psd_power(center, -0.5)
+        mean = np.mean([psd_power(root @ c @ root, 0.5) for c in covariances], axis=0)
+        following = inverse @ mean @ mean @ inverse
+        moved = float(np.linalg.norm(following - center))
+        center = following
+        if moved <= _TOLERANCE * scale:
+            break
+    return np.asarray(center)
+
+
+def transport_matrices(covariances: FloatArray, target: FloatArray) -> npt.NDArray[np.float64]:
+    """Return the optimal-transport matrix of each group: symmetric, T C T = target.
+
+    T = C^-1/2 (C^1/2 target C^1/2)^1/2 C^-1/2, of all maps with that property the one that moves
+    rows least.
+
+    Parameters
+    ----------
+    covariances : ndarray of shape (groups, d, d)
+        One a group.
+    target : ndarray of shape (d, d)
+        Covariance that each should have.
+
+    Returns
+    -------
+    ndarray of shape (groups, d, d), float64
+        One matrix a group.
+    """
+
+    def matrix(covariance: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+        root, inverse = psd_power(covariance, 0.5), psd_power(covariance, -0.5)
+        return np.asarray(inverse @ psd_power(root @ target @ root, 0.5) @ inverse)
+
+    return np.stack([matrix(covariance) for covariance in covariances])
+
+
+def moments_of(X: FloatArray, groups: npt.NDArray[np.int64], n_groups: int) -> GroupMoments:
+    """Return the moments of each group of rows in memory; -1 is a row of none."""
+    return GroupMomentStream(n_groups).update(X, groups).moments()
+
+
+def occupied_directions(everyone: GroupMoments) -> FloatArray | None:
+    """Find the directions in which rows vary at all, if there are others.
+
+    Networks may leave directions empty. No group can be moved well there, and the traces of its
+    own map that are left tell an attacker who whitens which group it was.
+
+    Parameters
+    ----------
+    everyone : GroupMoments
+        Of all rows, as one group.
+
+    Returns
+    -------
+    ndarray of shape (d, r), float32, or None
+        Orthonormal columns, widest first; None if no direction is empty, or if there are too few
+        rows to tell an empty direction from an unseen one.
+    """
+    covariance = everyone.covariances[0]
+    if everyone.n_rows <= len(covariance):
+        return None
+    values, vectors = np.linalg.eigh(covariance)
+    kept = values > _EMPTY * values[-1]
+    if kept.all() or not kept.any():
+        return None
+    return np.asarray(vectors[:, kept][:, ::-1], dtype=np.float32)
+
+
+def difference_basis(moments: GroupMoments, rank: int) -> FloatArray:
+    """Find the directions in which the moments of the groups differ most.
+
+    With rows whitened by the mean covariance of the groups, equal groups have identity
+    covariances: the squares of what differs from it, and of the means, are added up over the
+    groups, and the leading eigenvectors are taken back to the space of the rows.
+
+    Parameters
+    ----------
+    moments : GroupMoments
+        Of each group; those without rows are left out.
+    rank : int
+        Directions wanted, at most d.
+
+    Returns
+    -------
+    ndarray of shape (d, rank), float32
+        Orthonormal columns.
+    """
+    seen = moments.counts > 1
+    covariances, means = moments.covariances[seen], moments.means[seen]
+    pooled = covariances.mean(axis=0)
+    whitening = psd_power(pooled, -0.5)
+    white_means = (means - means.mean(axis=0)) @ whitening
+    differences = white_means.T @ white_means
+    for covariance in covariances:
+        excess = whitening @ covariance @ whitening - np.eye(len(pooled))
+        differences += excess @ excess
+    leading = np.linalg.eigh(differences)[1][:, ::-1][:, :rank]
+    return np.asarray(np.linalg.qr(psd_power(pooled, 0.5) @ leading)[0], dtype=np.float32)

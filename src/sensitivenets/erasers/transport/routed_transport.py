@@ -1,0 +1,212 @@
+"""Routed transport: predicted groups are moved onto one common Gaussian."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Self
+
+import numpy as np
+from sklearn.utils import check_random_state
+
+from sensitivenets.embeddings import FloatArray, Labels
+from sensitivenets.embeddings.labels import joint
+from sensitivenets.erasers.base import Eraser, FitData, Learned, unchanged
+from sensitivenets.erasers.transport.cells import align_cells
+from sensitivenets.erasers.transport.gaussian import (
+    difference_basis,
+    moments_of,
+    occupied_directions,
+)
+from sensitivenets.erasers.transport.passes import Blocks, PassSettings, learn_in_passes
+from sensitivenets.erasers.transport.steps import chain_of, fit_transport, require_rows, route
+from sensitivenets.errors import InputError, require_int, require_real
+from sensitivenets.maps.base import FittedMap
+from sensitivenets.maps.model import Model, json_parameters
+from sensitivenets.maps.routed import RoutedMap, Stage
+from sensitivenets.maps.subspace import SubspaceMap
+
+
+class RoutedTransport(Eraser):
+    """Make every predicted group the same Gaussian, by optimal transport, again and again.
+
+    A router, quadratic discriminant analysis in closed form, says which group (gender x ethnicity,
+    say) a row looks like; the optimal-transport map of that group moves it to the Wasserstein
+    barycentre of all groups and the result is normalised. Means and covariances then agree across
+    the groups as they are *predicted*, which removes more than matching the true groups: rows of
+    the true groups overlap where the router errs, and what a new router still finds there, the
+    next round removes. No attribute is needed to transform.
+
+    Directions that the rows leave empty (variance below a millionth of the largest) are dropped
+    first: the output then has fewer features than the input.
+
+    Parameters
+    ----------
+    n_rounds : int, default=3
+        Routers, each fitted on what the rounds before left, each with its transport.
+    n_cell_rounds : int, default=0
+        Rounds of cell alignment after the first transport, with its routes.
+    n_cells : int, default=256
+        Cells of each such round.
+    rank : int, optional
+        Directions that a round looks at and moves, those in which the groups differ most there;
+        all unless given. For wide embeddings: a row costs rank x d operations instead of
+        groups x d^2, and attackers read a little more (docs/best_eraser.md).
+    router_shrinkage : float, optional
+        Share of the pooled covariance in each group's, for the router; chosen on held-out rows
+        unless given.
+    covariance_shrinkage : float, optional
+        The same for the transport; features / (features + rows of the smallest group) unless
+        given.
+    random_state : int, RandomState or None, default=None
+        Draws the held-out rows and the first cells.
+
+    Attributes
+    ----------
+    model_ : Model
+        The fitted map with its record; the curve says how well each round's router did.
+
+    Examples
+    --------
+    >>> from sensitivenets.datasets.synthetic import synthetic_diveface
+    >>> table = synthetic_diveface(n_subjects=300, images_per_subject=3, dim=32, random_state=0)
+    >>> eraser = RoutedTransport(n_rounds=1, random_state=0)
+    >>> eraser.fit(table.vectors, sensitive={"gender": table.column("gender")})
+    RoutedTransport(n_rounds=1, random_state=0)
+    >>> eraser.transform(table.vectors).shape
+    (900, 32)
+    """
+
+    def __init__(
+        self,
+        *,
+        n_rounds: int = 3,
+        n_cell_rounds: int = 0,
+        n_cells: int = 256,
+        rank: int | None = None,
+        router_shrinkage: float | None = None,
+        covariance_shrinkage: float | None = None,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
+        self.n_rounds = n_rounds
+        self.n_cell_rounds = n_cell_rounds
+        self.n_cells = n_cells
+        self.rank = rank
+        self.router_shrinkage = router_shrinkage
+        self.covariance_shrinkage = covariance_shrinkage
+        self.random_state = random_state
+
+    def _learn(self, data: FitData) -> Learned:
+        self._check_parameters()
+        X = data.X_sensitive
+        if not data.attributes:
+            return unchanged(X.shape[1])
+        groups = joint(data.attributes)
+        require_rows(groups)
+        everyone = moments_of(X, np.zeros(len(X), dtype=np.int64), 1)
+        basis = occupied_directions(everyone)
+        if basis is not None:
+            X = X @ basis
+        # With as many directions as features a subspace is the whole space.
+        rank = None if self.rank is None or self.rank >= X.shape[1] else self.rank
+        rng = np.random.default_rng(data.seed)
+        parts: list[FittedMap] = []
+        curve = []
+        for number in range(self.n_rounds):
+            n_cell_rounds = self.n_cell_rounds if number == 0 else 0
+            part, X, accuracy = (
+                self._round(X, groups, n_cell_rounds, rng)
+                if rank is None
+                else self._subspace_round(X, groups, rank, rng)
+            )
+            parts.append(part)
+            curve.append({"round": number + 1, "router": accuracy})
+        return Learned(chain_of(parts, basis), tuple(curve))
+
+    def fit_passes(self, blocks: Blocks, attributes: Mapping[str, Labels]) -> Self:
+        """Fit on rows that are read again and again instead of held: two passes a round.
+
+        Parameters
+        ----------
+        blocks : callable
+            Begins a pass: returns all rows, float32, block by block, the same every time.
+        attributes : mapping of str to Labels
+            Attributes to remove, for all rows.
+
+        Returns
+        -------
+        Self
+            Itself; moments are added up in another order than `fit` adds them.
+
+        Raises
+        ------
+        InputError
+            If a parameter or the data cannot be used; cells need all rows at once.
+        """
+        self._check_parameters()
+        if self.n_cell_rounds:
+            raise InputError(
+                f"n_cell_rounds: expected 0 to fit in passes, found {self.n_cell_rounds}; cells "
+                "need all rows at once: call fit"
+            )
+        groups = joint(attributes)
+        require_rows(groups)
+        seed = int(check_random_state(self.random_state).randint(2**31))
+        settings = PassSettings(
+            self.n_rounds, self.rank, self.router_shrinkage, self.covariance_shrinkage
+        )
+        learned = learn_in_passes(blocks, groups, settings, np.random.default_rng(seed))
+        self.n_features_in_ = learned.map.n_features_in
+        self.model_ = Model(
+            map=learned.map,
+            method=type(self).__name__,
+            parameters=json_parameters(self.get_params()),
+            removed={name: labels.classes for name, labels in attributes.items()},
+            fingerprint=learned.fingerprint,
+            curve=learned.curve,
+        )
+        return self
+
+    def _round(
+        self, X: FloatArray, labels: Labels, n_cell_rounds: int, rng: np.random.Generator
+    ) -> tuple[RoutedMap, FloatArray, dict[str, float]]:
+        """Return the map of one round, the rows after it, and how well its router did."""
+        router, accuracy = route(X, labels, self.router_shrinkage, rng)
+        groups = router(X)
+        transport = fit_transport(X, groups, router.n_groups, self.covariance_shrinkage)
+        stages: list[Stage] = [transport]
+        moved = transport(X, groups)
+        for _ in range(n_cell_rounds):
+            stage = align_cells(
+                moved, groups, router.n_groups, self.n_cells, seed=int(rng.integers(2**31))
+            )
+            moved = stage(moved, groups)
+            stages.append(stage)
+        return RoutedMap(router, tuple(stages)), moved, accuracy
+
+    def _subspace_round(
+        self, X: FloatArray, labels: Labels, rank: int, rng: np.random.Generator
+    ) -> tuple[SubspaceMap, FloatArray, dict[str, float]]:
+        """Return the same, by the directions in which the groups differ most now."""
+        basis = difference_basis(moments_of(X, labels.codes, len(labels.classes)), rank)
+        coordinates = X @ basis
+        router, accuracy = route(coordinates, labels, self.router_shrinkage, rng)
+        groups = router(coordinates)
+        transport = fit_transport(coordinates, groups, router.n_groups, self.covariance_shrinkage)
+        moves = SubspaceMap(basis, router, transport)
+        return moves, moves(X, groups), accuracy
+
+    def _check_parameters(self) -> None:
+        require_int("n_rounds", self.n_rounds, minimum=1)
+        if self.rank is not None:
+            require_int("rank", self.rank, minimum=1)
+            if self.n_cell_rounds:
+                raise InputError(
+                    f"rank={self.rank}: cells are aligned in all directions; expected "
+                    f"n_cell_rounds=0 with a rank, found {self.n_cell_rounds}"
+                )
+        require_int("n_cell_rounds", self.n_cell_rounds, minimum=0)
+        require_int("n_cells", self.n_cells, minimum=2)
+        for name in ("router_shrinkage", "covariance_shrinkage"):
+            value = getattr(self, name)
+            if value is not None:
+                require_real(name, value, minimum=0, maximum=1)

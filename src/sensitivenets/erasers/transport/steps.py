@@ -1,0 +1,191 @@
+"""The steps of a round of routed transport: a router, and the maps of the groups it predicts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.metrics import balanced_accuracy_score
+
+from sensitivenets.embeddings import FloatArray, Labels
+from sensitivenets.erasers.moments.group import GroupMoments
+from sensitivenets.erasers.transport.gaussian import (
+    barycentre,
+    moments_of,
+    psd_power,
+    shrink,
+    transport_matrices,
+)
+from sensitivenets.errors import InputError
+from sensitivenets.maps.affine import Affine
+from sensitivenets.maps.base import FittedMap
+from sensitivenets.maps.chain import Chain
+from sensitivenets.maps.routed import Groups, GroupTransport
+from sensitivenets.maps.router import Router
+
+# Rows that a group needs: with fewer, its mean alone is anybody's guess.
+_MIN_ROWS = 20
+_SHRINKAGES = (0.03, 0.1, 0.3, 0.6, 0.9)
+
+
+def require_rows(groups: Labels) -> None:
+    """Refuse groups too small to have a mean and a spread.
+
+    Raises
+    ------
+    InputError
+        Naming each such group and its rows.
+    """
+    small = {name: n for name, n in groups.counts().items() if n < _MIN_ROWS}
+    if small:
+        listed = ", ".join(f"{name!r} ({n} rows)" for name, n in small.items())
+        raise InputError(
+            f"groups {groups.name}: expected at least {_MIN_ROWS} labelled rows in each, found "
+            f"{listed}; give more rows, merge these classes, or remove fewer attributes at once"
+        )
+
+
+def route(
+    X: FloatArray, labels: Labels, shrinkage: float | None, rng: np.random.Generator
+) -> tuple[Router, dict[str, float]]:
+    """Fit a router on the labelled rows, its shrinkage chosen on a held-out fifth.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, d)
+        Embeddings.
+    labels : Labels
+        Group of each row, or unlabelled.
+    shrinkage : float, optional
+        Used as it is if given.
+    rng : numpy.random.Generator
+        Draws the held-out rows.
+
+    Returns
+    -------
+    router : Router
+        Fitted on all labelled rows.
+    accuracy : dict
+        The shrinkage and the held-out balanced accuracy, in [0, 1].
+    """
+    rows = rng.permutation(np.flatnonzero(labels.labelled))
+    held_out, kept = rows[: len(rows) // 5], rows[len(rows) // 5 :]
+    codes = labels.codes
+    moments = moments_of(X[kept], codes[kept], len(labels.classes))
+    return choose_router(moments, X[held_out], codes[held_out], shrinkage)
+
+
+def choose_router(
+    kept: GroupMoments, held_out: FloatArray, codes: Groups, shrinkage: float | None
+) -> tuple[Router, dict[str, float]]:
+    """Choose the shrinkage on held-out rows, and fit the router on them too.
+
+    Parameters
+    ----------
+    kept : GroupMoments
+        Of the other rows.
+    held_out : ndarray of shape (m, d)
+        Rows that are not in them.
+    codes : ndarray of shape (m,)
+        Their groups.
+    shrinkage : float, optional
+        Used as it is if given.
+
+    Returns
+    -------
+    router : Router
+        Of all rows.
+    accuracy : dict
+        The shrinkage and the held-out balanced accuracy, in [0, 1].
+    """
+    everyone = kept.merge(moments_of(held_out, codes, len(kept.counts)))
+    tried = {}
+    for amount in _SHRINKAGES if shrinkage is None else (shrinkage,):
+        predicted = fit_router(kept, amount)(held_out)
+        tried[amount] = float(balanced_accuracy_score(codes, predicted))
+    best = max(tried, key=lambda amount: tried[amount])
+    return fit_router(everyone, best), {"shrinkage": best, "balanced_accuracy": tried[best]}
+
+
+def fit_transport(
+    X: FloatArray, groups: Groups, n_groups: int, shrinkage: float | None = None
+) -> GroupTransport:
+    """Fit the optimal-transport map of each group to the barycentre of all, equally weighted.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, d)
+        Embeddings.
+    groups : ndarray of shape (n,)
+        Group of each row, 0 to ``n_groups - 1``.
+    n_groups : int
+        Groups; one without rows is left where it is.
+    shrinkage : float, optional
+        Share of the pooled covariance in each group's; from the smallest group unless given.
+
+    Returns
+    -------
+    GroupTransport
+        Frozen.
+    """
+    return transport_of(moments_of(X, groups, n_groups), shrinkage)
+
+
+def transport_of(moments: GroupMoments, shrinkage: float | None = None) -> GroupTransport:
+    """Fit the same from moments alone: streamed, merged, of any number of rows.
+
+    Parameters
+    ----------
+    moments : GroupMoments
+        Of the groups; one without rows is left where it is.
+    shrinkage : float, optional
+        Share of the pooled covariance in each group's; from the smallest group unless given.
+
+    Returns
+    -------
+    GroupTransport
+        Frozen.
+    """
+    n_groups, d = moments.means.shape
+    seen: npt.NDArray[np.bool_] = moments.counts > 1
+    if shrinkage is None:
+        shrinkage = d / (d + float(moments.counts[seen].min()))
+    shrunk = shrink(moments.covariances[seen], shrinkage)
+    center = moments.means[seen].mean(axis=0)
+    matrices = np.repeat(np.eye(d)[None], n_groups, axis=0)
+    matrices[seen] = transport_matrices(shrunk, barycentre(shrunk))
+    starts = np.where(seen[:, None], moments.means, center)
+    offsets = center - np.einsum("gi,gij->gj", starts, matrices)
+    return GroupTransport(matrices.astype(np.float32), offsets.astype(np.float32))
+
+
+def chain_of(parts: Sequence[FittedMap], basis: FloatArray | None) -> Chain:
+    """Join the rounds; the first begins with the directions that are kept, if not all are."""
+    if basis is None:
+        return Chain(tuple(parts))
+    # Part of the first round: a part is a round to who takes only some of them.
+    first = Chain((Affine(basis, np.zeros_like(basis[0])), parts[0]))
+    return Chain((first, *parts[1:]))
+
+
+def fit_router(moments: GroupMoments, shrinkage: float) -> Router:
+    """Make a router from each group's moments.
+
+    Parameters
+    ----------
+    moments : GroupMoments
+        Of rows with known groups; shares of the rows are the priors.
+    shrinkage : float
+        Share of the pooled covariance in each group's, in (0, 1].
+
+    Returns
+    -------
+    Router
+        Frozen.
+    """
+    shrunk = shrink(moments.covariances, shrinkage)
+    whitening = np.stack([psd_power(c, -0.5) for c in shrunk])
+    # log det of the whitening is minus half the log det of the covariance.
+    offsets = np.log(moments.counts / moments.n_rows) + np.linalg.slogdet(whitening)[1]
+    return Router(*(np.asarray(a, dtype=np.float32) for a in (moments.means, whitening, offsets)))

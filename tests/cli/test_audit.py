@@ -1,0 +1,203 @@
+import dataclasses
+import json
+import re
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from sensitivenets.audit import Split
+from sensitivenets.cli.audit_inputs import Tables, measure_verification, split_of
+from sensitivenets.cli.audit_options import AuditOptions
+from sensitivenets.cli.audit_output import draw_maps, provenance
+from sensitivenets.embeddings import read_table, write_table
+from sensitivenets.maps.model_folder import load_model
+
+
+def entries(folder):
+    return {entry.name for entry in folder.iterdir()}
+
+
+def test_audit_of_two_tables(run, folder, tmp_path):
+    run("transform", folder, "table.parquet", "--out", tmp_path / "after.parquet")
+    code, printed, _ = run(
+        *("audit", "table.parquet", tmp_path / "after.parquet", "--quick", "--joint"),
+        *("--attribute", "gender", "--attribute", "ethnicity", "--identity", "subject"),
+        *("--train", "split=fit", "--test", "split=attack_train", "--n-jobs", "1"),
+        *("--out", tmp_path / "report"),
+    )
+    assert code == 0
+    lines = printed.splitlines()
+    assert lines[0].split() == ["before", "after", "reduction", "random"]
+    assert [line.split("  ")[0] for line in lines[1:5]] == [
+        "recognition",
+        "gender",
+        "ethnicity",
+        "gender x ethnicity",
+    ]
+    assert lines[-1] == f"open: {tmp_path / 'report' / 'report.html'}"
+    audit = json.loads((tmp_path / "report" / "audit.json").read_text())
+    assert audit["provenance"]["before"]["file"] == "table.parquet"
+    assert audit["verification"]["after"]["n_subjects"] == audit["split"]["n_test_identities"]
+    assert (audit["split"]["n_train"], audit["split"]["n_test"]) == (60, 36)
+
+
+def test_audit_of_one_table_as_json(run, tmp_path):
+    code, printed, _ = run(
+        *("audit", "table.parquet", "--quick", "--attribute", "gender", "--n-jobs", "1"),
+        *("--out", tmp_path / "report", "--json"),
+    )
+    assert code == 0
+    assert json.loads(printed) == json.loads((tmp_path / "report" / "audit.json").read_text())
+    assert json.loads(printed)["n_features_after"] is None
+
+
+def test_the_whole_audit_of_a_number(run, folder, tmp_path):
+    table = read_table("table.parquet")
+    age = pa.array([None, *(30 + 10 * table.vectors[1:, 0])])
+    aged = dataclasses.replace(table, columns=table.columns.append_column("age", age))
+    write_table(aged, tmp_path / "t.parquet")
+    run("transform", folder, tmp_path / "t.parquet", "--out", tmp_path / "a.parquet")
+    code, printed, _ = run(
+        *("audit", tmp_path / "t.parquet", tmp_path / "a.parquet", "--continuous", "age"),
+        *("--no-curves", "--n-jobs", "1", "--out", tmp_path / "report"),
+    )
+    assert code == 0
+    assert re.search(r"age: R2 \d\.\d\d \(.+\) before, R2 \d\.\d\d \(.+\) after", printed)
+    audit = json.loads((tmp_path / "report" / "audit.json").read_text())
+    assert (audit["mode"], audit["verification"]) == ("full", {})
+    (number,) = audit["continuous"]
+    assert number["n_train"] + number["n_test"] == 119
+
+
+def test_the_whole_audit_draws_the_test_rows_and_says_what_it_looked_at(run, folder, place):
+    table = read_table("table.parquet")
+    tables = Tables(table, table.with_vectors(load_model(folder).map(table.vectors)), None)
+    options = AuditOptions(out=place / "report", attribute=["gender"])
+    maps = draw_maps(tables, split_of(tables, "split=fit", "split=attack_train", 0), options)
+    assert len(maps["before"]) == len(maps["after"]) == 36
+    audited = provenance(tables, dataclasses.replace(options, model=folder))
+    assert "given" not in audited
+    assert audited["after"]["features"] == 32
+    assert audited["model"]["removed"] == "gender, ethnicity"
+
+
+def test_what_cannot_be_measured_beside_an_audit_is_said(run, folder, capsys):
+    # One row of each of nine subjects: no genuine pair, and too few points for a map.
+    table = read_table("table.parquet").take(np.arange(0, 60, 2))
+    tables = Tables(table, None, table.labels("subject"))
+    split = Split(np.arange(21), np.arange(21, 30), tables.subject)
+    assert measure_verification(tables, split, 0) == {}
+    options = AuditOptions(out=folder, attribute=["gender"])
+    assert draw_maps(tables, split, options) == {}
+    err = capsys.readouterr().err
+    assert "verification: not measured, identity 'subject': expected a subject with two" in err
+    assert "maps: not drawn, expected at least 10 rows with a label of gender, found 9" in err
+
+
+QUICK = ("--quick", "--attribute", "gender", "--n-jobs", "1")
+
+
+def of_fairness(target="hired", **changed):
+    estimate = {"value": 0.5, "low": 0.4, "high": 0.6, "n": 2}
+    rates = dict.fromkeys(
+        ("accuracy", "tpr_favoured", "tpr_other", "gap", "absolute_gap"), estimate
+    )
+    names = {"positive": "yes", "sensitive": "gender", "favoured": "Male", "other": "Female"}
+    found = {"bias": 0.7, "before": rates, "after": None, "absolute_gap_reduction": None}
+    return {"target": target, **names, **found, "runs": [], "dropped": 0, "notes": []} | changed
+
+
+def test_fairness_is_shown_in_the_report(run, tmp_path):
+    files = [tmp_path / f"{target}.json" for target in ("hired", "promoted")]
+    for path in files:
+        path.write_text(json.dumps(of_fairness(path.stem)))
+    code, printed, _ = run(
+        *("audit", "table.parquet", *QUICK, "--out", tmp_path / "report", "--json"),
+        *("--fairness", files[0], "--fairness", files[1]),
+    )
+    assert code == 0
+    assert json.loads(printed)["fairness"] == {
+        target: of_fairness(target) for target in ("hired", "promoted")
+    }
+    assert json.loads(printed)["provenance"]["given"] == {"fairness": [str(f) for f in files]}
+    page = (tmp_path / "report" / "report.html").read_text()
+    assert f"given to this audit ({files[0]}, {files[1]})" in page
+    assert "promoted = yes; gender: Male makes up 70" in page
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "f.json: no such file"),
+        ("", "f.json: expected what `sensitivenets fairness --json` writes, Expecting value"),
+        ("[]", "f.json: expected what `sensitivenets fairness --json` writes, found other JSON"),
+        ('{"eer": 1}', "found JSON without 'target', 'sensitive', 'before'"),
+        (json.dumps(of_fairness(before=[])), "f.json: fairness: expected what"),
+        (json.dumps(of_fairness(bias="most")), "'bias' is 'most', not a number; run it again"),
+        (json.dumps(of_fairness(favoured=1)), "'favoured' is 1, not text; run it again"),
+        (
+            json.dumps(of_fairness()).replace("0.6", "NaN"),
+            "'high' is nan, not a number; run it again",
+        ),
+    ],
+)
+def test_what_is_no_fairness_result_is_refused_before_the_attack(run, tmp_path, text, message):
+    if text is not None:
+        (tmp_path / "f.json").write_text(text)
+    code, out, err = run(
+        *("audit", "table.parquet", *QUICK, "--out", tmp_path / "r"),
+        *("--fairness", tmp_path / "f.json"),
+    )
+    assert (code, out) == (2, "")
+    assert message in err
+    assert len(err.splitlines()) == 1
+    assert not (tmp_path / "r").exists()
+
+
+def test_two_fairness_results_of_one_target_are_refused(run, tmp_path):
+    (tmp_path / "f.json").write_text(json.dumps(of_fairness()))
+    code, _, err = run(
+        *("audit", "table.parquet", *QUICK, "--out", tmp_path / "r"),
+        *("--fairness", tmp_path / "f.json", "--fairness", tmp_path / "f.json"),
+    )
+    assert code == 2
+    assert "found 'hired' in both; give one file for each target" in err
+
+
+def test_pictures_are_saved_when_asked_for(run, tmp_path):
+    audit = ("audit", "table.parquet", *QUICK)
+    assert run(*audit, "--out", tmp_path / "without")[0] == 0
+    assert run(*audit, "--out", tmp_path / "with", "--save-pictures")[0] == 0
+    assert entries(tmp_path / "without") == {"audit.json", "report.html"}
+    assert entries(tmp_path / "with") == {"audit.json", "report.html", "pictures"}
+    pictures = entries(tmp_path / "with" / "pictures")
+    assert {"attackers-0.svg", "attackers-0.png"} <= pictures
+
+
+def test_audit_without_the_report_libraries_writes_the_json(run, tmp_path, monkeypatch):
+    from importlib import util
+
+    find_spec = util.find_spec
+    monkeypatch.setattr(util, "find_spec", lambda n: None if n == "jinja2" else find_spec(n))
+    code, printed, err = run(
+        *("audit", "table.parquet", "--quick", "--attribute", "gender", "--n-jobs", "1"),
+        *("--out", tmp_path / "report"),
+    )
+    assert code == 0
+    assert "no report.html: it needs jinja2; pip install 'sensitivenets[report]'" in err
+    assert entries(tmp_path / "report") == {"audit.json"}
+    assert printed.splitlines()[0].split() == ["table", "random"]
+
+
+def test_tables_of_other_rows_are_not_compared(run, tmp_path):
+    table = read_table("table.parquet")
+    write_table(table.take(np.arange(119)), tmp_path / "short.parquet")
+    write_table(table.take(np.arange(120)[::-1].copy()), tmp_path / "reversed.parquet")
+    audit = ("audit", "table.parquet", "--attribute", "ethnicity", "--out", tmp_path / "r")
+    short = run(*audit[:2], tmp_path / "short.parquet", *audit[2:])
+    assert short[0] == 2
+    assert "short.parquet: expected 120 rows as in table.parquet, found 119" in short[2]
+    shuffled = run(*audit[:2], tmp_path / "reversed.parquet", *audit[2:])
+    assert shuffled[0] == 2
+    assert "reversed.parquet, row 0: 'ethnicity' is 'Group 3', but 'Group 1' in" in shuffled[2]

@@ -1,0 +1,177 @@
+import dataclasses
+import inspect
+import json
+import re
+import sys
+
+import numpy as np
+import pytest
+
+from sensitivenets import __version__
+from sensitivenets.cli.method_options import TrainingOptions
+from sensitivenets.embeddings import read_table, write_table
+from sensitivenets.maps.model_folder import load_model
+
+SMALL = ["--n-layers", "1", "--n-units", "16", "--n-epochs", "1", "--n-triplets", "200"]
+COMMANDS = (
+    *("demo", "fit", "transform", "encode", "key"),
+    *("verify", "audit", "fairness", "benchmark", "info"),
+)
+
+
+def entries(folder):
+    return {entry.name for entry in folder.iterdir()}
+
+
+def test_help_lists_the_commands(run):
+    code, out, _ = run("--help")
+    assert code == 0
+    for command in COMMANDS:
+        assert f"│ {command} " in out
+
+
+@pytest.mark.parametrize(
+    "command", [("key", "rotate"), *((name,) for name in COMMANDS if name != "key")]
+)
+def test_every_option_has_a_help_text(run, command):
+    code, out, _ = run(*command, "--help")
+    assert code == 0
+    # An option without a text has nothing between its type or default and the border.
+    lines = [line for line in out.splitlines() if re.match(r"│( \*)? +--", line)]
+    assert len(lines) >= 2
+    assert all(len(line.split("--", 1)[1].split()) > 2 for line in lines)
+
+
+def test_version(run):
+    assert run("--version") == (0, f"{__version__}\n", "")
+
+
+def test_fit_transform_and_info(run, tmp_path):
+    out = tmp_path / "m"
+    code, printed, _ = run(
+        *("fit", "table.parquet", "--identity", "subject", "--where", "split=fit", *SMALL),
+        *("--remove", "gender", "--remove", "ethnicity", "--random-state", "3", "--out", out),
+    )
+    assert code == 0
+    assert "gender: the last linear detector reads" in printed
+    assert printed.splitlines()[-1].startswith("next: sensitivenets transform")
+    model = load_model(out)
+    assert model.removed == {
+        "gender": ("Female", "Male"),
+        "ethnicity": ("Group 1", "Group 2", "Group 3"),
+    }
+    assert model.parameters["random_state"] == 3
+    assert model.fingerprint["primary"]["rows"] == 60
+
+    code, printed, err = run("transform", out, "table.parquet", "--out", tmp_path / "a.parquet")
+    assert (code, err) == (0, "")
+    assert printed == f"120 rows of 16 features: {tmp_path / 'a.parquet'}\n"
+    before, after = read_table("table.parquet"), read_table(tmp_path / "a.parquet")
+    np.testing.assert_array_equal(after.vectors, model.map(before.vectors))
+    assert after.columns.equals(before.columns)
+
+    code, printed, _ = run("info", out)
+    assert code == 0
+    assert "SensitiveNet: 64 features to 16 (projection)" in printed
+    assert "Group 1, Group 2, Group 3" in printed
+
+
+def test_fit_says_what_it_did_as_json(run, tmp_path):
+    code, printed, _ = run(
+        *("fit", "table.parquet", "--identity", "subject", "--remove", "gender", *SMALL),
+        *("--out", tmp_path / "m", "--json"),
+    )
+    assert code == 0
+    summary = json.loads(printed)
+    assert summary["removed"] == {"gender": ["Female", "Male"]}
+    assert summary["last_epoch"]["layer"] == 1
+
+
+def test_fit_with_detectors_from_another_table(run, tmp_path):
+    bare = read_table("table.parquet")
+    bare = dataclasses.replace(bare, columns=bare.columns.select(["subject"]))
+    write_table(bare, tmp_path / "bare.parquet")
+    code, _, _ = run(
+        *("fit", tmp_path / "bare.parquet", "--identity", "subject", "--remove", "gender"),
+        *("--detector", "table.parquet", "--detector-where", "split=attack_train"),
+        *(*SMALL, "--out", tmp_path / "m"),
+    )
+    assert code == 0
+    assert load_model(tmp_path / "m").fingerprint["detector"]["rows"] == 36
+
+
+def test_fit_for_a_label(run, tmp_path):
+    code, _, _ = run(
+        *("fit", "table.parquet", "--task", "ethnicity", "--loss", "cross_entropy", *SMALL),
+        *("--remove", "gender", "--out", tmp_path / "m"),
+    )
+    assert code == 0
+    assert load_model(tmp_path / "m").parameters["loss"] == "cross_entropy"
+
+
+def test_fit_defaults_are_the_estimators():
+    from sensitivenets.sensitivenet.estimator import SensitiveNet
+
+    theirs = inspect.signature(SensitiveNet).parameters
+    ours = dataclasses.asdict(TrainingOptions())
+    assert ours.pop("random_state") == 0
+    assert ours == {name: theirs[name].default for name in ours}
+
+
+def test_verify_all_pairs(run):
+    code, printed, _ = run("verify", "table.parquet", "--identity", "subject", "--json")
+    result = json.loads(printed)
+    assert code == 0
+    assert (result["protocol"], result["n_genuine"]) == ("all pairs", 60)
+
+
+@pytest.mark.parametrize(
+    ("options", "protocol", "n_genuine"),
+    [
+        (["--pairs", "pairs.parquet"], "view2", 50),
+        (["--pairs", "pairs.parquet", "--protocol", "view1"], "view1", 50),
+        (["--pairs", "named.parquet", "--protocol", "view2"], "view2", None),
+    ],
+)
+def test_verify_pairs(run, options, protocol, n_genuine):
+    code, printed, _ = run("verify", "table.parquet", *options, "--json")
+    assert code == 0
+    result = json.loads(printed)
+    assert result["protocol"] == protocol
+    assert n_genuine is None or result["n_genuine"] == n_genuine
+
+
+def test_verify_prints_rates_refusals_and_groups(run):
+    code, printed, err = run(
+        *("verify", "table.parquet", "--pairs", "pairs.parquet"),
+        *("--identity", "subject", "--group", "gender"),
+    )
+    assert (code, err) == (0, "")
+    assert "accuracy" in printed
+    assert "refused: FMR 0.001 is below the resolution of" in printed
+
+
+def test_info_of_a_table(run):
+    code, printed, err = run("info", "table.parquet")
+    assert (code, err) == (0, "")
+    assert "120 rows of 64 features, length 1 to 1" in printed
+    assert "Female (60), Male (60)" in printed
+    facts = json.loads(run("info", "table.parquet", "--json")[1])
+    assert facts["columns"]["ethnicity"]["distinct"] == 3
+
+
+def test_demo_ends_with_the_table_and_what_to_open_and_runs_twice(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys.modules["sensitivenets.cli.demo"], "_N_TRIPLETS", 100)
+    command = ("demo", "--out", tmp_path / "d", "--n-subjects", "60", "--n-jobs", "1")
+    code, printed, _ = run(*command)
+    assert code == 0
+    lines = printed.splitlines()
+    assert lines[1].split() == ["before", "after", "reduction", "random"]
+    assert [line.split()[0] for line in lines[2:5]] == ["recognition", "gender", "ethnicity"]
+    assert lines[-1] == f"open: {tmp_path / 'd' / 'report' / 'report.html'}"
+    assert entries(tmp_path / "d") == {"table.parquet", "model", "agnostic.parquet", "report"}
+    card = (tmp_path / "d" / "model" / "README.md").read_text()
+    assert "less of: gender, ethnicity" in card
+    first = (tmp_path / "d" / "agnostic.parquet").read_bytes()
+    assert run(*command)[0] == 0
+    assert (tmp_path / "d" / "agnostic.parquet").read_bytes() == first

@@ -1,0 +1,111 @@
+import json
+
+import numpy as np
+import pytest
+
+from sensitivenets.cli.method_options import TrainingOptions, estimator_parameters
+from sensitivenets.embeddings import read_table
+from sensitivenets.erasers.linear.leace import LEACE
+from sensitivenets.maps.model_folder import load_model
+from sensitivenets.tradeoff import CANDIDATES
+
+FIT = ("fit", "table.parquet", "--remove", "gender")
+SMALL = ("--n-layers", "1", "--n-units", "16", "--n-epochs", "1", "--n-triplets", "200")
+
+
+def test_another_method_is_the_estimator_with_its_parameters(run, tmp_path):
+    code, printed, err = run(
+        *(*FIT, "--method", "leace", "--set", "shrinkage=false", "--set", "tolerance=1e-4"),
+        *("--set", "covariance_rows=null", "--random-state", "3", "--out", tmp_path / "m"),
+    )
+    assert (code, err) == (0, "")
+    assert printed.startswith(f"model: {tmp_path / 'm'}")
+    model = load_model(tmp_path / "m")
+    assert model.method == "LEACE"
+    assert model.parameters == {
+        "covariance_rows": None,
+        "shrinkage": False,
+        "tolerance": 1e-4,
+        "random_state": 3,
+    }
+    table = read_table("table.parquet")
+    eraser = LEACE(covariance_rows=None, shrinkage=False, tolerance=1e-4)
+    eraser.fit(table.vectors, sensitive={"gender": table.column("gender")})
+    assert np.array_equal(model.map(table.vectors), eraser.transform(table.vectors))
+
+
+def test_attributes_may_come_from_another_table_for_any_method(run, tmp_path):
+    code, printed, _ = run(
+        *(*FIT, "--method", "sal", "--where", "split=attack_train", "--json"),
+        *("--detector", "table.parquet", "--detector-where", "split=fit", "--out", tmp_path / "m"),
+    )
+    assert code == 0
+    sets = json.loads(printed)["fingerprint"]
+    assert (sets["primary"]["rows"], sets["detector"]["rows"]) == (36, 60)
+
+
+def test_a_label_may_be_kept_instead_of_identities(run, tmp_path):
+    fit = (*FIT, "--method", "splince", "--task", "ethnicity", "--out", tmp_path / "m")
+    assert run(*fit)[0] == 0
+    assert load_model(tmp_path / "m").method == "SPLINCE"
+
+
+def test_what_sensitivenet_has_no_option_for_can_be_set(run, tmp_path):
+    code, _, _ = run(
+        *(*FIT, "--identity", "subject", *SMALL, "--set", "remine=false"),
+        *("--out", tmp_path / "m"),
+    )
+    assert code == 0
+    assert load_model(tmp_path / "m").parameters["remine"] is False
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--method", "lace"], "method: expected one of none, random_projection, sensitivenet"),
+        (
+            ["--method", "leace", "--set", "tolerence=1"],
+            "leace: no parameter 'tolerence' to set; it has covariance_rows, shrinkage, tolerance",
+        ),
+        (["--method", "leace", "--set", "tolerance"], "--set: expected NAME=VALUE, such as"),
+        (["--method", "leace", "--set", "tolerance=x"], "tolerance: expected a number"),
+        (
+            ["--method", "leace", "--margin", "0.5"],
+            "--margin is for --method sensitivenet; parameters of leace are given as --set",
+        ),
+        (["--method", "leace", "--device", "cpu"], "--device is for --method sensitivenet"),
+        (["--identity", "subject", "--set", "margin=0.5"], "--set margin: give it as --margin"),
+        (
+            ["--method", "splince"],
+            "--method splince keeps identities or a label: name their column with --identity",
+        ),
+        (
+            ["--method", "splince", "--identity", "subject", "--task", "ethnicity"],
+            "expected --identity or --task, what is to be kept, found both; give one",
+        ),
+    ],
+)
+def test_what_a_method_cannot_use_is_refused(run, tmp_path, arguments, message):
+    code, out, err = run(*FIT, *arguments, "--out", tmp_path / "m")
+    assert (code, out) == (2, "")
+    assert message in err
+    assert len(err.splitlines()) == 1
+    assert not (tmp_path / "m").exists()
+
+
+def test_values_are_json_or_text():
+    settings = ["init=random", "n_components=4", "margin=1e-3"]
+    found = estimator_parameters("rlace", TrainingOptions(random_state=2), settings)
+    assert found == {"init": "random", "n_components": 4, "margin": 1e-3, "random_state": 2}
+
+
+def test_a_budget_prints_the_whole_front(run, tmp_path):
+    code, printed, _ = run(
+        *(*FIT, "--identity", "subject", "--method", "budgeted_transport"),
+        *("--set", "utility_budget=0.3", "--set", "n_pairs=200", "--out", tmp_path / "m"),
+    )
+    assert code == 0
+    points = [line for line in printed.splitlines() if " round" in line or "unchanged" in line]
+    assert len(points) == len(CANDIDATES) + 1
+    assert [line[0] for line in points].count("*") == 1
+    assert any("unchanged" in line and " 0.0 %" in line for line in points)

@@ -1,0 +1,111 @@
+import warnings
+from collections import defaultdict
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from sensitivenets.embeddings import EmbeddingTable, encode
+from sensitivenets.embeddings import checks as data_checks
+from sensitivenets.embeddings.checks import find_contradictions, find_duplicates, warn_about
+from sensitivenets.errors import DataWarning, InputError
+
+
+def naive_duplicates(vectors):
+    seen, pairs = {}, []
+    for k, row in enumerate(map(tuple, vectors.tolist())):
+        if row in seen:
+            pairs.append((seen[row], k))
+        seen[row] = k
+    return pairs
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("dim", [1, 2, 5])
+def test_duplicates_are_those_of_a_loop(monkeypatch, dtype, dim):
+    monkeypatch.setattr(data_checks, "_BLOCK_ROWS", 7)
+    vectors = np.random.default_rng(0).integers(2, size=(50, dim)).astype(dtype)
+    pairs = naive_duplicates(vectors)
+    found = find_duplicates(vectors)
+    assert found.n_duplicates == len(pairs) > 0
+    assert found.examples == tuple(pairs[:3])
+
+
+def test_rows_that_differ_in_the_last_bit_or_the_order_are_not_duplicates():
+    row = np.array([1.0, 2.0, 3.0], dtype=np.float32)
+    nearly = np.nextafter(row, np.float32(9))
+    found = find_duplicates(np.stack([row, nearly, row[::-1]]))
+    assert found == data_checks.Duplicates(3, 0, ())
+
+
+def test_minus_zero_equals_zero():
+    assert find_duplicates(np.array([[0.0, 1.0], [-0.0, 1.0]])).n_duplicates == 1
+
+
+def test_a_hash_collision_is_not_a_duplicate(monkeypatch):
+    monkeypatch.setattr(
+        data_checks, "_row_hashes", lambda vectors: np.zeros(len(vectors), np.uint64)
+    )
+    assert find_duplicates(np.array([[1.0], [2.0], [2.0]])).examples == ((1, 2),)
+
+
+def test_rows_of_a_view_that_is_not_contiguous():
+    vectors = np.arange(12.0).reshape(6, 2)[::2]
+    assert find_duplicates(vectors).n_duplicates == 0
+
+
+def naive_contradictions(identity, attribute):
+    rows = defaultdict(lambda: defaultdict(int))
+    for who, value in zip(identity, attribute, strict=True):
+        if who is not None and value is not None:
+            rows[who][value] += 1
+    return len(rows), {who: dict(v) for who, v in rows.items() if len(v) > 1}
+
+
+def test_contradictions_are_those_of_a_loop():
+    rng = np.random.default_rng(0)
+    identity = [f"s{k:02d}" for k in rng.integers(20, size=60)]
+    attribute = rng.choice(["a", "b", "c", None], size=60, p=[0.7, 0.1, 0.1, 0.1]).tolist()
+    identity[3] = None
+    found = find_contradictions(encode("who", identity), encode("what", attribute))
+    n, contradicting = naive_contradictions(identity, attribute)
+    assert (found.n_identities, found.n_contradicting) == (n, len(contradicting))
+    assert found.n_contradicting > 3
+    assert dict(found.examples) == {w: contradicting[w] for w in sorted(contradicting)[:3]}
+
+
+def test_an_attribute_without_any_label_contradicts_nothing():
+    found = find_contradictions(encode("who", ["a", "a"]), encode("what", [None, None]))
+    assert found == data_checks.Contradictions(0, 0, ())
+
+
+@pytest.fixture
+def contradicting():
+    vectors = np.eye(4, dtype=np.float32)[[0, 1, 2, 1]]
+    columns = pa.table({"who": ["ann", "ann", "ann", "bo"], "gender": ["f", "m", "f", "m"]})
+    return EmbeddingTable(vectors, columns, "faces.parquet")
+
+
+def test_the_warnings_count_and_give_examples(contradicting):
+    with pytest.warns(DataWarning) as caught:
+        warn_about(contradicting, identity="who", attributes=["gender"])
+    assert [str(w.message) for w in caught] == [
+        "faces.parquet: 1 of 4 rows repeat an earlier embedding exactly, such as rows 1 and 3; "
+        "results count them as independent",
+        "faces.parquet: 1 of 2 values of 'who' have rows that contradict each other on 'gender': "
+        "'ann' is 'f' in 2 rows and 'm' in 1 row; each row is used with its own label",
+    ]
+    assert {w.filename for w in caught} == {__file__}
+
+
+def test_a_clean_table_gives_no_warning(table):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warn_about(table)
+        warn_about(table, identity="subject")
+        warn_about(table, identity="gender", attributes=["gender"])
+
+
+def test_an_unknown_column_is_named(table):
+    with pytest.raises(InputError, match=r"small\.parquet: no column 'sex'"):
+        warn_about(table, identity="subject", attributes=["sex"])
