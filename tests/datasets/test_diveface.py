@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from sensitivenets.annotation.propose_table import propose_labels
 from sensitivenets.datasets.diveface import (
     Balance,
     LabelledSet,
@@ -16,7 +17,6 @@ from sensitivenets.datasets.diveface import (
     balance,
     join_embeddings,
     join_images,
-    propose_labels,
     read_lists,
     set_statistics,
     sizes_in_proportion,
