@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from sensitivenets.cli.audit_options import AuditOptions
 from sensitivenets.errors import InputError
 
-if TYPE_CHECKING:
+
+def audit(before: Path, after: Path | None = None, /, *, options: AuditOptions) -> None:
+    """Attack embeddings and report what still leaks: before and after a map, or in one table.
+
+    Parameters
+    ----------
+    before
+        The embeddings as they were, or the only ones: .parquet, .npz, or .npy beside .csv.
+    after
+        The same rows after a map, whoever made it.
+    options
+        What to attack, who attacks, and where the report goes.
+    """
     from sensitivenets import report
     from sensitivenets.cli.audit_inputs import Tables, split_of
     from sensitivenets.cli.audit_output import show, write
