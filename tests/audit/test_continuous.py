@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 from sklearn.metrics import r2_score
 
-from sensitivenets.audit import Split, audit, from_json, to_json
+from sensitivenets.audit import Split, audit
 from sensitivenets.audit.regressors import r_squared
 from sensitivenets.errors import InputError
+from sensitivenets.report import AuditRecord, from_json, to_json
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +47,7 @@ def test_intervals_hold_the_value(result):
 
 
 def test_it_survives_json(result):
-    assert from_json(to_json(result[1])) == result[1]
+    assert from_json(to_json(result[1])) == AuditRecord.of(result[1])
 
 
 def test_r_squared_is_scikit_learns():

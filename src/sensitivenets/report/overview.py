@@ -231,7 +231,8 @@ def _reduction(row: OverviewRow) -> str:
     text = f"{100 * row.reduction:.1f} %"
     if row.reduction_low is None or row.reduction_high is None:
         return text
-    return f"{text} [{100 * row.reduction_low:.0f}, {100 * row.reduction_high:.0f}]"
+    low, high = (round(100 * end) for end in (row.reduction_low, row.reduction_high))
+    return f"{text} [{low}, {high}]"
 
 
 def _chance(row: OverviewRow) -> str:
