@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 _MOST_LINES = 20
 _NAME_WIDTH = 28
+_WIDTH = 96
 
 
 @dataclass(frozen=True)
@@ -142,7 +144,10 @@ def as_text(audit: AuditRecord) -> str:
     ]
     more = len(rows) - _MOST_LINES
     rest = [f"... and {more} more: see to_frame()"] if more > 0 else []
-    return "\n".join([scope(audit), "", *table, *rest, "", *_legend(audit), *verdict(audit)])
+    below = [textwrap.fill(line, _WIDTH, subsequent_indent="  ") for line in _legend(audit)] + [
+        textwrap.fill(line, _WIDTH, subsequent_indent="    ") for line in verdict(audit)
+    ]
+    return "\n".join([scope(audit), "", *table, *rest, "", *below])
 
 
 def as_html(audit: AuditRecord) -> str:
