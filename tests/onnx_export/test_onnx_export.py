@@ -146,6 +146,21 @@ def test_a_map_of_another_kind_is_refused():
         to_onnx("phi")
 
 
+def test_an_estimator_and_its_model_become_the_file_that_the_map_does(tmp_path):
+    eraser = RoutedTransport(n_rounds=1, random_state=0)
+    eraser.fit(TABLE.vectors, sensitive={"gender": TABLE.column("gender")})
+    expected = to_onnx(eraser.model_.map)
+    assert to_onnx(eraser.model_) == expected
+    assert fuse(network(), eraser).graph.output == expected.graph.output
+    assert to_onnx(eraser, tmp_path / "phi.onnx") == expected
+    assert onnx.load(tmp_path / "phi.onnx") == expected
+    with pytest.raises(InputError, match=r"expected a name that ends in \.onnx"):
+        to_onnx(eraser, tmp_path / "phi.bin")
+    with pytest.raises(InputError, match="found RoutedTransport without a model_: call fit first"):
+        to_onnx(RoutedTransport(), tmp_path / "other.onnx")
+    assert [path.name for path in tmp_path.iterdir()] == ["phi.onnx"]
+
+
 def test_the_command_line_writes_both(run, tmp_path):
     save_model(fitted(), tmp_path / "model")
     code, printed, err = run("export", tmp_path / "model", "--out", tmp_path / "phi.onnx")

@@ -269,7 +269,10 @@ class Model:
 
 
 def _rows(X: npt.ArrayLike) -> FloatArray:
-    rows = np.asarray(X)
+    try:
+        rows = np.asarray(X)
+    except ValueError as error:
+        raise InputError(f"X: expected a matrix of numbers; {error}") from error
     if rows.dtype in {np.dtype(np.float32), np.dtype(np.float64)}:
         return rows
     if rows.dtype.kind not in "buifO":
@@ -310,6 +313,10 @@ def model_of(fitted: Model | Fitted) -> Model:
     model = fitted if isinstance(fitted, Model) else getattr(fitted, "model_", None)
     if isinstance(model, Model):
         return model
+    if isinstance(fitted, type):
+        raise InputError(
+            f"expected a Model or a fitted estimator, found the class {fitted.__name__}"
+        )
     name = type(fitted).__name__
     if hasattr(fitted, "fit"):
         raise InputError(

@@ -206,7 +206,7 @@ class RoutedMap(DeclaredMap):
 
 def _stages(names: Collection[str]) -> list[str]:
     """Names of the stages in their order."""
-    return sorted({name.rpartition(".")[0] for name in names} - {"router"}, key=_place)
+    return sorted({name.rpartition(".")[0] for name in names} - {"router", ""}, key=_place)
 
 
 def _place(part: str) -> int:
