@@ -1,5 +1,7 @@
 """What holds for every kind of map: it goes through a folder, and other arrays are refused."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -83,7 +85,7 @@ def test_the_declared_sizes_are_those_of_its_rows(phi):
 @every_map
 def test_an_array_too_many_is_refused(phi):
     prefix = f"0.{phi.parts[0].kind}." if phi.kind == "chain" else ""
-    refused(phi, phi.arrays() | {f"{prefix}kernel": X}, "expected arrays .*; found .*kernel")
+    refused(phi, phi.arrays() | {f"{prefix}kernel": X}, r"expected arrays .*; found .*kernel")
 
 
 @every_map
@@ -128,8 +130,6 @@ def test_no_weight_is_shown(phi):
     model = Model(phi, "Method", {}, {"gender": ("f", "m")}, {"X": {"rows": 3}}, ({"loss": 1.0},))
     for text in (repr(phi), repr(model)):
         assert "array" not in text
-        assert "." not in text.replace("router.", "").replace("transport.", "").replace(
-            "cells.", ""
-        )
+        assert not re.search(r"\d\.\d", text), text
     name, array = next(iter(MAPS["affine"].arrays().items()))
     assert f"{name}={array.shape}" in repr(MAPS["affine"])

@@ -11,6 +11,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from operator import attrgetter
 from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
@@ -100,12 +101,12 @@ class DeclaredArrays:
         make: Callable[..., Self] = cls
         return make(**arrays)
 
-    @property
+    @cached_property
     def n_features_in(self) -> int:
         """Features of an input embedding."""
         return self._size("d")
 
-    @property
+    @cached_property
     def n_features_out(self) -> int:
         """Features of an output embedding."""
         return self._size("k", "d")
@@ -122,7 +123,7 @@ class DeclaredArrays:
         raise TypeError(f"{type(self).__name__} declares no size {' or '.join(letters)}")
 
     def __repr__(self) -> str:
-        # Weights are not for a screen or a log: with a few of them a fit can be told.
+        # Weights are not for a screen or a log.
         shapes = ", ".join(f"{name}={array.shape}" for name, array in self.arrays().items())
         return f"{type(self).__name__}({shapes})"
 
