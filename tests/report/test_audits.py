@@ -60,7 +60,15 @@ def test_the_result_is_one_screen_without_an_embedding(found, table):
     lines = text.splitlines()
     assert len(lines) <= 24
     assert max(map(len, lines)) <= 100
-    for part in ("Quick audit", "recognition", "gender", "before", "reduction", "These figures", "["):
+    for part in (
+        "Quick audit",
+        "recognition",
+        "gender",
+        "before",
+        "reduction",
+        "These figures",
+        "[",
+    ):
         assert part in text
     assert str(float(table.vectors[0, 0]))[:6] not in text
     assert "array" not in text

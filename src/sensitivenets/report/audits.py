@@ -16,7 +16,7 @@ from sensitivenets.audit.splits import Split
 from sensitivenets.embeddings import EmbeddingTable, FloatArray
 from sensitivenets.errors import InputError
 from sensitivenets.fairness import EqualityOfOpportunity
-from sensitivenets.maps.model import Model
+from sensitivenets.maps.base import Model
 from sensitivenets.maps.model_folder import load_model
 from sensitivenets.progress import Progress
 from sensitivenets.report.evidence import (

@@ -9,7 +9,7 @@ from typing import Any
 
 from sensitivenets.embeddings import FloatArray
 from sensitivenets.embeddings.fingerprint import fingerprint
-from sensitivenets.maps.model import Model
+from sensitivenets.maps.base import Model
 from sensitivenets.serialisation import decode_fields, encode_fields
 
 
@@ -65,11 +65,14 @@ class ModelOrigin:
         Attributes that it was to remove, joined by commas.
     folder : str or None
         Where it was read from; None for a model in memory.
+    fitted_on : str or None
+        Whether it was fitted on the first table, in words; None if nobody compared them.
     """
 
     method: str
     removed: str
     folder: str | None = None
+    fitted_on: str | None = None
 
     @classmethod
     def of(cls, model: Model, folder: str | None) -> ModelOrigin:
@@ -79,12 +82,13 @@ class ModelOrigin:
     def to_dict(self) -> dict[str, Any]:
         """Return JSON values."""
         place = {} if self.folder is None else {"folder": self.folder}
-        return place | {"method": self.method, "removed": self.removed}
+        fitted = {} if self.fitted_on is None else {"fitted_on": self.fitted_on}
+        return place | {"method": self.method, "removed": self.removed} | fitted
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> ModelOrigin:
         """Rebuild from what `to_dict` returned."""
-        origin = decode_fields({"folder": None} | dict(data), cls, "model")
+        origin = decode_fields({"folder": None, "fitted_on": None} | dict(data), cls, "model")
         assert isinstance(origin, cls)
         return origin
 
