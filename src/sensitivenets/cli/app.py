@@ -25,12 +25,14 @@ from sensitivenets.cli.fairness import fairness
 from sensitivenets.cli.fit import fit
 from sensitivenets.cli.info import info
 from sensitivenets.cli.key import key
+from sensitivenets.cli.protect import protect
 from sensitivenets.cli.transform import transform
 from sensitivenets.cli.verify import verify
 from sensitivenets.errors import InputError
 from sensitivenets.version import __version__
 
 _COMMANDS = (
+    protect,
     demo,
     embed,
     dataset,
