@@ -1,19 +1,100 @@
-"""The quadratic attacker: reads what hides in products of features, along any direction.
+"""Attackers that read class covariances: what hides in products of features, along any direction.
 
 Erasing the class means (and LEACE, SAL, INLP do little else) leaves the class covariances. Where
 they differ, some directions have more energy in one class than in the others: the common spatial
 patterns of brain-computer interfaces (Koles et al. 1990; Blankertz et al. 2008). A label that
 sits only in the product of two features, rotated or not, shows up there.
+
+Regularised discriminant analysis takes classes for Gaussian, and shrinks their covariances to
+pooled and to round: Friedman, "Regularized discriminant analysis" (JASA 1989). Unlike
+scikit-learn's it works with fewer rows of a class than features.
 """
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+import scipy.linalg
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression
 
+from sensitivenets.audit.attack import Attacker
+from sensitivenets.audit.preparations import RESIDUE, STANDARDISED, WHITENED
 from sensitivenets.embeddings import FloatArray
+
+
+def regularised_qda() -> Attacker:
+    """Gaussian classes, each with its own covariance (see `RegularisedQDA`)."""
+    candidates = tuple(
+        ({"pooled": pooled, "round": round_}, RegularisedQDA(pooled, round_))
+        for pooled, round_ in ((0.0, 0.03), (0.0, 0.2), (0.0, 0.5), (0.4, 0.2), (0.8, 0.2))
+    )
+    return Attacker("regularised QDA", candidates)
+
+
+def quadratic() -> Attacker:
+    """Products of features and of directions (see `QuadraticClassifier`)."""
+    candidates = tuple(
+        ({"n_directions": m, "C": C}, QuadraticClassifier(n_directions=m, C=C))
+        for m, C in ((12, 0.01), (32, 0.003), (32, 0.03))
+    )
+    return Attacker(
+        "quadratic", candidates, (STANDARDISED, WHITENED, RESIDUE), sees_coordinates=True, cost=6
+    )
+
+
+class RegularisedQDA(ClassifierMixin, BaseEstimator):
+    """Quadratic discriminant analysis for equally frequent classes.
+
+    Parameters
+    ----------
+    pooled : float
+        Share of the pooled covariance in that of each class, in [0, 1]: 1 is linear.
+    round : float
+        Share of a multiple of the identity, of the same trace, in (0, 1].
+    """
+
+    def __init__(self, pooled: float = 0.0, round: float = 0.3) -> None:  # noqa: A002
+        self.pooled = pooled
+        self.round = round
+
+    def fit(self, X: FloatArray, y: npt.NDArray[np.int64]) -> RegularisedQDA:
+        """Fit on rows of shape (n, d) with class codes of shape (n,).
+
+        Raises
+        ------
+        ValueError
+            If there is one class only, or all rows are equal.
+        """
+        self.classes_, index = np.unique(y, return_inverse=True)
+        if len(self.classes_) < 2:
+            raise ValueError("one class only")
+        counts = np.bincount(index)
+        self._means = np.stack([X[index == k].mean(axis=0) for k in range(len(counts))])
+        own = [_covariance(X[index == k], self._means[k]) for k in range(len(counts))]
+        common = np.einsum("k,kij->ij", counts / counts.sum(), np.stack(own))
+        if np.trace(common) <= 0:
+            raise ValueError("the rows of each class are equal")
+        self._factors = [self._factor(covariance, common) for covariance in own]
+        return self
+
+    def decision_function(self, X: FloatArray) -> FloatArray:
+        """Log likelihoods of the classes, up to a constant: shape (n, classes)."""
+        columns = []
+        for mean, factor in zip(self._means, self._factors, strict=True):
+            whitened = scipy.linalg.solve_triangular(factor, (X - mean).T, lower=True)
+            columns.append(-0.5 * (whitened**2).sum(axis=0) - np.log(np.diag(factor)).sum())
+        return np.stack(columns, axis=1)
+
+    def predict(self, X: FloatArray) -> npt.NDArray[np.int64]:
+        """Most likely class of each row."""
+        return np.asarray(self.classes_[self.decision_function(X).argmax(axis=1)])
+
+    def _factor(self, own: FloatArray, common: FloatArray) -> FloatArray:
+        mixed = (1 - self.pooled) * own + self.pooled * common
+        trace = max(np.trace(mixed), 1e-6 * np.trace(common))
+        mixed = (1 - self.round) * mixed + self.round * trace / len(mixed) * np.eye(len(mixed))
+        return np.asarray(scipy.linalg.cholesky(mixed, lower=True))
 
 
 class QuadraticClassifier(ClassifierMixin, BaseEstimator):
@@ -75,10 +156,11 @@ class QuadraticClassifier(ClassifierMixin, BaseEstimator):
         # With two classes the second difference is the first one with the sign changed.
         classes = self.classes_[:1] if len(self.classes_) == 2 else self.classes_
         each = max(self.n_directions // len(classes), 2)
-        pooled = _covariance(centred)
+        pooled = _covariance(centred, centred.mean(axis=0))
         found = []
         for label in classes:
-            difference = _covariance(centred[y == label]) - pooled
+            own = centred[y == label]
+            difference = _covariance(own, own.mean(axis=0)) - pooled
             energies, directions = np.linalg.eigh(difference)
             found.append(directions[:, np.argsort(-np.abs(energies), kind="stable")[:each]])
         return np.hstack(found)
@@ -110,6 +192,6 @@ class QuadraticClassifier(ClassifierMixin, BaseEstimator):
         ])
 
 
-def _covariance(rows: FloatArray) -> FloatArray:
-    centred = rows - rows.mean(axis=0)
-    return centred.T @ centred / len(rows)  # type: ignore[no-any-return]
+def _covariance(rows: FloatArray, mean: FloatArray) -> FloatArray:
+    centred = rows - mean
+    return np.asarray(centred.T @ centred / len(rows))
