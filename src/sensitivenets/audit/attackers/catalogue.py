@@ -8,7 +8,12 @@ from dataclasses import dataclass, replace
 from sklearn.base import ClassifierMixin
 
 from sensitivenets.audit.attack import Attacker
-from sensitivenets.audit.attackers.linear import logistic_regression, ridge_regression
+from sensitivenets.audit.attackers.linear_quadratic import (
+    logistic_regression,
+    quadratic,
+    regularised_qda,
+    ridge_regression,
+)
 from sensitivenets.audit.attackers.neighbours import (
     gallery_vote,
     nearest_neighbours,
@@ -16,7 +21,6 @@ from sensitivenets.audit.attackers.neighbours import (
 )
 from sensitivenets.audit.attackers.networks import mlp, mlp_regression
 from sensitivenets.audit.attackers.rbf_svm import rbf_svm, rbf_svr
-from sensitivenets.audit.attackers.second_moments import quadratic, regularised_qda
 from sensitivenets.audit.attackers.trees import (
     boosted_regression,
     histogram_gradient_boosting,

@@ -1,4 +1,4 @@
-"""Attackers that read class covariances: what hides in products of features, along any direction.
+"""Linear attackers, and quadratic ones: what class means say, and what class covariances say.
 
 Erasing the class means (and LEACE, SAL, INLP do little else) leaves the class covariances. Where
 they differ, some directions have more energy in one class than in the others: the common spatial
@@ -16,11 +16,26 @@ import numpy as np
 import numpy.typing as npt
 import scipy.linalg
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, Ridge
 
 from sensitivenets.audit.attack import Attacker
-from sensitivenets.audit.preparations import RESIDUE, STANDARDISED, WHITENED
+from sensitivenets.audit.preparations import ALL_PREPARATIONS, RESIDUE, STANDARDISED, WHITENED
 from sensitivenets.embeddings import FloatArray
+
+
+def logistic_regression() -> Attacker:
+    """Linear attacker of classes with an l2 penalty."""
+    candidates = tuple(
+        ({"C": C}, LogisticRegression(C=C, max_iter=1000, class_weight="balanced"))
+        for C in (0.003, 0.03, 1.0, 30.0)
+    )
+    return Attacker("logistic regression", candidates, ALL_PREPARATIONS, cost=2)
+
+
+def ridge_regression() -> Attacker:
+    """Linear attacker of numbers with an l2 penalty."""
+    candidates = tuple(({"alpha": alpha}, Ridge(alpha)) for alpha in (10.0, 100.0, 1000.0))
+    return Attacker("ridge regression", candidates, (STANDARDISED, WHITENED))
 
 
 def regularised_qda() -> Attacker:
