@@ -229,7 +229,7 @@ def _from_pandas(X: Any, where: str) -> Any:
 def _holds_rows(column: Any, kind: Any) -> bool:
     if "pyarrow" in str(kind):
         return _is_list(kind.pyarrow_dtype)
-    return kind == object and len(column) > 0 and _is_row(column.iloc[0])
+    return bool(kind.kind == "O") and len(column) > 0 and _is_row(column.iloc[0])
 
 
 def check_vectors(vectors: FloatArray, where: str) -> None:

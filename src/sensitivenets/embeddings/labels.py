@@ -139,6 +139,8 @@ def _as_arrow(values: Any) -> pa.Array:
     if "view" in str(values.type):
         # pyarrow takes a null among views for an empty text.
         values = values.cast(pa.large_string())
+    if pa.types.is_float16(values.type):
+        values = values.cast(pa.float32())
     if pa.types.is_floating(values.type):
         values = pc.if_else(pc.is_nan(values), None, values)
     return values
@@ -160,7 +162,7 @@ def _converted(values: Any) -> pa.Array:
         found = pa.array(values, from_pandas=True)
     except pa.ArrowException:
         # Arrow knows the missing values of Python and pandas, not those of numpy.
-        if not isinstance(values, (list, tuple)) and getattr(values, "dtype", None) != object:
+        if not isinstance(values, (list, tuple, np.ndarray)):
             raise
         found = pa.array([None if _is_missing(one) else one for one in values], from_pandas=True)
     return found.combine_chunks() if isinstance(found, pa.ChunkedArray) else found

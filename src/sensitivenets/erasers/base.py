@@ -172,12 +172,14 @@ class Eraser(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, A
         Parameters
         ----------
         X : array-like of shape (n, d), float32 or float64
-            In any form that `as_vectors` reads. Embeddings from the network that made the training embeddings; not changed.
+            Embeddings from the network that made the training embeddings, in any form that
+            `as_vectors` reads; not changed.
 
         Returns
         -------
         ndarray of shape (n, k), of the type of `X`
-            The embeddings without the attributes.
+            The embeddings without the attributes; float64 for frames of polars and Arrow. A frame
+            of pandas or polars where `set_output` says so.
         """
         check_is_fitted(self)
         plain = as_plain(X, "X")
