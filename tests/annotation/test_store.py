@@ -138,7 +138,7 @@ def test_a_store_of_an_earlier_version_still_opens(store):
     again = LabelStore(store.path, task, lambda: TASK.table_sha256)
     assert again.task.table_sha256 == TASK.table_sha256
     again.close()
-    with pytest.raises(InputError, match="sha256 abababababab.*cdcdcdcdcdcd"):
+    with pytest.raises(InputError, match=r"sha256 abababababab.*cdcdcdcdcdcd"):
         LabelStore(store.path, task, lambda: "cd" * 32)
 
 
