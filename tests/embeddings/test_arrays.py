@@ -98,6 +98,9 @@ def test_an_eraser_reads_it_too(kind):
     np.testing.assert_allclose(
         found.transform(READ[kind]()), expected.transform(ROWS), rtol=1e-5, atol=1e-5
     )
+    np.testing.assert_allclose(
+        found.model_.transform(READ[kind]()), expected.transform(ROWS), rtol=1e-5, atol=1e-5
+    )
     also = SAL().fit(ROWS, detector=(READ[kind](), gender))
     assert also.model_.fingerprint["detector"] == expected.model_.fingerprint["primary"]
     batch = SAL().partial_fit(READ[kind](), sensitive=gender)
