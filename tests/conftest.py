@@ -9,6 +9,7 @@ import pytest
 from sensitivenets.cli import main
 from sensitivenets.datasets import synthetic_diveface
 from sensitivenets.embeddings import EmbeddingTable, write_table
+from sensitivenets.embeddings.rows import row_blocks
 from sensitivenets.maps.model import Model
 from sensitivenets.maps.model_folder import save_model
 from sensitivenets.maps.projection import Projection
@@ -44,6 +45,12 @@ def model():
         fingerprint={"X": {"rows": 12, "features": 4, "sha256": "ab" * 32}},
         curve=({"epoch": 0, "loss": 0.5}, {"epoch": 1, "loss": 0.25}),
     )
+
+
+@pytest.fixture
+def set_block_rows(monkeypatch):
+    """Let the loops that take blocks of the usual size take blocks of so many rows."""
+    return lambda size: monkeypatch.setattr(row_blocks, "__defaults__", (size,))
 
 
 @pytest.fixture(scope="module")

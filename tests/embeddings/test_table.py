@@ -11,7 +11,6 @@ from sensitivenets.embeddings import (
     vectors_from_arrow,
     vectors_to_arrow,
 )
-from sensitivenets.embeddings import table as embeddings
 from sensitivenets.errors import InputError
 
 ROWS = np.arange(1, 13, dtype=np.float32).reshape(4, 3)
@@ -136,8 +135,8 @@ def test_what_is_no_matrix():
         check_vectors(np.ones(3), "t")
 
 
-def test_the_blocks_of_the_check_hide_nothing(monkeypatch):
-    monkeypatch.setattr(embeddings, "_BLOCK_ROWS", 2)
+def test_the_blocks_of_the_check_hide_nothing(set_block_rows):
+    set_block_rows(2)
     np.testing.assert_allclose(squared_norms(ROWS), (ROWS**2).sum(axis=1))
     vectors = np.ones((5, 2), dtype=np.float32)
     vectors[4, 1] = np.nan

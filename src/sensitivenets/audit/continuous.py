@@ -31,6 +31,7 @@ from sensitivenets.audit.tasks import hold_out, seed_of
 from sensitivenets.audit.workers import run_jobs
 from sensitivenets.embeddings import FloatArray
 from sensitivenets.errors import InputError
+from sensitivenets.intervals import percentile_interval
 from sensitivenets.progress import Steps
 
 MEAN = "mean predictor"
@@ -182,8 +183,8 @@ def _report(prediction: Prediction, truth: FloatArray, rows: AttackedSet) -> Reg
     r2, low, high, mae = None, None, None, None
     if prediction.values is not None:
         r2 = r_squared(truth, prediction.values)
-        low, high = np.percentile(_r2_draws(truth, prediction.values, rows), [2.5, 97.5])
-        low, high = float(min(low, r2)), float(max(high, r2))
+        low, high = percentile_interval(_r2_draws(truth, prediction.values, rows))
+        low, high = min(low, r2), max(high, r2)
         mae = float(np.mean(np.abs(truth - prediction.values)))
     return RegressorResult(
         prediction.attacker,
@@ -201,7 +202,7 @@ def _report(prediction: Prediction, truth: FloatArray, rows: AttackedSet) -> Reg
 def _r2_draws(truth: FloatArray, predicted: FloatArray, rows: AttackedSet) -> FloatArray:
     """R2 in each bootstrap draw of the identities."""
     columns = np.stack([np.ones_like(truth), truth, truth**2, (truth - predicted) ** 2], axis=1)
-    sums = np.zeros((rows.weights.shape[1], 4))
+    sums = np.zeros((rows.n_identities, 4))
     np.add.at(sums, rows.identities, columns)
     n, total, squares, errors = (rows.weights @ sums).T
     spread = squares - total**2 / n

@@ -76,7 +76,7 @@ def read_from_embeddings(
     Returns
     -------
     dict of str to Estimate
-        Balanced accuracy of NN, SVM, RF and a committee of them, each on standardised or on
+        Balanced accuracy of NN, SVM, RF and a voting ensemble of them, each on standardised or on
         whitened rows, whichever reads more: 1 is everything, one over the number of classes is
         chance.
     """
