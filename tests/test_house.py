@@ -144,5 +144,5 @@ def test_the_top_floor_is_small():
 def test_a_reader_walks_no_further(start, most, capsys):
     found = sorted(name.removeprefix(f"{NAME}.") for name in reached(f"{NAME}.{start}"))
     with capsys.disabled():
-        print(f"\n{start} reaches {len(found)} files: {' '.join(found)}")
+        print(f"\n{start} reaches {len(found)} files: {' '.join(found)}")  # noqa: T201
     assert len(found) <= most

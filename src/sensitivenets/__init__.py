@@ -10,7 +10,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from sensitivenets.version import __version__
+from sensitivenets.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from sensitivenets.audit import AuditResult, quick_audit
@@ -44,7 +44,6 @@ __all__ = [
     "ModelFolderError",
     "RoutedTransport",
     "SensitiveNet",
-    "__version__",
     "equality_of_opportunity",
     "load_model",
     "quick_audit",

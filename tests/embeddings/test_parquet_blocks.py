@@ -5,8 +5,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from sensitivenets.embeddings import EmbeddingTable, parquet_blocks, vectors_to_arrow, write_table
-from sensitivenets.erasers import fit_parquet
+from sensitivenets.embeddings import EmbeddingTable, vectors_to_arrow, write_table
+from sensitivenets.embeddings.parquet_blocks import parquet_blocks
+from sensitivenets.erasers.fit_parquet import fit_parquet
 from sensitivenets.erasers.linear.inlp import INLP
 from sensitivenets.erasers.linear.leace import LEACE
 from sensitivenets.erasers.linear.sal import SAL

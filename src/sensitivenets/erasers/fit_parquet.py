@@ -105,6 +105,3 @@ def fit_parquet(
     # Whatever is missing in the file as a whole is said here, not at the first transform.
     _ = fitted.model_
     return cast(E, fitted)
-
-
-__all__ = ["Block", "fit_parquet", "parquet_blocks"]

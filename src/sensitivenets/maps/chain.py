@@ -22,7 +22,7 @@ _HOME = {
     "low_rank_edit": ("sensitivenets.maps.affine", "LowRankEdit"),
     "routed": ("sensitivenets.maps.routed", "RoutedMap"),
     "subspace": ("sensitivenets.maps.subspace", "SubspaceMap"),
-    "columns": ("sensitivenets.maps.feature_selection", "Columns"),
+    "columns": ("sensitivenets.maps.feature_selection", "FeatureSelection"),
     "fourier_projection": ("sensitivenets.maps.fourier", "FourierProjection"),
     "mlp": ("sensitivenets.maps.mlp", "MLP"),
     "universal_code": ("sensitivenets.codes.universal", "UniversalCode"),
