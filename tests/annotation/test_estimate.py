@@ -1,4 +1,4 @@
-"""Label error, its probability and agreement: hand-computed, simulated, and beside scipy and scikit-learn."""
+"""Label error and agreement: hand-computed, simulated, and beside scipy and scikit-learn."""
 
 import numpy as np
 import pytest

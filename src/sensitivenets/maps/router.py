@@ -9,10 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from sensitivenets.embeddings import FloatArray
+from sensitivenets.embeddings.rows import row_blocks
 from sensitivenets.errors import InputError
 from sensitivenets.maps.base import require_features, require_names, shapes
-
-_BLOCK_ROWS = 4096
 
 
 @dataclass(frozen=True)
@@ -42,12 +41,12 @@ class Router:
         """Log posterior of each group up to a constant of the row, shape (n, groups)."""
         require_features(X, self.means.shape[1])
         scores = np.empty((len(X), self.n_groups), dtype=np.float32)
-        for start in range(0, len(X), _BLOCK_ROWS):
-            block = X[start : start + _BLOCK_ROWS].astype(np.float32, copy=False)
+        for rows in row_blocks(len(X)):
+            block = X[rows].astype(np.float32, copy=False)
             for g, (mean, whitening) in enumerate(zip(self.means, self.whitening, strict=True)):
                 white = (block - mean) @ whitening
                 distance = np.einsum("ij,ij->i", white, white)
-                scores[start : start + len(block), g] = self.offsets[g] - distance / 2
+                scores[rows, g] = self.offsets[g] - distance / 2
         return scores
 
     def __call__(self, X: FloatArray) -> npt.NDArray[np.int64]:

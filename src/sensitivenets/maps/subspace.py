@@ -9,14 +9,14 @@ from typing import ClassVar
 import numpy as np
 
 from sensitivenets.embeddings import FloatArray
-from sensitivenets.embeddings.rows import normalise_rows
+from sensitivenets.embeddings.rows import normalise_rows, row_blocks
 from sensitivenets.errors import InputError
 from sensitivenets.maps.base import require_features
 from sensitivenets.maps.routed import Groups, GroupTransport
 from sensitivenets.maps.router import Router
 
 # Rows that stay in the cache from the first product to the last.
-_BLOCK_ROWS = 2048
+_SUBSPACE_ROWS = 2048
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,7 @@ class SubspaceMap:
         require_features(X, self.n_features_in)
         basis = self.basis.astype(X.dtype, copy=False)
         out = np.empty_like(X)
-        for start in range(0, len(X), _BLOCK_ROWS):
-            rows = slice(start, start + _BLOCK_ROWS)
+        for rows in row_blocks(len(X), _SUBSPACE_ROWS):
             coordinates = X[rows] @ basis
             routes = self.router(coordinates) if groups is None else groups[rows]
             step = self.transport.moved(coordinates, routes)
