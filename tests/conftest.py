@@ -1,5 +1,6 @@
 import dataclasses
 import signal
+import time
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +15,29 @@ from sensitivenets.maps.model import Model
 from sensitivenets.maps.model_folder import save_model
 from sensitivenets.maps.projection import Projection
 from sensitivenets.verification.drawn_pairs import draw_pairs
+
+# Long enough for a machine that has thirty other things to do; met only by what is broken.
+PATIENCE = 120
+
+
+@pytest.fixture(scope="session")
+def patience():
+    """Seconds that a test waits for anything before it says that it waited in vain."""
+    return PATIENCE
+
+
+@pytest.fixture(scope="session")
+def wait_until():
+    """Wait for a condition, whose value is returned; however long it takes on a busy machine."""
+
+    def wait(condition, what="the condition"):
+        end = time.monotonic() + PATIENCE
+        while not (value := condition()):
+            assert time.monotonic() < end, f"waited in vain for {what}"
+            time.sleep(0.02)
+        return value
+
+    return wait
 
 
 @pytest.fixture
