@@ -59,7 +59,7 @@ def imported(module):
             pairs += [(node.module, alias.name) for alias in node.names]
         elif isinstance(node, ast.Import):
             pairs += [(a.name, "") for a in node.names if a.name.split(".")[0] == NAME]
-        elif isinstance(node, ast.Constant) and node.value in modules():
+        elif isinstance(node, ast.Constant) and node.value in modules() and node.value != NAME:
             pairs.append((node.value, ""))
     return pairs
 

@@ -20,8 +20,7 @@ from sensitivenets.embeddings.labels import encode_attributes
 from sensitivenets.embeddings.rows import normalise_rows
 from sensitivenets.errors import DetectorWarning, InputError
 from sensitivenets.maps.affine import LowRankEdit
-from sensitivenets.maps.base import FittedMap
-from sensitivenets.maps.model import Model, json_parameters
+from sensitivenets.maps.base import FittedMap, Model, json_parameters
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from sensitivenets.embeddings.collapse import warn_of_collapse
 from sensitivenets.erasers.base import Eraser, FitData, Learned, unit_copy
 from sensitivenets.erasers.neural.trained import training_device
 from sensitivenets.errors import InputError
-from sensitivenets.maps.model import Model
+from sensitivenets.maps.base import Model
 from sensitivenets.maps.projection import Projection
 
 # 100 000 triplets are 196 steps of the default batch; a few thousand rows are ten.

@@ -24,7 +24,7 @@ from sensitivenets.erasers.base import (
 from sensitivenets.erasers.moments.attribute import AttributeMoments, AttributeStream
 from sensitivenets.errors import InputError
 from sensitivenets.maps.affine import LowRankEdit
-from sensitivenets.maps.model import Model, json_parameters
+from sensitivenets.maps.base import Model, json_parameters
 
 
 class StreamingEraser(Eraser):

@@ -20,8 +20,7 @@ from sensitivenets.erasers.transport.gaussian import (
 from sensitivenets.erasers.transport.steps import chain_of, choose_router, transport_of
 from sensitivenets.errors import InputError
 from sensitivenets.maps.base import FittedMap
-from sensitivenets.maps.routed import RoutedMap
-from sensitivenets.maps.subspace import SubspaceMap
+from sensitivenets.maps.routed import RoutedMap, SubspaceMap
 
 #: Begins a pass over all rows.
 Blocks = Callable[[], Iterable[FloatArray]]

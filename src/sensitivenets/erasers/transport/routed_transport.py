@@ -20,10 +20,8 @@ from sensitivenets.erasers.transport.gaussian import (
 from sensitivenets.erasers.transport.passes import Blocks, PassSettings, learn_in_passes
 from sensitivenets.erasers.transport.steps import chain_of, fit_transport, require_rows, route
 from sensitivenets.errors import InputError, require_int, require_real
-from sensitivenets.maps.base import FittedMap
-from sensitivenets.maps.model import Model, json_parameters
-from sensitivenets.maps.routed import RoutedMap, Stage
-from sensitivenets.maps.subspace import SubspaceMap
+from sensitivenets.maps.base import FittedMap, Model, json_parameters
+from sensitivenets.maps.routed import RoutedMap, Stage, SubspaceMap
 
 
 class RoutedTransport(Eraser):

@@ -21,8 +21,7 @@ from sensitivenets.errors import InputError
 from sensitivenets.maps.affine import Affine
 from sensitivenets.maps.base import FittedMap
 from sensitivenets.maps.chain import Chain
-from sensitivenets.maps.routed import Groups, GroupTransport
-from sensitivenets.maps.router import Router
+from sensitivenets.maps.routed import Groups, GroupTransport, Router
 
 # Rows that a group needs: with fewer, its mean alone is anybody's guess.
 _MIN_ROWS = 20
