@@ -33,6 +33,7 @@ from sensitivenets.audit.tasks import AttackTask, ClassTask, NumberTask, seed_of
 from sensitivenets.embeddings import EmbeddingTable, FloatArray, Labels, check_vectors
 from sensitivenets.embeddings.collapse import Collapse, measure_collapse
 from sensitivenets.embeddings.labels import joint
+from sensitivenets.embeddings.rows import first_occurrences
 from sensitivenets.errors import InputError
 from sensitivenets.progress import Progress, Steps
 from sensitivenets.version import __version__
@@ -312,10 +313,9 @@ def _collapse(rows: FloatArray) -> Collapse:
 
 def _copies(rows: FloatArray, n_train: int) -> tuple[str, ...]:
     """Refuse to trust a split whose test rows are training rows, identities or not."""
-    keys = np.ascontiguousarray(rows).view(np.dtype((np.void, rows.shape[1] * rows.itemsize)))
-    copied = float(np.mean(np.isin(keys[n_train:, 0], keys[:n_train, 0])))
-    constant = len(np.unique(keys[:, 0])) == 1
-    if constant or copied <= _MOST_COPIES:
+    first = first_occurrences(rows)
+    copied = float(np.mean(first[n_train:] < n_train))
+    if not first.any() or copied <= _MOST_COPIES:
         return ()
     return (
         f"{100 * copied:.0f} % of the test rows are copies of training rows: attackers that "

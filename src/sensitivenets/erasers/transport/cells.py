@@ -9,9 +9,8 @@ from sklearn.cluster import MiniBatchKMeans
 from sklearn.exceptions import ConvergenceWarning
 
 from sensitivenets.embeddings import FloatArray
+from sensitivenets.embeddings.rows import row_blocks
 from sensitivenets.maps.routed import CellShift, Groups, memberships
-
-_BLOCK_ROWS = 4096
 
 
 def align_cells(
@@ -56,11 +55,11 @@ def align_cells(
         centers = kmeans.fit(X).cluster_centers_.astype(np.float32)
     sums = np.zeros((n_groups, n_cells, X.shape[1]))
     weights = np.zeros((n_groups, n_cells))
-    for start in range(0, len(X), _BLOCK_ROWS):
-        block = X[start : start + _BLOCK_ROWS]
+    for part in row_blocks(len(X)):
+        block = X[part]
         members = memberships(block, centers, sharpness)
         for g in range(n_groups):
-            rows = groups[start : start + len(block)] == g
+            rows = groups[part] == g
             sums[g] += members[rows].T @ block[rows]
             weights[g] += members[rows].sum(axis=0)
     tiny = np.finfo(np.float64).tiny
