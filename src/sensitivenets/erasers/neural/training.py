@@ -11,7 +11,7 @@ from torch import Tensor
 from sensitivenets.erasers.neural.training_rows import batches
 
 
-def descend(
+def minimise(
     parameters: Iterable[Tensor],
     terms: Callable[[Tensor], Mapping[str, Tensor]],
     n_rows: int,
@@ -27,7 +27,7 @@ def descend(
     Parameters
     ----------
     parameters : iterable of Tensor
-        Moved in place.
+        Updated in place.
     terms : callable
         Given the row numbers of a batch, returns scalars by name; ``"loss"`` is minimised.
     n_rows : int
@@ -51,13 +51,15 @@ def descend(
     optimiser = torch.optim.Adam(parameters, lr=learning_rate)
     curve = []
     for epoch in range(1, n_epochs + 1):
-        moves: list[dict[str, Tensor]] = []
+        steps: list[dict[str, Tensor]] = []
         for rows in batches(n_rows, batch_size, generator):
             values = terms(rows.to(device))
             optimiser.zero_grad()
             values["loss"].backward()  # type: ignore[no-untyped-call]
             optimiser.step()
-            moves.append({name: value.detach() for name, value in values.items()})
-        means = {name: float(torch.stack([m[name] for m in moves]).mean()) for name in moves[0]}
+            steps.append({name: value.detach() for name, value in values.items()})
+        means = {
+            name: float(torch.stack([step[name] for step in steps]).mean()) for name in steps[0]
+        }
         curve.append({"epoch": epoch, **means})
     return tuple(curve)

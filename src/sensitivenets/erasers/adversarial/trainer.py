@@ -1,4 +1,4 @@
-"""The players of adversarial training, and the moves that the methods are made of."""
+"""Encoder, primary task and attribute heads, and the steps that the methods are made of."""
 
 from __future__ import annotations
 
@@ -11,16 +11,11 @@ from torch import Tensor, nn
 
 from sensitivenets.embeddings import FloatArray, Labels
 from sensitivenets.erasers.adversarial.losses import balanced_cross_entropy
+from sensitivenets.erasers.adversarial.parameters import AdversarialParameters, Design, Optimiser
 from sensitivenets.erasers.adversarial.sensitive_set import SensitiveRows, SensitiveSet, on_device
-from sensitivenets.erasers.adversarial.settings import AdversarialSettings, Optimiser
 from sensitivenets.erasers.base import FitData
 from sensitivenets.erasers.neural.networks import Encoder, perceptron, redraw
-from sensitivenets.erasers.neural.primary import (
-    ClassBatches,
-    IdentityPairs,
-    IntArray,
-    Primary,
-)
+from sensitivenets.erasers.neural.primary import IntArray, Primary, primary_task
 
 # LnL's released code; the other methods train with Adam.
 _MOMENTUM, _WEIGHT_DECAY = 0.9, 5e-4
@@ -30,7 +25,7 @@ HeadLoss = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 @dataclass
 class Attribute:
-    """An attribute and who reads it.
+    """An attribute, and the heads that read it.
 
     Attributes
     ----------
@@ -47,7 +42,7 @@ class Attribute:
     heads: list[nn.Sequential]
 
 
-class Game:
+class Trainer:
     """Encoder, primary task and attribute heads, with an optimiser for each side.
 
     Parameters
@@ -56,8 +51,10 @@ class Game:
         D-P and D-S.
     target : Labels or None
         What the encoder is to keep, if anything beside what a decoder needs.
-    settings : AdversarialSettings
+    parameters : AdversarialParameters
         Sizes and rates.
+    design : Design
+        What the method decides about its networks.
     device : torch.device
         Where to train.
 
@@ -69,7 +66,7 @@ class Game:
         Share of the training that is done, from 0 to 1.
     strength : float
         0 while warming up, then 1: methods multiply their adversarial weight with it.
-    step : int
+    n_updates : int
         Primary batches so far, the warm-up left out.
     """
 
@@ -77,56 +74,62 @@ class Game:
         self,
         data: FitData,
         target: Labels | None,
-        settings: AdversarialSettings,
+        parameters: AdversarialParameters,
+        design: Design,
         device: torch.device,
     ) -> None:
-        self.progress, self.strength, self.step = 0.0, 0.0, 0
+        self.progress, self.strength, self.n_updates = 0.0, 0.0, 0
         self._device = device
         self._rng = np.random.default_rng(data.seed)
         self.generator = torch.Generator().manual_seed(data.seed)
         n_features = data.X.shape[1]
-        n_units = settings.n_units or n_features
+        n_units = parameters.n_units or n_features
         self.encoder = Encoder(
             n_features,
-            settings.n_hidden,
+            parameters.n_hidden,
             n_units,
             scale=_unit_scale(data.X),
-            normalise=settings.normalise,
+            normalise=parameters.normalise,
             generator=self.generator,
         ).to(device)
         self._feature_scale = n_units**0.5
         self._primary: Primary | None = None
         if target is not None:
-            self._primary = make_primary(target, settings, n_units, self.generator, device)
+            self._primary = primary_task(target, parameters, n_units, self.generator, device)
         self.attributes = [
-            self._attribute(labels, n_units, settings) for labels in data.attributes.values()
+            self._attribute(labels, n_units, parameters, design)
+            for labels in data.attributes.values()
         ]
         n_classes = sum(len(a.labels.classes) for a in self.attributes)
         self._decoder: nn.Sequential | None = None
-        if settings.reconstruct:
-            widths = (n_units + n_classes, settings.n_hidden, n_features)
+        if design.reconstruct:
+            widths = (n_units + n_classes, parameters.n_hidden, n_features)
             self._decoder = perceptron(widths, self.generator).to(device)
         self._X = on_device(data.X, device)
-        self.sensitive = SensitiveSet(data, self._X, settings.batch_size, self._rng)
-        self.keepers = [*self.encoder.parameters()]
+        self.sensitive = SensitiveSet(data, self._X, parameters.batch_size, self._rng)
+        self.encoder_parameters = [*self.encoder.parameters()]
         if self._primary is not None:
-            self.keepers += self._primary.parameters()
+            self.encoder_parameters += self._primary.parameters()
         if self._decoder is not None:
-            self.keepers += self._decoder.parameters()
-        self.readers = [p for a in self.attributes for head in a.heads for p in head.parameters()]
-        rate = settings.learning_rate
-        head_rate = settings.head_learning_rate or rate
-        self.keeper_optimiser = _optimiser(self.keepers, settings.optimiser, rate)
-        self.reader_optimiser = _optimiser(self.readers, settings.optimiser, head_rate)
-        self._rates = [(self.keeper_optimiser, rate), (self.reader_optimiser, head_rate)]
+            self.encoder_parameters += self._decoder.parameters()
+        self.head_parameters = [
+            p for a in self.attributes for head in a.heads for p in head.parameters()
+        ]
+        rate = parameters.learning_rate
+        head_rate = design.head_learning_rate or rate
+        self.encoder_optimiser = _optimiser(self.encoder_parameters, design.optimiser, rate)
+        self.head_optimiser = _optimiser(self.head_parameters, design.optimiser, head_rate)
+        self._rates = [(self.encoder_optimiser, rate), (self.head_optimiser, head_rate)]
 
-    def _attribute(self, labels: Labels, n_units: int, settings: AdversarialSettings) -> Attribute:
+    def _attribute(
+        self, labels: Labels, n_units: int, parameters: AdversarialParameters, design: Design
+    ) -> Attribute:
         counts = np.bincount(labels.codes[labels.labelled], minlength=len(labels.classes))
         weights = counts.sum() / (len(counts) * np.maximum(counts, 1))
-        widths = (n_units, settings.n_head_units, len(labels.classes))
+        widths = (n_units, parameters.n_head_units, len(labels.classes))
         heads = [
-            perceptron(widths, self.generator, settings.head_activation).to(self._device)
-            for _ in range(settings.n_heads)
+            perceptron(widths, self.generator, design.head_activation).to(self._device)
+            for _ in range(design.n_heads)
         ]
         return Attribute(labels, torch.from_numpy(weights).float().to(self._device), heads)
 
@@ -150,7 +153,7 @@ class Game:
         them; an unlabelled attribute is all zeros.
         """
         if self._decoder is None:
-            raise RuntimeError("no decoder: settings.reconstruct is False")
+            raise RuntimeError("no decoder: design.reconstruct is False")
         columns = [features * self._feature_scale]
         for k, attribute in enumerate(self.attributes):
             codes = batch.codes[:, k]
@@ -200,7 +203,7 @@ class Game:
             batch = self.sensitive.draw()
             with torch.no_grad():
                 features = self.encoder(batch.X)
-            self.play(readers=self.head_loss(features, batch.codes, loss, heads))
+            self.update(heads=self.head_loss(features, batch.codes, loss, heads))
 
     def accuracy(self, head: int) -> float:
         """Share of labelled rows of a new batch that a head reads right, least of attributes."""
@@ -218,22 +221,26 @@ class Game:
         for attribute in self.attributes:
             for head in attribute.heads:
                 redraw(head, self.generator)
-        self.reader_optimiser.state.clear()
+        self.head_optimiser.state.clear()
 
-    def play(self, *, keepers: Tensor | None = None, readers: Tensor | None = None) -> None:
+    def update(self, *, encoder: Tensor | None = None, heads: Tensor | None = None) -> None:
         """Take one step of encoder and primary task, of the heads, or of both at once.
 
-        Each side descends its own loss, and nobody else's parameters are touched by it. Both
-        gradients are taken before either side moves.
+        Parameters
+        ----------
+        encoder, heads : Tensor, scalar, optional
+            What each side minimises; nobody else's parameters are touched by it. Both gradients
+            are taken before either side is updated.
         """
-        if keepers is not None:
-            both = readers is not None
-            set_gradients(self.keepers, gradients(keepers, self.keepers, keep_graph=both))
-        if readers is not None:
-            set_gradients(self.readers, gradients(readers, self.readers))
-            self.reader_optimiser.step()
-        if keepers is not None:
-            self.keeper_optimiser.step()
+        if encoder is not None:
+            both = heads is not None
+            values = gradients(encoder, self.encoder_parameters, keep_graph=both)
+            set_gradients(self.encoder_parameters, values)
+        if heads is not None:
+            set_gradients(self.head_parameters, gradients(heads, self.head_parameters))
+            self.head_optimiser.step()
+        if encoder is not None:
+            self.encoder_optimiser.step()
 
     def set_rate(self, share: float) -> None:
         """Set the learning rates of both sides to a share of what they started with."""
@@ -269,28 +276,3 @@ def _unit_scale(X: FloatArray) -> float:
     """Return what makes the mean square length of the rows one."""
     mean_square = float(np.einsum("ij,ij->", X, X, dtype=np.float64)) / len(X)
     return mean_square**-0.5 if mean_square > 0 else 1.0
-
-
-def make_primary(
-    target: Labels,
-    settings: AdversarialSettings,
-    n_units: int,
-    generator: torch.Generator,
-    device: torch.device,
-) -> Primary:
-    """Build the task that `settings.loss` names.
-
-    Raises
-    ------
-    InputError
-        If the loss cannot use the target.
-    """
-    if settings.loss == "triplet":
-        return IdentityPairs(target, batch_size=settings.batch_size, margin=settings.margin)
-    return ClassBatches(
-        target,
-        batch_size=settings.batch_size,
-        n_units=n_units,
-        generator=generator,
-        device=device,
-    )
