@@ -37,8 +37,9 @@ import pyarrow.parquet as pq
 import torch
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from sensitivenets.embeddings import parquet_blocks, vectors_to_arrow
-from sensitivenets.erasers import fit_parquet
+from sensitivenets.embeddings import vectors_to_arrow
+from sensitivenets.embeddings.parquet_blocks import parquet_blocks
+from sensitivenets.erasers.fit_parquet import fit_parquet
 from sensitivenets.erasers.linear.leace import LEACE, leace
 from sensitivenets.erasers.linear.sal import SAL
 from sensitivenets.erasers.moments.attribute import AttributeMoments

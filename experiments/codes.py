@@ -17,7 +17,7 @@ from sensitivenets.audit.template_protection import (
     invert_without_key,
     measure_protection,
 )
-from sensitivenets.codes import CodeKey, CodeParameters, UniversalCode, encode_table
+from sensitivenets.codes import CodeKey, CodeParameters, code_of_key, encode_table
 from sensitivenets.embeddings import EmbeddingTable, read_table
 from sensitivenets.verification import Pairs, read_pairs, verify
 
@@ -75,7 +75,7 @@ def print_linkage(lfw: EmbeddingTable, parameters: CodeParameters) -> None:
 def print_inversion(lfw: EmbeddingTable, parameters: CodeParameters) -> None:
     """Print the cosine of recovered embeddings; rows are ordered at random."""
     rows = lfw.vectors[np.random.default_rng(0).permutation(len(lfw))]
-    code = UniversalCode.of_key(CodeKey.from_seed(0), parameters)
+    code = code_of_key(CodeKey.from_seed(0), parameters)
     for n_known in KNOWN:
         found = invert_without_key(code(rows), rows, n_known)
         print(f"  without key, {n_known} known pairs: cosine {found.cosine:.3f}")

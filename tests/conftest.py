@@ -9,7 +9,7 @@ import pytest
 from sensitivenets.cli import main
 from sensitivenets.datasets import synthetic_diveface
 from sensitivenets.embeddings import EmbeddingTable, write_table
-from sensitivenets.maps.model import Model
+from sensitivenets.maps.base import Model
 from sensitivenets.maps.model_folder import save_model
 from sensitivenets.maps.projection import Projection
 from sensitivenets.verification.drawn_pairs import draw_pairs

@@ -71,7 +71,7 @@ def test_the_wheel_holds_every_file_of_the_package(wheel):
     }
     assert shipped == source
     assert "sensitivenets/py.typed" in shipped
-    assert "sensitivenets/templates/model_card.md" in shipped
+    assert "sensitivenets/maps/templates/model_card.md" in shipped
     assert any(name.endswith(".j2") for name in shipped)
 
 
@@ -81,7 +81,9 @@ def test_the_wheel_holds_the_licence_and_the_entry_point(wheel):
         entry_points = next(name for name in names if name.endswith("entry_points.txt"))
         assert "sensitivenets = sensitivenets.cli:main" in archive.read(entry_points).decode()
     assert any(name.endswith("licenses/LICENSE") for name in names)
-    assert not [name for name in names if name.startswith(("tests/", "benchmarks/"))]
+    assert not [
+        name for name in names if name.startswith(("tests/", "benchmarks/", "experiments/"))
+    ]
 
 
 def test_the_wheel_is_what_runs(python, tmp_path):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from sensitivenets.version import __version__
+from sensitivenets.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from sensitivenets.audit import AuditResult, quick_audit
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         ModelFolderError,
     )
     from sensitivenets.fairness import equality_of_opportunity
-    from sensitivenets.maps.model import Model
+    from sensitivenets.maps.base import Model
     from sensitivenets.maps.model_folder import load_model, save_model
     from sensitivenets.report import write_report
     from sensitivenets.sensitivenet.estimator import SensitiveNet
@@ -44,7 +44,6 @@ __all__ = [
     "ModelFolderError",
     "RoutedTransport",
     "SensitiveNet",
-    "__version__",
     "equality_of_opportunity",
     "load_model",
     "quick_audit",
@@ -68,7 +67,7 @@ _HOME = {
     "SensitiveNet": "sensitivenet.estimator",
     "RoutedTransport": "erasers.transport.routed_transport",
     "BudgetedTransport": "tradeoff",
-    "Model": "maps.model",
+    "Model": "maps.base",
     "save_model": "maps.model_folder",
     "load_model": "maps.model_folder",
     # proving it

@@ -4,7 +4,7 @@ import stat
 import numpy as np
 import pytest
 
-from sensitivenets.codes import CodeKey, UniversalCode, read_codes
+from sensitivenets.codes import CodeKey, code_of_key, read_codes
 from sensitivenets.embeddings import read_table
 
 
@@ -50,7 +50,7 @@ def test_encode_writes_codes_of_the_key(run, key, tmp_path):
     assert text == f"120 codes of 128 bits at scale 1.25, key {secret.key_id}: {out}\n"
     assert codes.columns.column_names == ["subject"]
     table = read_table("table.parquet")
-    expected = UniversalCode.of_key(secret, codes.parameters).pack(table.vectors)
+    expected = code_of_key(secret, codes.parameters).pack(table.vectors)
     np.testing.assert_array_equal(codes.packed, expected)
 
 

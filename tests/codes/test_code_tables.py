@@ -10,7 +10,7 @@ from sensitivenets.codes import (
     CodeKey,
     CodeParameters,
     CodeTable,
-    UniversalCode,
+    code_of_key,
     encode_table,
     is_code_file,
     read_codes,
@@ -46,7 +46,7 @@ def with_metadata(path, **changes):
 
 
 def test_encoding_keeps_the_labels_and_names_the_key(table, codes):
-    expected = UniversalCode.of_key(CodeKey.from_seed(0), PARAMETERS).pack(table.vectors)
+    expected = code_of_key(CodeKey.from_seed(0), PARAMETERS).pack(table.vectors)
     np.testing.assert_array_equal(codes.packed, expected)
     assert codes.columns.equals(table.columns)
     assert codes.key_id == CodeKey.from_seed(0).key_id

@@ -10,6 +10,7 @@ from sensitivenets.codes import (
     CodeKey,
     CodeParameters,
     UniversalCode,
+    code_of_key,
     distance_of_cosine,
     expected_hamming,
     hamming_distances,
@@ -17,8 +18,8 @@ from sensitivenets.codes import (
 )
 from sensitivenets.codes.streams import normal_stream, uniform_stream
 from sensitivenets.errors import InputError
+from sensitivenets.maps.base import Model
 from sensitivenets.maps.chain import Chain
-from sensitivenets.maps.model import Model
 from sensitivenets.maps.model_folder import load_model, save_model
 from sensitivenets.maps.projection import Projection
 
@@ -30,7 +31,7 @@ def unit_rows(n, d, seed=0):
 
 @pytest.fixture(scope="module")
 def code():
-    return UniversalCode.of_key(CodeKey.from_seed(0), CodeParameters(16, 64, 1.5))
+    return code_of_key(CodeKey.from_seed(0), CodeParameters(16, 64, 1.5))
 
 
 def test_bits_are_the_sign_of_the_cosine(code):
@@ -53,7 +54,7 @@ def test_a_hand_made_code():
 
 
 def test_bits_of_many_rows_are_the_sign_of_the_cosine_but_for_rounding():
-    code = UniversalCode.of_key(CodeKey.from_seed(1), CodeParameters(16, 64, 4.0))
+    code = code_of_key(CodeKey.from_seed(1), CodeParameters(16, 64, 4.0))
     X = unit_rows(9000, 16)
     exact = np.cos(X.astype(np.float64) @ code.directions + code.offsets)
     bits = np.unpackbits(code.pack(X), axis=1).astype(bool)
@@ -103,7 +104,7 @@ def test_the_cosine_of_numbers_is_one_less_twice_the_share_of_different_bits(cod
 
 
 def test_blocks_do_not_matter():
-    code = UniversalCode.of_key(CodeKey.from_seed(0), CodeParameters(8, 64))
+    code = code_of_key(CodeKey.from_seed(0), CodeParameters(8, 64))
     X = unit_rows(2500, 8).astype(np.float64)
     whole = code.pack(X)
     parts = np.concatenate([code.pack(X[:7]), code.pack(X[7:1031]), code.pack(X[1031:])])
@@ -121,7 +122,7 @@ def test_the_input_is_not_changed(code):
 def test_a_key_keeps_its_code_for_ever():
     # A change here would make every stored code useless. The figures were computed apart, with
     # hmac, hashlib and statistics.NormalDist.
-    code = UniversalCode.of_key(CodeKey(bytes(range(32))), CodeParameters(3, 16, 1.5))
+    code = code_of_key(CodeKey(bytes(range(32))), CodeParameters(3, 16, 1.5))
     expected = [1.032767, 1.108544, 0.010162, 0.271703]
     np.testing.assert_allclose(code.directions[0, :4], expected, atol=1e-6)
     np.testing.assert_allclose(code.directions[1, :2], [-0.91324, 1.604502], atol=1e-6)
@@ -137,7 +138,7 @@ def test_the_stream_is_shake_256():
 def test_directions_are_gaussian_of_the_scale_and_offsets_uniform():
     from scipy.stats import kstest
 
-    code = UniversalCode.of_key(CodeKey.from_seed(5), CodeParameters(64, 1024, 2.5))
+    code = code_of_key(CodeKey.from_seed(5), CodeParameters(64, 1024, 2.5))
     assert kstest(code.directions.ravel() / 2.5, "norm").pvalue > 0.001
     assert kstest(code.offsets / (2 * np.pi), "uniform").pvalue > 0.001
     assert np.isfinite(normal_stream(b"any", 100_000)).all()
@@ -145,11 +146,11 @@ def test_directions_are_gaussian_of_the_scale_and_offsets_uniform():
 
 def test_other_keys_and_other_parameters_give_unrelated_directions():
     key = CodeKey.from_seed(0)
-    base = UniversalCode.of_key(key, CodeParameters(32, 256, 1.5)).directions[:, :128].ravel()
+    base = code_of_key(key, CodeParameters(32, 256, 1.5)).directions[:, :128].ravel()
     others = [
-        UniversalCode.of_key(CodeKey.from_seed(1), CodeParameters(32, 256, 1.5)),
-        UniversalCode.of_key(key, CodeParameters(32, 128, 1.5)),
-        UniversalCode.of_key(key, CodeParameters(32, 256, 1.6)),
+        code_of_key(CodeKey.from_seed(1), CodeParameters(32, 256, 1.5)),
+        code_of_key(key, CodeParameters(32, 128, 1.5)),
+        code_of_key(key, CodeParameters(32, 256, 1.6)),
     ]
     for other in others:
         correlation = np.corrcoef(base, other.directions[:, :128].ravel())[0, 1]
@@ -162,7 +163,7 @@ def test_bits_differ_as_often_as_the_closed_form_says(scale, cosine):
     x = np.zeros((2, 6))
     x[0, 0], x[1, 0], x[1, 1] = 1, cosine, np.sqrt(1 - cosine**2)
     n_bits = 40_000
-    packed = UniversalCode.of_key(CodeKey.from_seed(9), CodeParameters(6, n_bits, scale)).pack(x)
+    packed = code_of_key(CodeKey.from_seed(9), CodeParameters(6, n_bits, scale)).pack(x)
     share = hamming_distances(packed[0], packed[1:])[0] / n_bits
     expected = float(expected_hamming(distance_of_cosine(cosine), scale))
     assert share == pytest.approx(expected, abs=4.5 * np.sqrt(expected / n_bits))
@@ -197,9 +198,9 @@ def test_a_public_code_goes_through_a_model_folder(tmp_path, code):
     ("arrays", "message"),
     [
         ({"directions": (3, 8)}, "expected arrays"),
-        ({"directions": (3, 8), "offsets": (7,)}, r"expected directions \(d, b\)"),
-        ({"directions": (8,), "offsets": (8,)}, r"expected directions \(d, b\)"),
-        ({"directions": (3, 0), "offsets": (0,)}, r"expected directions \(d, b\)"),
+        ({"directions": (3, 8), "offsets": (7,)}, r"'offsets': expected shape \(k,\) with k = 8"),
+        ({"directions": (8,), "offsets": (8,)}, r"'directions': expected shape \(d, k\)"),
+        ({"directions": (3, 0), "offsets": (0,)}, "expected features and bits"),
     ],
 )
 def test_damaged_arrays_are_refused(arrays, message):

@@ -183,7 +183,8 @@ def test_the_docstring_describes_every_parameter_with_its_default(name):
         default = signature[parameter].default
         given = [value.strip('"') for value in kind.partition("default=")[2].split(", ")]
         if given == [""]:
-            assert default is None and "optional" in kind, parameter
+            assert default is None, parameter
+            assert "optional" in kind, parameter
         else:
             assert repr(default).strip("'") in {_plain(value) for value in given}, parameter
 

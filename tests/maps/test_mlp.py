@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from sensitivenets.errors import InputError
-from sensitivenets.maps.chain import rebuild_map
+from sensitivenets.maps.base import Model
+from sensitivenets.maps.kinds import rebuild_map
 from sensitivenets.maps.mlp import MLP
-from sensitivenets.maps.model import Model
 from sensitivenets.maps.model_folder import load_model, save_model
 
 
@@ -68,11 +68,14 @@ def test_a_saved_map_is_the_map(tmp_path, normalise):
         ({"weight_0": None}, "expected arrays"),
         ({"normalise": None}, "expected arrays"),
         ({"weight_2": np.ones((3, 3))}, "expected arrays"),
-        ({"bias_1": np.ones(4)}, "each layer taking what the one before gives"),
-        ({"weight_1": np.ones((6, 3))}, "each layer taking what the one before gives"),
-        ({"weight_1": np.ones(3)}, "each layer taking what the one before gives"),
-        ({"normalise": np.array([0.5])}, r"one number, 0 or 1; found \[0.5\]"),
-        ({"normalise": np.ones(2)}, "one number, 0 or 1"),
+        (
+            {"bias_1": np.ones(4)},
+            r"'bias_1': expected shape \(k,\) with k = 3 as in .*found \(4,\)",
+        ),
+        ({"weight_1": np.ones((6, 3))}, r"'weight_1': expected shape \(h1, k\) with h1 = 7"),
+        ({"weight_1": np.ones(3)}, r"'weight_1': expected shape \(h1, k\)"),
+        ({"normalise": np.array([0.5], np.float32)}, r"one number, 0 or 1; found 0.5"),
+        ({"normalise": np.ones(2)}, r"'normalise': expected shape \(1,\), found \(2,\)"),
     ],
 )
 def test_damaged_arrays_are_refused(change, message):

@@ -7,18 +7,20 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper
 
-from sensitivenets.codes import CodeKey, CodeParameters, UniversalCode
+from sensitivenets.codes import CodeKey, CodeParameters, code_of_key
 from sensitivenets.datasets.synthetic import synthetic_diveface
 from sensitivenets.embeddings import read_table
 from sensitivenets.erasers.transport.routed_transport import RoutedTransport
 from sensitivenets.errors import InputError
 from sensitivenets.maps.affine import Affine, LowRankEdit
-from sensitivenets.maps.chain import _HOME, Chain
+from sensitivenets.maps.chain import Chain
 from sensitivenets.maps.feature_selection import FeatureSelection
 from sensitivenets.maps.fourier import FourierProjection
+from sensitivenets.maps.kinds import KINDS
 from sensitivenets.maps.mlp import MLP
 from sensitivenets.maps.model_folder import save_model
 from sensitivenets.maps.projection import Projection
+from sensitivenets.maps.universal_code import UniversalCode
 from sensitivenets.onnx_export import fuse, to_onnx
 
 RNG = np.random.default_rng(0)
@@ -73,7 +75,7 @@ def test_newer_operator_sets_give_the_same(opset):
 
 
 def test_bits_of_a_code_agree_but_for_rounding():
-    code = UniversalCode.of_key(CodeKey.from_seed(0), CodeParameters(D, 256, 1.5))
+    code = code_of_key(CodeKey.from_seed(0), CodeParameters(D, 256, 1.5))
     X = TABLE.vectors[:100]
     assert np.mean(infer(to_onnx(code), embedding=X) != code(X)) < 1e-3
 
@@ -129,9 +131,7 @@ def test_one_file_for_every_kind_of_map(phi):
 def test_no_kind_of_map_is_left_out():
     # Parts of a chain are tried with it; bits of a code have a test of their own.
     tried = [part for phi in MAPS.values() for part in getattr(phi, "parts", (phi,))]
-    assert {type(part).__name__ for part in tried} | {"UniversalCode"} >= {
-        name for _, name in _HOME.values()
-    }
+    assert {type(part) for part in tried} | {UniversalCode} >= set(KINDS.values())
 
 
 def test_networks_that_do_not_fit_are_refused():
@@ -142,8 +142,23 @@ def test_networks_that_do_not_fit_are_refused():
 
 
 def test_a_map_of_another_kind_is_refused():
-    with pytest.raises(InputError, match=r"expected a map of Projection, .*; found str"):
+    with pytest.raises(InputError, match="expected a Model or a fitted estimator, found str"):
         to_onnx("phi")
+
+
+def test_an_estimator_and_its_model_become_the_file_that_the_map_does(tmp_path):
+    eraser = RoutedTransport(n_rounds=1, random_state=0)
+    eraser.fit(TABLE.vectors, sensitive={"gender": TABLE.column("gender")})
+    expected = to_onnx(eraser.model_.map)
+    assert to_onnx(eraser.model_) == expected
+    assert fuse(network(), eraser).graph.output == expected.graph.output
+    assert to_onnx(eraser, tmp_path / "phi.onnx") == expected
+    assert onnx.load(tmp_path / "phi.onnx") == expected
+    with pytest.raises(InputError, match=r"expected a name that ends in \.onnx"):
+        to_onnx(eraser, tmp_path / "phi.bin")
+    with pytest.raises(InputError, match="found RoutedTransport without a model_: call fit first"):
+        to_onnx(RoutedTransport(), tmp_path / "other.onnx")
+    assert [path.name for path in tmp_path.iterdir()] == ["phi.onnx"]
 
 
 def test_the_command_line_writes_both(run, tmp_path):

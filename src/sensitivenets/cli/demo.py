@@ -12,7 +12,7 @@ from sensitivenets.errors import InputError
 if TYPE_CHECKING:
     from sensitivenets.audit import AuditResult
     from sensitivenets.embeddings import EmbeddingTable
-    from sensitivenets.maps.model import Model
+    from sensitivenets.maps.base import Model
 
 _ATTRIBUTES = ("gender", "ethnicity")
 # Fewer than the estimator's default: the synthetic set is small, and a demo must not take long.

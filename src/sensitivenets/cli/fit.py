@@ -15,7 +15,7 @@ from sensitivenets.errors import InputError
 
 if TYPE_CHECKING:
     from sensitivenets.embeddings import EmbeddingTable
-    from sensitivenets.maps.model import Model
+    from sensitivenets.maps.base import Model
 
 
 def fit(

@@ -9,7 +9,7 @@ from sensitivenets.cli.output import print_json, print_line, print_table
 
 if TYPE_CHECKING:
     from sensitivenets.embeddings import EmbeddingTable
-    from sensitivenets.maps.model import Model
+    from sensitivenets.maps.base import Model
 
 # Rows whose rank is measured, and classes that are named.
 _RANK_ROWS = 2000

@@ -17,9 +17,10 @@ from sensitivenets.codes.hamming import (
     nearest_codes,
 )
 from sensitivenets.codes.keys import CodeKey, is_key_id
-from sensitivenets.codes.universal import CodeParameters, PackedBits, UniversalCode, unpack
+from sensitivenets.codes.universal import CodeParameters, code_of_key, unpack
 from sensitivenets.embeddings import EmbeddingTable
 from sensitivenets.errors import InputError
+from sensitivenets.maps.universal_code import PackedBits
 
 
 @dataclass(frozen=True)
@@ -185,7 +186,7 @@ def encode_table(
             f"{table.source}: expected embeddings of {parameters.n_features} features, found "
             f"{table.dim}; use the network that made the other codes"
         )
-    packed = UniversalCode.of_key(key, parameters).pack(table.vectors)
+    packed = code_of_key(key, parameters).pack(table.vectors)
     return CodeTable(packed, table.columns, key.key_id, parameters, encoder, table.source)
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sensitivenets.codes.universal import PackedBits
 from sensitivenets.errors import InputError, require_int
+from sensitivenets.maps.universal_code import PackedBits
 
 Counts = npt.NDArray[np.int32]
 IntArray = npt.NDArray[np.int64]

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from sensitivenets.embeddings.arrays import FloatArray
 from sensitivenets.embeddings.labels import Labels
-from sensitivenets.embeddings.table import EmbeddingTable, FloatArray
+from sensitivenets.embeddings.table import EmbeddingTable
 from sensitivenets.errors import DataWarning
 
 _BLOCK_ROWS = 8192

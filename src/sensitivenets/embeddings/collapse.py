@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sensitivenets.embeddings.table import FloatArray
+from sensitivenets.embeddings.arrays import FloatArray
 from sensitivenets.errors import CollapseWarning
 
 # Less than a tenth of the rank or the spread of the input says little about anyone.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from sensitivenets.embeddings.table import FloatArray
+from sensitivenets.embeddings.arrays import FloatArray
 
 if TYPE_CHECKING:
     from threadpoolctl import ThreadpoolController

@@ -14,12 +14,18 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sensitivenets.embeddings import FloatArray, Labels, check_vectors, encode
-from sensitivenets.embeddings.fingerprint import BlockHashes, Fingerprint, other_cores
-from sensitivenets.embeddings.labels import encode_attributes
+from sensitivenets.embeddings import (
+    FloatArray,
+    Labels,
+    as_plain,
+    as_vectors,
+    check_vectors,
+    encode,
+)
+from sensitivenets.embeddings.fingerprint import Hashing, other_cores
+from sensitivenets.embeddings.labels import aligned, encode_attributes, row_index
 from sensitivenets.errors import InputError
-from sensitivenets.maps.base import FittedMap
-from sensitivenets.maps.model import Model, json_parameters
+from sensitivenets.maps.base import FittedMap, Model, json_parameters
 
 C = TypeVar("C")
 _PARAMETERS, _ATTRIBUTES = "Parameters\n----------\n", "\n\nAttributes\n----------\n"
@@ -177,7 +183,7 @@ class Eraser(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, A
         Parameters
         ----------
         X : array-like of shape (n, d)
-            D-P: embeddings.
+            D-P: embeddings, in any form that `as_vectors` reads.
         y : array-like of shape (n,), optional
             Identity of each row, or its class: what is to be kept. Null is unlabelled.
         sensitive : mapping, data frame or array-like, optional
@@ -186,6 +192,9 @@ class Eraser(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, A
         detector : tuple (X, sensitive), optional
             D-S: other embeddings from the same network with their attributes. Given instead of
             `sensitive`.
+
+        Where both `X` and the labels have a pandas index, they are matched by it: equal indexes go
+        by position; else both must hold the same keys, each once, or the fit is refused.
 
         Returns
         -------
@@ -198,23 +207,24 @@ class Eraser(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, A
             If a parameter, the data, or their combination cannot be used, or there is no attribute
             to remove.
         """
-        vectors: FloatArray = validate_data(self, X, dtype=np.float32, ensure_min_samples=2)
-        target = encode_target(y, len(vectors))
+        index = row_index(X)
+        vectors: FloatArray = validate_data(
+            self, as_plain(X, "X"), dtype=np.float32, ensure_min_samples=2
+        )
+        target = encode_target(y, len(vectors), index)
         if sensitive is None and detector is None:
             self._go_without_attributes()
-        attributes, X_sensitive = detector_set(vectors, sensitive, detector)
+        attributes, X_sensitive = detector_set(vectors, sensitive, detector, index)
         seed = int(check_random_state(self.random_state).randint(2**31))
         data = FitData(vectors, target, X_sensitive, attributes, seed)
         sets = {"primary": vectors} | ({} if detector is None else {"detector": X_sensitive})
         # Hashing all rows takes as long as a closed-form fit: the two run side by side.
         with other_cores() as pool:
-            hashes = {name: BlockHashes(rows, pool) for name, rows in sets.items()}
+            hashing = {name: Hashing(rows, pool) for name, rows in sets.items()}
             learned = self._learn(data)
-            digests = {name: blocks.digests() for name, blocks in hashes.items()}
+            found = {name: one.result().to_dict() for name, one in hashing.items()}
         self.model_: Model = self._record(
-            learned,
-            {name: labels.classes for name, labels in attributes.items()},
-            {name: Fingerprint().add(rows, digests[name]).to_dict() for name, rows in sets.items()},
+            learned, {name: labels.classes for name, labels in attributes.items()}, found
         )
         return self
 
@@ -224,15 +234,20 @@ class Eraser(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, A
         Parameters
         ----------
         X : array-like of shape (n, d), float32 or float64
-            Embeddings from the network that made the training embeddings; not changed.
+            Embeddings from the network that made the training embeddings, in any form that
+            `as_vectors` reads; not changed.
 
         Returns
         -------
         ndarray of shape (n, k), of the type of `X`
-            The embeddings without the attributes.
+            The embeddings without the attributes; float64 for frames of polars and Arrow. A frame
+            of pandas or polars where `set_output` says so.
         """
         check_is_fitted(self)
-        return self.model_.map(validate_data(self, X, dtype=[np.float64, np.float32], reset=False))
+        plain = as_plain(X, "X")
+        return self.model_.map(
+            validate_data(self, plain, dtype=[np.float64, np.float32], reset=False)
+        )
 
     @abstractmethod
     def _learn(self, data: FitData) -> Learned:
@@ -273,24 +288,27 @@ class Eraser(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, A
         return tags
 
 
-def encode_target(y: Any, n_rows: int) -> Labels | None:
+def encode_target(y: Any, n_rows: int, index: Any = None) -> Labels | None:
     """Encode what is to be kept, if it was given: the identity, or the class, of each row.
 
     Raises
     ------
     InputError
-        If it is of another length than the rows.
+        If it is of another length than the rows, or has another pandas index than theirs.
     """
     if y is None:
         return None
-    target = encode("y", y)
+    target = encode("y", aligned(y, index, "y"))
     if len(target) != n_rows:
         raise InputError(f"y: expected one label for each of {n_rows} rows, found {len(target)}")
     return target
 
 
 def detector_set(
-    X: FloatArray, sensitive: Any, detector: tuple[npt.ArrayLike, Any] | None
+    X: FloatArray,
+    sensitive: Any,
+    detector: tuple[npt.ArrayLike, Any] | None,
+    index: Any = None,
 ) -> tuple[dict[str, Labels], FloatArray]:
     """Return the attributes to remove with the embeddings they belong to.
 
@@ -302,6 +320,8 @@ def detector_set(
         Attributes of the rows of `X`.
     detector : tuple (X, sensitive), optional
         D-S, with attributes of its own.
+    index : pandas index, optional
+        That of the rows of `X`; D-S has its own.
 
     Returns
     -------
@@ -318,14 +338,15 @@ def detector_set(
     if detector is None and sensitive is None:
         return {}, X
     if detector is None:
-        return encode_attributes(sensitive, len(X)), X
+        return encode_attributes(sensitive, len(X), index), X
     if sensitive is not None:
         raise InputError("expected either sensitive= or detector=, found both; give one")
-    X_detector = np.asarray(detector[0], dtype=np.float32)
+    X_detector = as_vectors(detector[0], "detector").astype(np.float32, copy=False)
     check_vectors(X_detector, "detector")
     if X_detector.shape[1] != X.shape[1]:
         raise InputError(
             f"detector: expected {X.shape[1]} features as in X, found {X_detector.shape[1]}; "
             "embed both with one network"
         )
-    return encode_attributes(detector[1], len(X_detector)), X_detector
+    index = row_index(detector[0])
+    return encode_attributes(detector[1], len(X_detector), index), X_detector

@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 from sensitivenets.embeddings.labels import encode_attributes
 from sensitivenets.embeddings.parquet_blocks import Block, count_rows, parquet_blocks, read_columns
 from sensitivenets.errors import InputError
-from sensitivenets.maps.model import Model
+from sensitivenets.maps.base import Model
 from sensitivenets.progress import Progress
 
 
@@ -105,6 +105,3 @@ def fit_parquet(
     # Whatever is missing in the file as a whole is said here, not at the first transform.
     _ = fitted.model_
     return cast(E, fitted)
-
-
-__all__ = ["Block", "fit_parquet", "parquet_blocks"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -10,15 +9,14 @@ import numpy as np
 
 from sensitivenets.embeddings import FloatArray
 from sensitivenets.embeddings.rows import in_row_blocks
-from sensitivenets.errors import InputError
-from sensitivenets.maps.base import require_features, require_names, shapes
+from sensitivenets.maps.base import DeclaredMap, Shapes, require_features
 
 # Rows whose input and output stay in the cache together.
 _EDIT_ROWS = 256
 
 
-@dataclass(frozen=True)
-class Affine:
+@dataclass(frozen=True, repr=False)
+class Affine(DeclaredMap):
     """x -> x @ weight + bias, not normalised.
 
     Attributes
@@ -30,19 +28,10 @@ class Affine:
     """
 
     kind: ClassVar[str] = "affine"
+    shapes: ClassVar[Shapes] = {"weight": "d k", "bias": "k"}
 
     weight: FloatArray
     bias: FloatArray
-
-    @property
-    def n_features_in(self) -> int:
-        """Features of an input embedding."""
-        return int(self.weight.shape[0])
-
-    @property
-    def n_features_out(self) -> int:
-        """Features of an output embedding."""
-        return int(self.weight.shape[1])
 
     def __call__(self, X: FloatArray) -> FloatArray:
         """Map (n, d) to (n, k), keeping the type of `X`."""
@@ -51,28 +40,9 @@ class Affine:
         out += self.bias
         return out
 
-    def arrays(self) -> dict[str, FloatArray]:
-        """Return the arrays to save, by name."""
-        return {"weight": self.weight, "bias": self.bias}
 
-    @classmethod
-    def from_arrays(cls, arrays: Mapping[str, FloatArray]) -> Affine:
-        """Rebuild from what `arrays` returned.
-
-        Raises
-        ------
-        InputError
-            If a name is missing or unknown, or a shape does not fit.
-        """
-        require_names(arrays, {"weight", "bias"})
-        weight, bias = arrays["weight"], arrays["bias"]
-        if weight.ndim != 2 or bias.shape != weight.shape[1:]:
-            raise InputError(f"expected weight (d, k) and bias (k,), found {shapes(arrays)}")
-        return cls(weight, bias)
-
-
-@dataclass(frozen=True)
-class LowRankEdit:
+@dataclass(frozen=True, repr=False)
+class LowRankEdit(DeclaredMap):
     """x -> x - (x @ read - offset) @ write: all but a few directions stay as they are.
 
     Attributes
@@ -86,20 +56,11 @@ class LowRankEdit:
     """
 
     kind: ClassVar[str] = "low_rank_edit"
+    shapes: ClassVar[Shapes] = {"read": "d r", "offset": "r", "write": "r d"}
 
     read: FloatArray
     offset: FloatArray
     write: FloatArray
-
-    @property
-    def n_features_in(self) -> int:
-        """Features of an input embedding."""
-        return int(self.read.shape[0])
-
-    @property
-    def n_features_out(self) -> int:
-        """Features of an output embedding."""
-        return int(self.read.shape[0])
 
     def __call__(self, X: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """Map (n, d) to (n, d), keeping the type of `X`; into `out` if given, which may be `X`."""
@@ -123,24 +84,3 @@ class LowRankEdit:
             part = taken[: len(block)]
             times(read_values, write, out=part)
             np.subtract(block, part, out=out[start : start + len(block)])
-
-    def arrays(self) -> dict[str, FloatArray]:
-        """Return the arrays to save, by name."""
-        return {"read": self.read, "offset": self.offset, "write": self.write}
-
-    @classmethod
-    def from_arrays(cls, arrays: Mapping[str, FloatArray]) -> LowRankEdit:
-        """Rebuild from what `arrays` returned.
-
-        Raises
-        ------
-        InputError
-            If a name is missing or unknown, or a shape does not fit.
-        """
-        require_names(arrays, {"read", "offset", "write"})
-        read, offset, write = arrays["read"], arrays["offset"], arrays["write"]
-        if read.ndim != 2 or write.shape != read.shape[::-1] or offset.shape != read.shape[1:]:
-            raise InputError(
-                f"expected read (d, r), offset (r,) and write (r, d), found {shapes(arrays)}"
-            )
-        return cls(read, offset, write)

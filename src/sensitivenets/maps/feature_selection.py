@@ -11,11 +11,11 @@ import numpy.typing as npt
 
 from sensitivenets.embeddings import FloatArray
 from sensitivenets.errors import InputError
-from sensitivenets.maps.base import require_features, require_names
+from sensitivenets.maps.base import DeclaredMap, Shapes, require_features
 
 
-@dataclass(frozen=True)
-class FeatureSelection:
+@dataclass(frozen=True, repr=False)
+class FeatureSelection(DeclaredMap):
     """x -> x[kept]: some features of a row, as they are.
 
     Attributes
@@ -25,13 +25,9 @@ class FeatureSelection:
     """
 
     kind: ClassVar[str] = "columns"
+    shapes: ClassVar[Shapes] = {"kept": "d"}
 
     kept: npt.NDArray[np.bool_]
-
-    @property
-    def n_features_in(self) -> int:
-        """Features of an input embedding."""
-        return len(self.kept)
 
     @property
     def n_features_out(self) -> int:
@@ -48,16 +44,10 @@ class FeatureSelection:
         return {"kept": self.kept.astype(np.float32)}
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, FloatArray]) -> FeatureSelection:
-        """Rebuild from what `arrays` returned.
-
-        Raises
-        ------
-        InputError
-            If a name is missing or unknown, or the array does not choose features.
-        """
-        require_names(arrays, {"kept"})
+    def _of(cls, arrays: Mapping[str, FloatArray]) -> FeatureSelection:
         kept = arrays["kept"]
-        if kept.ndim != 1 or not np.isin(kept, (0, 1)).all() or not kept.any():
-            raise InputError(f"expected kept (d,) of zeros and ones, found {kept!r}")
+        if not np.isin(kept, (0, 1)).all() or not kept.any():
+            raise InputError(
+                f"columns: expected kept of zeros and ones, not all zero; found {kept!r}"
+            )
         return cls(kept == 1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -10,15 +9,14 @@ import numpy as np
 
 from sensitivenets.embeddings import FloatArray
 from sensitivenets.embeddings.rows import normalise_rows
-from sensitivenets.errors import InputError
-from sensitivenets.maps.base import require_features, require_names, shapes
+from sensitivenets.maps.base import DeclaredMap, Shapes, require_features
 
 # Rows whose features are held at once.
 _BLOCK_ROWS = 4096
 
 
-@dataclass(frozen=True)
-class FourierProjection:
+@dataclass(frozen=True, repr=False)
+class FourierProjection(DeclaredMap):
     """x -> normalise(cos(x @ frequencies + phases) @ weight + bias).
 
     With Gaussian frequencies and uniform phases the cosines are features of a Gaussian kernel
@@ -38,21 +36,12 @@ class FourierProjection:
     """
 
     kind: ClassVar[str] = "fourier_projection"
+    shapes: ClassVar[Shapes] = {"frequencies": "d D", "phases": "D", "weight": "D k", "bias": "k"}
 
     frequencies: FloatArray
     phases: FloatArray
     weight: FloatArray
     bias: FloatArray
-
-    @property
-    def n_features_in(self) -> int:
-        """Features of an input embedding."""
-        return int(self.frequencies.shape[0])
-
-    @property
-    def n_features_out(self) -> int:
-        """Features of an output embedding."""
-        return int(self.weight.shape[1])
 
     def __call__(self, X: FloatArray) -> FloatArray:
         """Map (n, d) to unit rows (n, k), keeping the type of `X`; a zero row stays zero."""
@@ -70,37 +59,3 @@ class FourierProjection:
             block += bias
             normalise_rows(block)
         return out
-
-    def arrays(self) -> dict[str, FloatArray]:
-        """Return the arrays to save, by name."""
-        return {
-            "frequencies": self.frequencies,
-            "phases": self.phases,
-            "weight": self.weight,
-            "bias": self.bias,
-        }
-
-    @classmethod
-    def from_arrays(cls, arrays: Mapping[str, FloatArray]) -> FourierProjection:
-        """Rebuild from what `arrays` returned.
-
-        Raises
-        ------
-        InputError
-            If a name is missing or unknown, or a shape does not fit.
-        """
-        require_names(arrays, {"frequencies", "phases", "weight", "bias"})
-        frequencies, phases = arrays["frequencies"], arrays["phases"]
-        weight, bias = arrays["weight"], arrays["bias"]
-        if (
-            frequencies.ndim != 2
-            or weight.ndim != 2
-            or phases.shape != frequencies.shape[1:]
-            or weight.shape[:1] != phases.shape
-            or bias.shape != weight.shape[1:]
-        ):
-            raise InputError(
-                "expected frequencies (d, D), phases (D,), weight (D, k) and bias (k,), found "
-                f"{shapes(arrays)}"
-            )
-        return cls(frequencies, phases, weight, bias)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import ClassVar
@@ -12,14 +12,14 @@ import numpy as np
 from sensitivenets.embeddings import FloatArray
 from sensitivenets.embeddings.rows import normalise_rows
 from sensitivenets.errors import InputError
-from sensitivenets.maps.base import require_features, require_names, shapes
+from sensitivenets.maps.base import DeclaredMap, Shapes, require_features
 
 # Rows whose hidden layers are held at one time.
 _BLOCK_ROWS = 4096
 
 
-@dataclass(frozen=True)
-class MLP:
+@dataclass(frozen=True, repr=False)
+class MLP(DeclaredMap):
     """Dense layers with ReLU between them, and an l2-normalisation if asked for.
 
     x -> relu(... relu(x @ weights[0] + biases[0]) ...) @ weights[-1] + biases[-1]. The last layer
@@ -40,16 +40,6 @@ class MLP:
     weights: tuple[FloatArray, ...]
     biases: tuple[FloatArray, ...]
     normalise: bool = False
-
-    @property
-    def n_features_in(self) -> int:
-        """Features of an input embedding."""
-        return int(self.weights[0].shape[0])
-
-    @property
-    def n_features_out(self) -> int:
-        """Features of an output embedding."""
-        return int(self.weights[-1].shape[1])
 
     def __call__(self, X: FloatArray) -> FloatArray:
         """Map (n, d) to (n, k), keeping the type of `X`."""
@@ -77,37 +67,20 @@ class MLP:
         return layers | {"normalise": np.array([self.normalise], dtype=np.float32)}
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, FloatArray]) -> MLP:
-        """Rebuild from what `arrays` returned.
+    def declared(cls, names: Collection[str]) -> Shapes:
+        """Return the declaration of as many layers as `names` are for, at least one."""
+        n_layers = max(1, len(names) // 2)
+        widths = ["d", *(f"h{k}" for k in range(1, n_layers)), "k"]
+        layers: dict[str, str] = {}
+        for k, (before, after) in enumerate(pairwise(widths)):
+            layers |= {f"weight_{k}": f"{before} {after}", f"bias_{k}": after}
+        return layers | {"normalise": "1"}
 
-        Raises
-        ------
-        InputError
-            If a name is missing or unknown, or a shape does not fit.
-        """
-        n_layers = max(1, len(arrays) // 2)
-        names = [(f"weight_{k}", f"bias_{k}") for k in range(n_layers)]
-        require_names(arrays, {"normalise", *(name for pair in names for name in pair)})
-        weights = tuple(arrays[weight] for weight, _ in names)
-        biases = tuple(arrays[bias] for _, bias in names)
-        _require_layers(weights, biases, arrays)
-        flag = arrays["normalise"]
-        if flag.shape != (1,) or flag[0] not in {0, 1}:
-            raise InputError(f"expected normalise to be one number, 0 or 1; found {flag.tolist()}")
-        return cls(weights, biases, bool(flag[0]))
-
-
-def _require_layers(
-    weights: tuple[FloatArray, ...],
-    biases: tuple[FloatArray, ...],
-    arrays: Mapping[str, FloatArray],
-) -> None:
-    fits = all(
-        weight.ndim == 2 and bias.shape == weight.shape[1:]
-        for weight, bias in zip(weights, biases, strict=True)
-    ) and all(a.shape[1] == b.shape[0] for a, b in pairwise(weights))
-    if not fits:
-        raise InputError(
-            "expected weight_k of shape (d_k, d_k+1) and bias_k of (d_k+1,), each layer taking "
-            f"what the one before gives; found {shapes(arrays)}"
-        )
+    @classmethod
+    def _of(cls, arrays: Mapping[str, FloatArray]) -> MLP:
+        (flag,) = arrays["normalise"]
+        if flag not in {0, 1}:
+            raise InputError(f"mlp: expected normalise to be one number, 0 or 1; found {flag}")
+        layers = range(len(arrays) // 2)
+        weights, biases = (tuple(arrays[f"{n}_{k}"] for k in layers) for n in ("weight", "bias"))
+        return cls(weights, biases, bool(flag))

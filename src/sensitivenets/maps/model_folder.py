@@ -16,9 +16,8 @@ from safetensors.numpy import save_file
 from sensitivenets.atomic import atomic_folder, check_parent
 from sensitivenets.embeddings import FloatArray
 from sensitivenets.errors import InputError, ModelFolderError
-from sensitivenets.maps.base import FittedMap
-from sensitivenets.maps.chain import rebuild_map
-from sensitivenets.maps.model import Model
+from sensitivenets.maps.base import Fitted, FittedMap, Model, model_of
+from sensitivenets.maps.kinds import rebuild_map
 from sensitivenets.maps.model_card import render_card
 from sensitivenets.version import __version__
 
@@ -29,7 +28,7 @@ WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
 _SEAL = "sensitivenets.config_sha256"
 
 
-def save_model(model: Model, path: str | Path, *, overwrite: bool = False) -> None:
+def save_model(model: Model | Fitted, path: str | Path, *, overwrite: bool = False) -> None:
     """Save a fitted model as a folder that is there whole or not at all.
 
     The folder holds ``model.safetensors``, ``config.json`` and a model card, ``README.md``. Saving
@@ -38,8 +37,8 @@ def save_model(model: Model, path: str | Path, *, overwrite: bool = False) -> No
 
     Parameters
     ----------
-    model : Model
-        What a fit left behind.
+    model : Model or fitted estimator
+        What a fit left behind, or the estimator that has it as ``model_``.
     path : str or Path
         The folder to make.
     overwrite : bool, default=False
@@ -50,8 +49,10 @@ def save_model(model: Model, path: str | Path, *, overwrite: bool = False) -> No
     ModelFolderError
         If `path` exists (see `check_destination`), or the model cannot be saved: a map of unknown
         kind, weights that are not finite float32, parameters that are not JSON values.
+    InputError
+        If `model` is neither a model nor a fitted estimator.
     """
-    path = Path(path)
+    model, path = model_of(model), Path(path)
     check_destination(path, overwrite=overwrite)
     arrays = {name: np.ascontiguousarray(a) for name, a in model.map.arrays().items()}
     rebuilt = _rebuild(model.map.kind, arrays, f"{path}: cannot save the model")
@@ -216,20 +217,17 @@ def _read_weights(path: Path) -> tuple[dict[str, FloatArray], str]:
 
 def _rebuild(kind: str, arrays: Mapping[str, FloatArray], where: str) -> FittedMap:
     """Make the map from its arrays, or say what is wrong with them."""
+    try:
+        rebuilt = rebuild_map(kind, arrays)
+    except InputError as error:
+        raise ModelFolderError(f"{where}: {error}") from error
     for name, array in arrays.items():
-        if array.dtype != np.float32:
-            raise ModelFolderError(
-                f"{where}: array {name!r}: expected float32, found {array.dtype}; fit again"
-            )
         if not np.isfinite(array).all():
             raise ModelFolderError(
                 f"{where}: array {name!r}: NaN or infinite values; fit again, with a smaller "
                 "learning rate"
             )
-    try:
-        return rebuild_map(kind, arrays)
-    except InputError as error:
-        raise ModelFolderError(f"{where}: {error}") from error
+    return rebuilt
 
 
 def weights_digest(arrays: Mapping[str, FloatArray]) -> str:

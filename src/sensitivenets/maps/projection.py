@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -10,14 +9,14 @@ import numpy as np
 
 from sensitivenets.embeddings import FloatArray
 from sensitivenets.embeddings.rows import normalise_rows
-from sensitivenets.errors import InputError
+from sensitivenets.maps.base import DeclaredMap, Shapes, require_features
 
 # Rows whose input and output stay in the cache between the product and the normalisation.
 _BLOCK_ROWS = 4096
 
 
-@dataclass(frozen=True)
-class Projection:
+@dataclass(frozen=True, repr=False)
+class Projection(DeclaredMap):
     """A fitted linear map followed by an l2-normalisation.
 
     Layers with linear activation fold into one matrix, so this is all there is to apply.
@@ -31,19 +30,10 @@ class Projection:
     """
 
     kind: ClassVar[str] = "projection"
+    shapes: ClassVar[Shapes] = {"weight": "d k", "bias?": "k"}
 
     weight: FloatArray
     bias: FloatArray | None = None
-
-    @property
-    def n_features_in(self) -> int:
-        """Features of an input embedding."""
-        return int(self.weight.shape[0])
-
-    @property
-    def n_features_out(self) -> int:
-        """Features of an output embedding."""
-        return int(self.weight.shape[1])
 
     def __call__(self, X: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """Compute normalise(X @ weight + bias).
@@ -65,13 +55,7 @@ class Projection:
         InputError
             If `X` has another number of features, or is not of a floating-point type.
         """
-        if X.ndim != 2 or X.shape[1] != self.n_features_in:
-            raise InputError(
-                f"expected embeddings of {self.n_features_in} features, found an array of shape "
-                f"{X.shape}; use the network that made the training embeddings"
-            )
-        if X.dtype.kind != "f":
-            raise InputError(f"expected floating-point embeddings, found {X.dtype}; convert them")
+        require_features(X, self.n_features_in)
         weight = self.weight.astype(X.dtype, copy=False)
         bias = None if self.bias is None else self.bias.astype(X.dtype, copy=False)
         if out is None:
@@ -83,25 +67,3 @@ class Projection:
                 block += bias
             normalise_rows(block)
         return out
-
-    def arrays(self) -> dict[str, FloatArray]:
-        """Return the arrays to save, by name."""
-        return {"weight": self.weight} | ({} if self.bias is None else {"bias": self.bias})
-
-    @classmethod
-    def from_arrays(cls, arrays: Mapping[str, FloatArray]) -> Projection:
-        """Rebuild from what `arrays` returned.
-
-        Raises
-        ------
-        InputError
-            If a name is missing or unknown, or a shape does not fit.
-        """
-        unknown = set(arrays) - {"weight", "bias"}
-        if "weight" not in arrays or unknown:
-            raise InputError(f"expected arrays weight and bias (optional), found {sorted(arrays)}")
-        weight, bias = arrays["weight"], arrays.get("bias")
-        if weight.ndim != 2 or (bias is not None and bias.shape != weight.shape[1:]):
-            shapes = {name: array.shape for name, array in arrays.items()}
-            raise InputError(f"expected weight of shape (d, k) and bias of (k,), found {shapes}")
-        return cls(weight, bias)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -12,14 +12,61 @@ import numpy.typing as npt
 from sensitivenets.embeddings import FloatArray
 from sensitivenets.embeddings.rows import normalise_rows
 from sensitivenets.errors import InputError
-from sensitivenets.maps.base import require_features, require_names, shapes
-from sensitivenets.maps.router import Router
+from sensitivenets.maps.base import DeclaredArrays, DeclaredMap, Shapes, by_part, require_features
 
 Groups = npt.NDArray[np.int64]
 
+# Rows that a router scores at a time.
+_ROUTER_ROWS = 4096
+# Rows that stay in the cache from the first product in a subspace to the last.
+_SUBSPACE_ROWS = 2048
 
-@dataclass(frozen=True)
-class GroupTransport:
+
+@dataclass(frozen=True, repr=False)
+class Router(DeclaredArrays):
+    """Which group does a row look like? Quadratic discriminant scores of Gaussian groups.
+
+    Attributes
+    ----------
+    means : ndarray of shape (groups, d), float32
+        Mean of each group.
+    whitening : ndarray of shape (groups, d, d), float32
+        Inverse root of each group's covariance.
+    offsets : ndarray of shape (groups,), float32
+        Log prior minus half the log determinant.
+    """
+
+    kind: ClassVar[str] = "router"
+    shapes: ClassVar[Shapes] = {"means": "g d", "whitening": "g d d", "offsets": "g"}
+
+    means: FloatArray
+    whitening: FloatArray
+    offsets: FloatArray
+
+    @property
+    def n_groups(self) -> int:
+        """Groups told apart."""
+        return len(self.means)
+
+    def scores(self, X: FloatArray) -> FloatArray:
+        """Log posterior of each group up to a constant of the row, shape (n, groups)."""
+        require_features(X, self.means.shape[1])
+        scores = np.empty((len(X), self.n_groups), dtype=np.float32)
+        for start in range(0, len(X), _ROUTER_ROWS):
+            block = X[start : start + _ROUTER_ROWS].astype(np.float32, copy=False)
+            for g, (mean, whitening) in enumerate(zip(self.means, self.whitening, strict=True)):
+                white = (block - mean) @ whitening
+                distance = np.einsum("ij,ij->i", white, white)
+                scores[start : start + len(block), g] = self.offsets[g] - distance / 2
+        return scores
+
+    def __call__(self, X: FloatArray) -> npt.NDArray[np.int64]:
+        """Index of the most probable group of each row, shape (n,)."""
+        return np.asarray(self.scores(X).argmax(axis=1))
+
+
+@dataclass(frozen=True, repr=False)
+class GroupTransport(DeclaredArrays):
     """Each group's own affine map, then normalise: (x - mean_g) @ T_g + center.
 
     Attributes
@@ -31,14 +78,10 @@ class GroupTransport:
     """
 
     kind: ClassVar[str] = "transport"
+    shapes: ClassVar[Shapes] = {"matrices": "g d d", "offsets": "g d"}
 
     matrices: FloatArray
     offsets: FloatArray
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Groups and features."""
-        return self.offsets.shape
 
     def __call__(self, X: FloatArray, groups: Groups) -> FloatArray:
         """Map (n, d) to unit rows (n, d); `groups` has the group of each row."""
@@ -60,31 +103,9 @@ class GroupTransport:
                 out[rows] = moved
         return out
 
-    def arrays(self) -> dict[str, FloatArray]:
-        """Return the arrays to save, by name."""
-        return {"matrices": self.matrices, "offsets": self.offsets}
 
-    @classmethod
-    def from_arrays(cls, arrays: Mapping[str, FloatArray]) -> GroupTransport:
-        """Rebuild from what `arrays` returned.
-
-        Raises
-        ------
-        InputError
-            If a name is missing or unknown, or a shape does not fit.
-        """
-        require_names(arrays, {"matrices", "offsets"})
-        matrices, offsets = arrays["matrices"], arrays["offsets"]
-        if offsets.ndim != 2 or matrices.shape != (*offsets.shape, offsets.shape[1]):
-            raise InputError(
-                "transport: expected matrices (groups, d, d) and offsets (groups, d), found "
-                f"{shapes(arrays)}"
-            )
-        return cls(matrices, offsets)
-
-
-@dataclass(frozen=True)
-class CellShift:
+@dataclass(frozen=True, repr=False)
+class CellShift(DeclaredArrays):
     """Moves a row by the shift of its group in the cells around it, then normalises.
 
     Attributes
@@ -99,15 +120,11 @@ class CellShift:
     """
 
     kind: ClassVar[str] = "cells"
+    shapes: ClassVar[Shapes] = {"centers": "c d", "shifts": "g c d", "sharpness": "1"}
 
     centers: FloatArray
     shifts: FloatArray
     sharpness: FloatArray
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Groups and features."""
-        return (self.shifts.shape[0], self.shifts.shape[2])
 
     def __call__(self, X: FloatArray, groups: Groups) -> FloatArray:
         """Map (n, d) to unit rows (n, d); `groups` has the group of each row."""
@@ -119,28 +136,6 @@ class CellShift:
                 out[rows] += members @ shifts
         normalise_rows(out)
         return out
-
-    def arrays(self) -> dict[str, FloatArray]:
-        """Return the arrays to save, by name."""
-        return {"centers": self.centers, "shifts": self.shifts, "sharpness": self.sharpness}
-
-    @classmethod
-    def from_arrays(cls, arrays: Mapping[str, FloatArray]) -> CellShift:
-        """Rebuild from what `arrays` returned.
-
-        Raises
-        ------
-        InputError
-            If a name is missing or unknown, or a shape does not fit.
-        """
-        require_names(arrays, {"centers", "shifts", "sharpness"})
-        centers, shifts, sharpness = (arrays[n] for n in ("centers", "shifts", "sharpness"))
-        if centers.ndim != 2 or shifts.shape[1:] != centers.shape or sharpness.shape != (1,):
-            raise InputError(
-                "cells: expected centers (cells, d), shifts (groups, cells, d) and sharpness (1,), "
-                f"found {shapes(arrays)}"
-            )
-        return cls(centers, shifts, sharpness)
 
 
 def memberships(X: FloatArray, centers: FloatArray, sharpness: float) -> FloatArray:
@@ -156,14 +151,11 @@ def memberships(X: FloatArray, centers: FloatArray, sharpness: float) -> FloatAr
 
 Stage = GroupTransport | CellShift
 
-_STAGES: dict[str, Callable[[Mapping[str, FloatArray]], Stage]] = {
-    GroupTransport.kind: GroupTransport.from_arrays,
-    CellShift.kind: CellShift.from_arrays,
-}
+_STAGES: dict[str, type[Stage]] = {kind.kind: kind for kind in (GroupTransport, CellShift)}
 
 
-@dataclass(frozen=True)
-class RoutedMap:
+@dataclass(frozen=True, repr=False)
+class RoutedMap(DeclaredMap):
     """Route each row to a group once, then let every stage move it by that group.
 
     Attributes
@@ -178,16 +170,6 @@ class RoutedMap:
 
     router: Router
     stages: tuple[Stage, ...]
-
-    @property
-    def n_features_in(self) -> int:
-        """Features of an input embedding."""
-        return int(self.router.means.shape[1])
-
-    @property
-    def n_features_out(self) -> int:
-        """Features of an output embedding."""
-        return self.n_features_in
 
     def __call__(self, X: FloatArray, groups: Groups | None = None) -> FloatArray:
         """Map (n, d) to unit rows (n, d) of the type of `X`; `groups`, if known, are not routed."""
@@ -205,34 +187,80 @@ class RoutedMap:
         return named
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, FloatArray]) -> RoutedMap:
-        """Rebuild from what `arrays` returned.
-
-        Raises
-        ------
-        InputError
-            If the names do not describe a router and stages, or a shape does not fit.
-        """
-        parts: dict[str, dict[str, FloatArray]] = {}
-        for name, array in arrays.items():
-            part, _, inner = name.partition(".")
-            parts.setdefault(part, {})[inner] = array
-        router = Router.from_arrays(parts.pop("router", {}))
-        stages = []
-        for k, part in enumerate(sorted(parts, key=_place)):
+    def declared(cls, names: Collection[str]) -> Shapes:
+        """Return the declaration of a router and of the stages that `names` are for."""
+        shapes = Router.within("router")
+        for k, part in enumerate(_stages(names)):
             kind = part.partition("-")[2]
             if _place(part) != k or kind not in _STAGES:
                 raise InputError(f"routed: expected stage {k} of {sorted(_STAGES)}, found {part!r}")
-            stages.append(_STAGES[kind](parts[part]))
-        for k, stage in enumerate(stages):
-            if stage.shape != router.means.shape:
-                raise InputError(
-                    f"routed: expected stage {k} to have the {router.means.shape[0]} groups and "
-                    f"{router.means.shape[1]} features of the router, found {stage.shape}"
-                )
-        return cls(router, tuple(stages))
+            shapes |= _STAGES[kind].within(part, c=f"c{k}")
+        return shapes
+
+    @classmethod
+    def _of(cls, arrays: Mapping[str, FloatArray]) -> RoutedMap:
+        parts = by_part(arrays)
+        stages = (_STAGES[name.partition("-")[2]](**parts[name]) for name in _stages(arrays))
+        return cls(Router(**parts["router"]), tuple(stages))
+
+
+def _stages(names: Collection[str]) -> list[str]:
+    """Names of the stages in their order."""
+    return sorted({name.rpartition(".")[0] for name in names} - {"router", ""}, key=_place)
 
 
 def _place(part: str) -> int:
     number = part.partition("-")[0]
     return int(number) if number.isdecimal() else -1
+
+
+@dataclass(frozen=True, repr=False)
+class SubspaceMap(DeclaredMap):
+    """Route and move a row by its coordinates in a subspace, leave the rest of it, normalise.
+
+    x -> normalise(x + (T(z) - z) basis^T) with z = x basis: of d r operations a row where
+    `RoutedMap` has groups x d^2.
+
+    Attributes
+    ----------
+    basis : ndarray of shape (d, r), float32
+        Orthonormal columns.
+    router : Router
+        Of r features.
+    transport : GroupTransport
+        T, of r features.
+    """
+
+    kind: ClassVar[str] = "subspace"
+    shapes: ClassVar[Shapes] = {
+        "basis": "d r",
+        **Router.within("router", d="r"),
+        **GroupTransport.within("transport", d="r"),
+    }
+
+    basis: FloatArray
+    router: Router
+    transport: GroupTransport
+
+    def __call__(self, X: FloatArray, groups: Groups | None = None) -> FloatArray:
+        """Map (n, d) to unit rows (n, d) of the type of `X`; `groups`, if known, are not routed."""
+        require_features(X, self.n_features_in)
+        basis = self.basis.astype(X.dtype, copy=False)
+        out = np.empty_like(X)
+        for start in range(0, len(X), _SUBSPACE_ROWS):
+            rows = slice(start, start + _SUBSPACE_ROWS)
+            coordinates = X[rows] @ basis
+            routes = self.router(coordinates) if groups is None else groups[rows]
+            step = self.transport.moved(coordinates, routes)
+            step -= coordinates
+            block = out[rows]
+            np.matmul(step, basis.T, out=block)
+            block += X[rows]
+            normalise_rows(block)
+        return out
+
+    @classmethod
+    def _of(cls, arrays: Mapping[str, FloatArray]) -> SubspaceMap:
+        parts = by_part(arrays)
+        router, transport = Router(**parts["router"]), GroupTransport(**parts["transport"])
+        return cls(arrays["basis"], router, transport)

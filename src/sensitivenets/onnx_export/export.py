@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import onnx
 from onnx import helper
 
-from sensitivenets.maps.base import FittedMap
+from sensitivenets.atomic import atomic_file
+from sensitivenets.errors import InputError
+from sensitivenets.maps.base import Fitted, FittedMap, Model, map_of
 from sensitivenets.onnx_export.graph import Graph
 from sensitivenets.onnx_export.maps import write_map
 from sensitivenets.version import __version__
@@ -18,7 +22,11 @@ _IR_VERSION = 8
 
 
 def to_onnx(
-    phi: FittedMap, *, opset: int = OLDEST_OPSET, normalise_input: bool = False
+    fitted: Model | Fitted | FittedMap,
+    path: str | Path | None = None,
+    *,
+    opset: int = OLDEST_OPSET,
+    normalise_input: bool = False,
 ) -> onnx.ModelProto:
     """Write a fitted map as ONNX: input `embedding` (n, d), output `agnostic` (n, k), float32.
 
@@ -28,8 +36,10 @@ def to_onnx(
 
     Parameters
     ----------
-    phi : FittedMap
-        Such as ``load_model(folder).map``.
+    fitted : Model, fitted estimator or FittedMap
+        Such as ``load_model(folder)``.
+    path : str or Path, optional
+        Where to write it as well; replaces what is there, and is there whole or not at all.
     opset : int, default=13
         Version of the operators, 13 or newer.
     normalise_input : bool, default=False
@@ -43,8 +53,12 @@ def to_onnx(
     Raises
     ------
     InputError
-        If this kind of map cannot be written.
+        If `fitted` is none of these, this kind of map cannot be written, or `path` does not end in
+        ``.onnx``.
     """
+    phi = map_of(fitted)
+    if path is not None and Path(path).suffix != ".onnx":
+        raise InputError(f"{path}: expected a name that ends in .onnx")
     graph = Graph()
     last = write_map(graph, phi, graph.normalise(INPUT) if normalise_input else INPUT)
     graph.nodes.append(helper.make_node("Identity", [last], [OUTPUT]))
@@ -63,4 +77,7 @@ def to_onnx(
         producer_version=__version__,
     )
     onnx.checker.check_model(made, full_check=True)
+    if path is not None:
+        with atomic_file(Path(path)) as temporary:
+            temporary.write_bytes(made.SerializeToString())
     return made

@@ -6,18 +6,20 @@ import onnx
 from onnx import compose, version_converter
 
 from sensitivenets.errors import InputError
-from sensitivenets.maps.base import FittedMap
+from sensitivenets.maps.base import Fitted, FittedMap, Model, map_of
 from sensitivenets.onnx_export.export import INPUT, OLDEST_OPSET, OUTPUT, to_onnx
 
 
-def fuse(network: onnx.ModelProto, phi: FittedMap, *, normalise: bool = True) -> onnx.ModelProto:
+def fuse(
+    network: onnx.ModelProto, fitted: Model | Fitted | FittedMap, *, normalise: bool = True
+) -> onnx.ModelProto:
     """Join a network that makes embeddings with the map fitted on them.
 
     Parameters
     ----------
     network : onnx.ModelProto
         With one output of shape (n, d).
-    phi : FittedMap
+    fitted : Model, fitted estimator or FittedMap
         Fitted on embeddings of this network.
     normalise : bool, default=True
         Whether to scale the embeddings to unit length in between, as they were when it was fitted.
@@ -30,8 +32,9 @@ def fuse(network: onnx.ModelProto, phi: FittedMap, *, normalise: bool = True) ->
     Raises
     ------
     InputError
-        If the network has another number of outputs or features.
+        If the network has another number of outputs or features, or `fitted` is none of these.
     """
+    phi = map_of(fitted)
     outputs = [value.name for value in network.graph.output]
     if len(outputs) != 1:
         raise InputError(

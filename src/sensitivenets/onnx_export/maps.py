@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from sensitivenets.codes.universal import UniversalCode
 from sensitivenets.errors import InputError
 from sensitivenets.maps.affine import Affine, LowRankEdit
 from sensitivenets.maps.base import FittedMap
@@ -16,9 +15,8 @@ from sensitivenets.maps.feature_selection import FeatureSelection
 from sensitivenets.maps.fourier import FourierProjection
 from sensitivenets.maps.mlp import MLP
 from sensitivenets.maps.projection import Projection
-from sensitivenets.maps.routed import GroupTransport, RoutedMap, Stage
-from sensitivenets.maps.router import Router
-from sensitivenets.maps.subspace import SubspaceMap
+from sensitivenets.maps.routed import GroupTransport, RoutedMap, Router, Stage, SubspaceMap
+from sensitivenets.maps.universal_code import UniversalCode
 from sensitivenets.onnx_export.graph import Graph
 
 # onnx.TensorProto.FLOAT, a number that the format fixes.

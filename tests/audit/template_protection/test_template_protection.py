@@ -10,7 +10,7 @@ from sensitivenets.audit.template_protection import (
     invert_without_key,
     measure_protection,
 )
-from sensitivenets.codes import CodeKey, CodeParameters, UniversalCode
+from sensitivenets.codes import CodeKey, CodeParameters, code_of_key
 from sensitivenets.datasets import synthetic_diveface
 from sensitivenets.embeddings import encode
 from sensitivenets.errors import InputError
@@ -85,7 +85,7 @@ def test_subjects_are_needed(people):
 def test_a_key_for_each_subject_gives_unrelated_codes(people):
     table, _ = people
     key, parameters = CodeKey.from_seed(0), CodeParameters(32, 1024, 1.0)
-    ann, bo = (UniversalCode.of_key(key.for_subject(name), parameters) for name in ("ann", "bo"))
+    ann, bo = (code_of_key(key.for_subject(name), parameters) for name in ("ann", "bo"))
     rows = table.vectors[:50]
     assert np.mean(ann.pack(rows) == ann.pack(rows)) == 1
     cosines = np.vecdot(ann(rows), bo(rows))
@@ -97,7 +97,7 @@ def test_a_code_without_its_key_is_undone_by_known_pairs_only_at_small_scales(pe
     table, _ = people
     cosines = []
     for scale in (1.0, 2.0, 4.0):
-        code = UniversalCode.of_key(CodeKey.from_seed(0), CodeParameters(32, 512, scale))
+        code = code_of_key(CodeKey.from_seed(0), CodeParameters(32, 512, scale))
         result = invert_without_key(code(table.vectors), table.vectors, 500)
         cosines.append(result.cosine)
         assert (result.n_fit, result.n_test) == (500, len(table) - 500)
@@ -122,7 +122,7 @@ def test_a_public_code_is_handed_to_the_inversion_attack_of_the_audit(monkeypatc
     monkeypatch.setattr(inversion, "_MOST", 1)
     monkeypatch.setattr(inversion, "_FEWEST", 1)
     table, _ = people
-    code = UniversalCode.of_key(CodeKey.from_seed(0), CodeParameters(32, 128, 0.5))
+    code = code_of_key(CodeKey.from_seed(0), CodeParameters(32, 128, 0.5))
     result = invert_with_key(code, table.vectors, 600)
     assert result.cosine > 0.6 > 0.1 > result.chance_cosine
     assert result.n_test == len(table) - 600
@@ -196,7 +196,7 @@ def test_the_far_signal_is_the_spread_over_the_noise_of_simulated_codes():
     parameters = CodeParameters(16, 256, 1.0)
     shares = np.stack([
         (1 - np.vecdot(code(left), code(right))) / 2
-        for code in (UniversalCode.of_key(CodeKey.from_seed(k), parameters) for k in range(60))
+        for code in (code_of_key(CodeKey.from_seed(k), parameters) for k in range(60))
     ])
     measured = shares.mean(axis=0).std() / shares.std(axis=0).mean()
     assert far_signal(distances, 1.0, 256) == pytest.approx(measured, rel=0.1)

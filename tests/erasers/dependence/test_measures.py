@@ -147,7 +147,7 @@ def test_the_map_is_its_equation(monkeypatch):
 def test_a_damaged_map_is_refused():
     arrays = fourier().arrays()
     for name, wrong in (("phases", 6), ("bias", 3)):
-        with pytest.raises(InputError, match="expected frequencies"):
+        with pytest.raises(InputError, match=f"array {name!r}: expected shape"):
             FourierProjection.from_arrays(arrays | {name: np.zeros(wrong, dtype=np.float32)})
     with pytest.raises(InputError, match="expected arrays"):
         FourierProjection.from_arrays({"phases": arrays["phases"]})

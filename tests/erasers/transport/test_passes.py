@@ -8,7 +8,7 @@ import pytest
 
 from sensitivenets.datasets.synthetic import synthetic_diveface
 from sensitivenets.embeddings import write_table
-from sensitivenets.erasers import fit_parquet
+from sensitivenets.erasers.fit_parquet import fit_parquet
 from sensitivenets.erasers.transport.routed_transport import RoutedTransport
 from sensitivenets.errors import InputError
 from sensitivenets.maps.model_folder import load_model, save_model

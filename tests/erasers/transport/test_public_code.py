@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from sensitivenets.codes import CodeKey, CodeParameters, UniversalCode
+from sensitivenets.codes import CodeKey, CodeParameters, UniversalCode, code_of_key
 from sensitivenets.erasers.transport.coded_transport import PublicCode
 from sensitivenets.errors import InputError
 from sensitivenets.maps.model_folder import load_model, save_model
@@ -22,7 +22,7 @@ def test_the_map_holds_the_scale():
     X = np.eye(64, dtype=np.float32)
     directions = PublicCode(scale=2.5, random_state=0).fit(X, sensitive=["a", "b"] * 32)
     assert directions.model_.map.directions.std() == pytest.approx(2.5, rel=0.02)
-    expected = UniversalCode.of_key(CodeKey.from_seed(0), CodeParameters(64, 1024, 2.5))
+    expected = code_of_key(CodeKey.from_seed(0), CodeParameters(64, 1024, 2.5))
     assert expected.directions.shape == directions.model_.map.directions.shape
 
 

@@ -7,9 +7,9 @@ from sklearn.linear_model import RidgeCV
 
 from sensitivenets.audit.inversion import invert
 from sensitivenets.audit.results import Inversion
-from sensitivenets.codes.universal import UniversalCode
 from sensitivenets.embeddings import FloatArray
 from sensitivenets.errors import InputError, require_int
+from sensitivenets.maps.universal_code import UniversalCode
 
 _PENALTIES = tuple(np.geomspace(1e-2, 1e3, 11))
 

@@ -14,11 +14,12 @@ from sensitivenets.audit.template_protection.unlinkability import (
     measure_unlinkability,
 )
 from sensitivenets.codes.keys import CodeKey
-from sensitivenets.codes.universal import CodeParameters, UniversalCode
+from sensitivenets.codes.universal import CodeParameters, code_of_key
 from sensitivenets.embeddings import EmbeddingTable, FloatArray, Labels
 from sensitivenets.embeddings.rows import normalise_rows
 from sensitivenets.errors import InputError, require_int
 from sensitivenets.intervals import Estimate
+from sensitivenets.maps.universal_code import UniversalCode
 from sensitivenets.verification.bootstrap import ScoredPairs, rate_estimate, replicate
 from sensitivenets.verification.pairs import IntArray
 from sensitivenets.verification.rates import error_curve, refusal, threshold_at_fmr
@@ -205,7 +206,7 @@ def measure_protection(
 
 
 def _code(parameters: CodeParameters, seed: int) -> UniversalCode:
-    return UniversalCode.of_key(CodeKey.from_seed(seed), parameters)
+    return code_of_key(CodeKey.from_seed(seed), parameters)
 
 
 def _halves(subject: Labels, rng: np.random.Generator) -> tuple[Any, Any]:

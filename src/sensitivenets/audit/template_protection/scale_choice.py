@@ -10,7 +10,7 @@ import numpy as np
 
 from sensitivenets.codes.expected_distance import distance_of_cosine, expected_hamming
 from sensitivenets.codes.keys import CodeKey
-from sensitivenets.codes.universal import CodeParameters, UniversalCode
+from sensitivenets.codes.universal import CodeParameters, code_of_key
 from sensitivenets.embeddings import FloatArray, Labels, check_vectors
 from sensitivenets.errors import InputError, require_int, require_real
 from sensitivenets.intervals import Estimate
@@ -151,7 +151,7 @@ def choose_scale(
             parameters = CodeParameters(X.shape[1], bits, scale)
             after = np.zeros_like(before)
             for seed in seeds:
-                code = UniversalCode.of_key(CodeKey.from_seed(int(seed)), parameters)
+                code = code_of_key(CodeKey.from_seed(int(seed)), parameters)
                 after += trial.accuracies(code(X), n_bootstrap, random_state) / n_keys
             loss = _loss(before, after, len(trial.pairs))
             points.append(ScalePoint(scale, bits, loss, far_signal(distances, scale, bits)))

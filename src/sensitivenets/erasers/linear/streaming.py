@@ -10,9 +10,9 @@ import numpy.typing as npt
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import validate_data
 
-from sensitivenets.embeddings import FloatArray, Labels
-from sensitivenets.embeddings.fingerprint import BlockHashes, Fingerprint, other_cores
-from sensitivenets.embeddings.labels import encode_columns
+from sensitivenets.embeddings import FloatArray, Labels, as_plain
+from sensitivenets.embeddings.fingerprint import Fingerprint, Hashing, other_cores
+from sensitivenets.embeddings.labels import encode_columns, row_index
 from sensitivenets.erasers.base import (
     Eraser,
     FitData,
@@ -23,7 +23,7 @@ from sensitivenets.erasers.base import (
 from sensitivenets.erasers.moments.attribute import AttributeMoments, AttributeStream
 from sensitivenets.errors import InputError
 from sensitivenets.maps.affine import LowRankEdit
-from sensitivenets.maps.model import Model
+from sensitivenets.maps.base import Model
 
 
 @parameterised
@@ -58,11 +58,12 @@ class StreamingEraser(Eraser):
             If a parameter or the batch cannot be used, or there is no attribute to remove.
         """
         first = getattr(self, "_stream", None) is None
-        vectors: FloatArray = validate_data(self, X, dtype=np.float32, reset=first)
+        index = row_index(X)
+        vectors: FloatArray = validate_data(self, as_plain(X, "X"), dtype=np.float32, reset=first)
         if sensitive is None:
             self._go_without_attributes()
-        attributes = encode_columns(sensitive, len(vectors))
-        target = self._target(y, len(vectors))
+        attributes = encode_columns(sensitive, len(vectors), index)
+        target = self._target(y, len(vectors), index)
         if first:
             self._check()
             self._stream: AttributeStream | None = self._new_stream(
@@ -71,16 +72,15 @@ class StreamingEraser(Eraser):
             self._fingerprint = Fingerprint()
         assert self._stream is not None
         with other_cores() as pool:
-            hashes = BlockHashes(vectors, pool)
+            hashing = Hashing(vectors, pool, self._fingerprint)
             self._stream.update(vectors, attributes)
             if target is not None:
                 self._stream.update_target(vectors, target)
-            digests = hashes.digests()
-        self._fingerprint.add(vectors, digests)
+            self._fingerprint = hashing.result()
         self._model: Model | None = None
         return self
 
-    def _target(self, y: Any, n_rows: int) -> Labels | None:
+    def _target(self, y: Any, n_rows: int, index: Any) -> Labels | None:
         if not self._keeps_target:
             return None
         if y is None:
@@ -88,7 +88,7 @@ class StreamingEraser(Eraser):
                 f"requires y to be passed, but the target y is None: {type(self).__name__} keeps "
                 "the class of each row"
             )
-        return encode_target(y, n_rows)
+        return encode_target(y, n_rows, index)
 
     def _new_stream(
         self,
@@ -134,9 +134,10 @@ class StreamingEraser(Eraser):
         self._model, self._stream = model, None
 
     def _finished(self, stream: AttributeStream) -> Model:
-        fingerprint = self._fingerprint.to_dict() | {"batches": self._fingerprint.batches}
         return self._record(
-            self._erase(stream.moments()), stream.removed(), {"primary": fingerprint}
+            self._erase(stream.moments()),
+            stream.removed(),
+            {"primary": self._fingerprint.to_dict()},
         )
 
     def __sklearn_is_fitted__(self) -> bool:

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from sensitivenets.codes.keys import CodeKey
-from sensitivenets.codes.universal import CodeParameters, UniversalCode
+from sensitivenets.codes.universal import CodeParameters, code_of_key
 from sensitivenets.embeddings import FloatArray
 from sensitivenets.erasers.base import Eraser, FitData, Learned, parameterised
 from sensitivenets.erasers.transport.routed_transport import RoutedTransport
@@ -94,7 +94,7 @@ def coded(transport: FittedMap, X: FloatArray, parameters: CodeParameters, seed:
     """
     center = transport(X).mean(axis=0)
     centring = Projection(np.eye(len(center), dtype=np.float32), -center.astype(np.float32))
-    return Chain((transport, centring, UniversalCode.of_key(CodeKey.from_seed(seed), parameters)))
+    return Chain((transport, centring, code_of_key(CodeKey.from_seed(seed), parameters)))
 
 
 @parameterised
@@ -130,4 +130,4 @@ class PublicCode(Eraser):
 
     def _learn(self, data: FitData) -> Learned:
         parameters = CodeParameters(data.X.shape[1], self.n_bits, self.scale)
-        return Learned(UniversalCode.of_key(CodeKey.from_seed(data.seed), parameters))
+        return Learned(code_of_key(CodeKey.from_seed(data.seed), parameters))

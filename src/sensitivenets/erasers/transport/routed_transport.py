@@ -26,8 +26,7 @@ from sensitivenets.erasers.transport.steps import (
 )
 from sensitivenets.errors import InputError, require_int, require_real
 from sensitivenets.maps.base import FittedMap
-from sensitivenets.maps.routed import RoutedMap, Stage
-from sensitivenets.maps.subspace import SubspaceMap
+from sensitivenets.maps.routed import RoutedMap, Stage, SubspaceMap
 
 
 @parameterised
