@@ -25,13 +25,7 @@ from sensitivenets.errors import InputError
 from sensitivenets.maps.affine import Affine
 from sensitivenets.maps.base import FittedMap
 from sensitivenets.maps.chain import Chain
-from sensitivenets.maps.routed import (
-    CellShift,
-    Groups,
-    GroupTransport,
-    Router,
-    memberships,
-)
+from sensitivenets.maps.routed import CellShift, Groups, GroupTransport, Router, memberships
 
 # Rows that a group needs: with fewer, its mean alone is anybody's guess.
 _MIN_ROWS = 20
