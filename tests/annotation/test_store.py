@@ -4,6 +4,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 
 import pytest
 
@@ -15,7 +16,7 @@ TASK = LabellingTask("gender", ("Female", "Male"), 10, "ab" * 32)
 
 
 def label(row, name="Female", annotator="anna"):
-    return NewEvent(annotator, Kind.LABEL, row, name, Queue.DOUBT, "Male", 0.25)
+    return NewEvent(annotator, Kind.LABEL, row, name, Queue.LEAST_CONFIDENT, "Male", 0.25)
 
 
 @pytest.fixture
@@ -29,7 +30,12 @@ def test_events_come_back_as_they_were_written(store):
     written = store.append("request1", [label(3), NewEvent("ben", Kind.UNSURE, 4)])
     assert [event.seq for event in written] == [1, 2]
     first, second = store.events()
-    assert (first.row, first.label, first.queue, first.shown) == (3, "Female", Queue.DOUBT, "Male")
+    assert (first.row, first.label, first.queue, first.shown) == (
+        3,
+        "Female",
+        Queue.LEAST_CONFIDENT,
+        "Male",
+    )
     assert (first.confidence, first.request, first.annotator) == (0.25, "request1", "anna")
     assert first.time.endswith("+00:00")
     assert (second.kind, second.label, second.queue) == (Kind.UNSURE, None, None)
@@ -130,6 +136,15 @@ def test_threads_and_processes_share_a_file(store):
 def test_a_store_belongs_to_one_table(store, task, message):
     with pytest.raises(InputError, match=message):
         LabelStore(store.path, task)
+
+
+def test_a_store_of_an_earlier_version_still_opens(store):
+    task = replace(TASK, table_sha256=f"sha256-1024-v1:{'ef' * 32}")
+    again = LabelStore(store.path, task, lambda: TASK.table_sha256)
+    assert again.task.table_sha256 == TASK.table_sha256
+    again.close()
+    with pytest.raises(InputError, match=r"sha256 abababababab.*cdcdcdcdcdcd"):
+        LabelStore(store.path, task, lambda: "cd" * 32)
 
 
 def test_a_class_may_be_added_and_keeps_the_numbers_of_the_others(store):

@@ -25,7 +25,7 @@ def test_blocks_of_test_rows_make_no_difference(monkeypatch):
     X = np.random.default_rng(0).standard_normal((300, 4)).astype(np.float32)
     split = Split(np.arange(200), np.arange(200, 300))
     whole = without_look_alikes(split, X, 0.95).train
-    monkeypatch.setattr("sensitivenets.audit.splits._BLOCK_ROWS", 7)
+    monkeypatch.setattr("sensitivenets.audit.splits._COMPARED_ROWS", 7)
     assert without_look_alikes(split, X, 0.95).train.tolist() == whole.tolist()
     assert 0 < len(whole) < 200
 

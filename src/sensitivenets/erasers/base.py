@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, ClassVar, Self, TypeVar, dataclass_transform
 
 import numpy as np
 import numpy.typing as npt
@@ -14,13 +14,79 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sensitivenets.embeddings import FloatArray, Labels, check_vectors, encode
-from sensitivenets.embeddings.fingerprint import BlockHashes, Fingerprint, other_cores
-from sensitivenets.embeddings.labels import encode_attributes
-from sensitivenets.embeddings.rows import normalise_rows
-from sensitivenets.errors import DetectorWarning, InputError
-from sensitivenets.maps.affine import LowRankEdit
+from sensitivenets.embeddings import (
+    FloatArray,
+    Labels,
+    as_plain,
+    as_vectors,
+    check_vectors,
+    encode,
+)
+from sensitivenets.embeddings.fingerprint import Hashing, other_cores
+from sensitivenets.embeddings.labels import aligned, encode_attributes, row_index
+from sensitivenets.errors import InputError
 from sensitivenets.maps.base import FittedMap, Model, json_parameters
+
+C = TypeVar("C")
+_PARAMETERS, _ATTRIBUTES = "Parameters\n----------\n", "\n\nAttributes\n----------\n"
+
+
+@dataclass_transform(kw_only_default=True, eq_default=False)
+def parameterised(cls: type[C]) -> type[C]:
+    """Make the annotated attributes of a class its parameters, beside those of its bases.
+
+    A parameter that several methods have is declared, and described, in a base they share. The
+    class gets an `__init__` that takes all parameters by keyword, from which scikit-learn reads
+    them, and its docstring lists the inherited ones below its own. What it describes itself, or
+    gives another default, stands in place of what its base says.
+
+    Parameters
+    ----------
+    cls : type
+        With numpydoc's section on parameters, if it declares any.
+
+    Returns
+    -------
+    type
+        The same class.
+    """
+    made = dataclass(kw_only=True, eq=False, repr=False)(cls)
+    text = inspect.cleandoc(made.__doc__ or "")
+    described = _described(text)
+    own = set(described)
+    for base in made.__bases__:
+        for name, entry in _described(inspect.cleandoc(base.__doc__ or "")).items():
+            described.setdefault(name, entry)
+    inherited = dict.fromkeys(entry for name, entry in described.items() if name not in own)
+    if inherited:
+        made.__doc__ = _with_entries(text, "\n".join(inherited))
+    return made
+
+
+def _described(text: str) -> dict[str, str]:
+    """Return the entries of the section on parameters, by the names they describe."""
+    entries: list[list[str]] = []
+    section = text.partition(_PARAMETERS)[2].partition("\n\n")[0]
+    for line in section.splitlines():
+        if line.startswith(" "):
+            entries[-1].append(line)
+        else:
+            entries.append([line])
+    return {
+        name: "\n".join(entry)
+        for entry in entries
+        for name in entry[0].partition(" : ")[0].split(", ")
+    }
+
+
+def _with_entries(text: str, entries: str) -> str:
+    """Add entries to the end of the section on parameters, or make one before the attributes."""
+    before, header, after = text.partition(_PARAMETERS)
+    if header:
+        own, gap, rest = after.partition("\n\n")
+        return f"{before}{header}{own}\n{entries}{gap}{rest}"
+    before, header, rest = text.partition(_ATTRIBUTES)
+    return f"{before}\n\n{_PARAMETERS}{entries}{header}{rest}"
 
 
 @dataclass(frozen=True)
@@ -36,7 +102,8 @@ class FitData:
     X_sensitive : ndarray of shape (m, d), float32
         D-S: the embeddings that `attributes` belong to; `X` itself unless another set was given.
     attributes : dict of str to Labels
-        The attributes to remove, if any; a row may be unlabelled.
+        The attributes to remove; a row may be unlabelled. Empty only for a method that is of use
+        without them.
     seed : int
         Decides everything random.
     """
@@ -82,17 +149,26 @@ class Learned:
     fingerprint: Mapping[str, Any] = field(default_factory=dict)
 
 
-def unchanged(n_features: int) -> Learned:
-    """Return what is learned where there is nothing to remove."""
-    nothing = np.zeros((n_features, 0), dtype=np.float32)
-    return Learned(LowRankEdit(read=nothing, offset=nothing[0], write=nothing.T))
-
-
+@parameterised
 class Eraser(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, ABC):
-    """Base of the estimators that remove attributes; a method implements `_learn`."""
+    """Base of the estimators that remove attributes; a method implements `_learn`.
 
-    model_: Model
-    random_state: int | np.random.RandomState | None
+    Parameters
+    ----------
+    random_state : int, RandomState or None, default=None
+        Decides everything random; the same int gives the same bits on the same machine with the
+        same number of threads.
+
+    Attributes
+    ----------
+    model_ : Model
+        The fitted map with its record.
+    """
+
+    random_state: int | np.random.RandomState | None = None
+
+    #: Whether a fit without attributes is refused: it could remove nothing.
+    _needs_attributes: ClassVar[bool] = True
 
     def fit(
         self,
@@ -107,14 +183,18 @@ class Eraser(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, A
         Parameters
         ----------
         X : array-like of shape (n, d)
-            D-P: embeddings.
+            D-P: embeddings, in any form that `as_vectors` reads.
         y : array-like of shape (n,), optional
             Identity of each row, or its class: what is to be kept. Null is unlabelled.
         sensitive : mapping, data frame or array-like, optional
-            Attributes to remove, by name, for the rows of `X`; null is unlabelled.
+            Attributes to remove, by name, for the rows of `X`; null is unlabelled. Needed, unless
+            `detector` is given, by every method that looks at attributes.
         detector : tuple (X, sensitive), optional
             D-S: other embeddings from the same network with their attributes. Given instead of
             `sensitive`.
+
+        Where both `X` and the labels have a pandas index, they are matched by it: equal indexes go
+        by position; else both must hold the same keys, each once, or the fit is refused.
 
         Returns
         -------
@@ -124,35 +204,27 @@ class Eraser(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, A
         Raises
         ------
         InputError
-            If a parameter, the data, or their combination cannot be used.
-
-        Warns
-        -----
-        DetectorWarning
-            If no attribute is given: the map then changes nothing.
+            If a parameter, the data, or their combination cannot be used, or there is no attribute
+            to remove.
         """
-        vectors: FloatArray = validate_data(self, X, dtype=np.float32, ensure_min_samples=2)
-        target = encode_target(y, len(vectors))
-        attributes, X_sensitive = detector_set(vectors, sensitive, detector)
+        index = row_index(X)
+        vectors: FloatArray = validate_data(
+            self, as_plain(X, "X"), dtype=np.float32, ensure_min_samples=2
+        )
+        target = encode_target(y, len(vectors), index)
+        if sensitive is None and detector is None:
+            self._go_without_attributes()
+        attributes, X_sensitive = detector_set(vectors, sensitive, detector, index)
         seed = int(check_random_state(self.random_state).randint(2**31))
         data = FitData(vectors, target, X_sensitive, attributes, seed)
         sets = {"primary": vectors} | ({} if detector is None else {"detector": X_sensitive})
         # Hashing all rows takes as long as a closed-form fit: the two run side by side.
         with other_cores() as pool:
-            hashes = {name: BlockHashes(rows, pool) for name, rows in sets.items()}
+            hashing = {name: Hashing(rows, pool) for name, rows in sets.items()}
             learned = self._learn(data)
-            digests = {name: blocks.digests() for name, blocks in hashes.items()}
-        self.model_ = Model(
-            map=learned.map,
-            method=type(self).__name__,
-            parameters=json_parameters(self.get_params()),
-            removed={name: labels.classes for name, labels in attributes.items()},
-            fingerprint={
-                name: Fingerprint().add(rows, digests[name]).to_dict()
-                for name, rows in sets.items()
-            }
-            | dict(learned.fingerprint),
-            curve=learned.curve,
+            found = {name: one.result().to_dict() for name, one in hashing.items()}
+        self.model_: Model = self._record(
+            learned, {name: labels.classes for name, labels in attributes.items()}, found
         )
         return self
 
@@ -162,19 +234,49 @@ class Eraser(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, A
         Parameters
         ----------
         X : array-like of shape (n, d), float32 or float64
-            Embeddings from the network that made the training embeddings; not changed.
+            Embeddings from the network that made the training embeddings, in any form that
+            `as_vectors` reads; not changed.
 
         Returns
         -------
         ndarray of shape (n, k), of the type of `X`
-            The embeddings without the attributes.
+            The embeddings without the attributes; float64 for frames of polars and Arrow. A frame
+            of pandas or polars where `set_output` says so.
         """
         check_is_fitted(self)
-        return self.model_.map(validate_data(self, X, dtype=[np.float64, np.float32], reset=False))
+        plain = as_plain(X, "X")
+        return self.model_.map(
+            validate_data(self, plain, dtype=[np.float64, np.float32], reset=False)
+        )
 
     @abstractmethod
     def _learn(self, data: FitData) -> Learned:
-        """Check the parameters, learn, and return the map; `data.attributes` may be empty."""
+        """Check the parameters, learn, and return the map."""
+
+    def _go_without_attributes(self) -> None:
+        """Refuse to, unless the method is of use without attributes."""
+        if self._needs_attributes:
+            raise InputError(
+                f"sensitive: {type(self).__name__} expects the attributes to remove, found none; "
+                "pass sensitive={'gender': [...]} with a label for each row of X, or "
+                "detector=(X, sensitive) with other rows that have labels"
+            )
+
+    def _record(
+        self,
+        learned: Learned,
+        removed: Mapping[str, tuple[str, ...]],
+        fingerprint: Mapping[str, Any],
+    ) -> Model:
+        """Put a map on record: how it was learned, what it removes, and from which data."""
+        return Model(
+            map=learned.map,
+            method=type(self).__name__,
+            parameters=json_parameters(self.get_params()),
+            removed=removed,
+            fingerprint={**fingerprint, **learned.fingerprint},
+            curve=learned.curve,
+        )
 
     @property
     def _n_features_out(self) -> int:
@@ -186,24 +288,27 @@ class Eraser(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, A
         return tags
 
 
-def encode_target(y: Any, n_rows: int) -> Labels | None:
+def encode_target(y: Any, n_rows: int, index: Any = None) -> Labels | None:
     """Encode what is to be kept, if it was given: the identity, or the class, of each row.
 
     Raises
     ------
     InputError
-        If it is of another length than the rows.
+        If it is of another length than the rows, or has another pandas index than theirs.
     """
     if y is None:
         return None
-    target = encode("y", y)
+    target = encode("y", aligned(y, index, "y"))
     if len(target) != n_rows:
         raise InputError(f"y: expected one label for each of {n_rows} rows, found {len(target)}")
     return target
 
 
 def detector_set(
-    X: FloatArray, sensitive: Any, detector: tuple[npt.ArrayLike, Any] | None
+    X: FloatArray,
+    sensitive: Any,
+    detector: tuple[npt.ArrayLike, Any] | None,
+    index: Any = None,
 ) -> tuple[dict[str, Labels], FloatArray]:
     """Return the attributes to remove with the embeddings they belong to.
 
@@ -215,6 +320,8 @@ def detector_set(
         Attributes of the rows of `X`.
     detector : tuple (X, sensitive), optional
         D-S, with attributes of its own.
+    index : pandas index, optional
+        That of the rows of `X`; D-S has its own.
 
     Returns
     -------
@@ -227,43 +334,19 @@ def detector_set(
     ------
     InputError
         If both are given, or the two sets do not fit together.
-
-    Warns
-    -----
-    DetectorWarning
-        If neither is given.
     """
     if detector is None and sensitive is None:
-        warnings.warn(
-            "no sensitive attribute given: phi is trained for the primary task alone and "
-            "removes nothing; pass sensitive= or detector=",
-            DetectorWarning,
-            stacklevel=3,
-        )
         return {}, X
     if detector is None:
-        return encode_attributes(sensitive, len(X)), X
+        return encode_attributes(sensitive, len(X), index), X
     if sensitive is not None:
         raise InputError("expected either sensitive= or detector=, found both; give one")
-    X_detector = np.asarray(detector[0], dtype=np.float32)
+    X_detector = as_vectors(detector[0], "detector").astype(np.float32, copy=False)
     check_vectors(X_detector, "detector")
     if X_detector.shape[1] != X.shape[1]:
         raise InputError(
             f"detector: expected {X.shape[1]} features as in X, found {X_detector.shape[1]}; "
             "embed both with one network"
         )
-    return encode_attributes(detector[1], len(X_detector)), X_detector
-
-
-def unit_copy(X: FloatArray, where: str) -> FloatArray:
-    """Return `X` with every row scaled to unit length.
-
-    Raises
-    ------
-    InputError
-        If a row is zero or not finite.
-    """
-    check_vectors(X, where)
-    unit = X.copy()
-    normalise_rows(unit)
-    return unit
+    index = row_index(detector[0])
+    return encode_attributes(detector[1], len(X_detector), index), X_detector

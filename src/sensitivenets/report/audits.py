@@ -157,7 +157,11 @@ def audit(
         provenance=Provenance(
             before=origins["before"],
             after=origins.get("after"),
-            model=ModelOrigin.of(made_by, folder) if isinstance(made_by, Model) else None,
+            model=(
+                ModelOrigin.of(made_by, folder, origins["before"])
+                if isinstance(made_by, Model)
+                else None
+            ),
             given=given_files(verification or {}, fairness),
         ),
     )

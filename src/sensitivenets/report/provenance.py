@@ -8,9 +8,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sensitivenets.embeddings import FloatArray
-from sensitivenets.embeddings.fingerprint import fingerprint
+from sensitivenets.embeddings.fingerprint import fingerprint, is_among
 from sensitivenets.maps.base import Model
 from sensitivenets.serialisation import decode_fields, encode_fields
+
+_FITTED_ON = {
+    True: "this table, before the map",
+    False: "another table",
+    None: "unknown: its folder is of an earlier version",
+}
 
 
 @dataclass(frozen=True)
@@ -66,7 +72,7 @@ class ModelOrigin:
     folder : str or None
         Where it was read from; None for a model in memory.
     fitted_on : str or None
-        Whether it was fitted on the first table, in words; None if nobody compared them.
+        Whether it was fitted on the first table, in words; None in records of before 0.2.
     """
 
     method: str
@@ -75,9 +81,10 @@ class ModelOrigin:
     fitted_on: str | None = None
 
     @classmethod
-    def of(cls, model: Model, folder: str | None) -> ModelOrigin:
-        """Identify a model by its folder, its method and what it removes."""
-        return cls(model.method, ", ".join(model.removed), folder)
+    def of(cls, model: Model, folder: str | None, before: TableOrigin) -> ModelOrigin:
+        """Identify a model by its folder, its method, what it removes, and what it learned from."""
+        fitted_on = _FITTED_ON[is_among(before.to_dict(), model.fingerprint)]
+        return cls(model.method, ", ".join(model.removed), folder, fitted_on)
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON values."""

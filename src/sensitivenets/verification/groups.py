@@ -16,7 +16,7 @@ import numpy as np
 
 from sensitivenets.embeddings import Labels
 from sensitivenets.errors import InputError
-from sensitivenets.intervals import Estimate
+from sensitivenets.intervals import Estimate, percentile_interval
 from sensitivenets.serialisation import decode_fields
 from sensitivenets.verification.bootstrap import ScoredPairs, rate_estimate, replicate
 from sensitivenets.verification.operating_points import OperatingPoint
@@ -281,11 +281,8 @@ def _ratio(
         ratios = draws[highest] / draws[lowest]
         # The sample's own ratio differs from that of all pairs by its sampling error.
         ratios = value * ratios[1:] / ratios[0]
-    ratios = ratios[~np.isnan(ratios)]
-    if not len(ratios):
-        return RateRatio(value, 0.0, math.inf, highest, lowest)
-    low, high = np.quantile(ratios, [0.025, 0.975], method="inverted_cdf")
-    return RateRatio(value, float(low), float(high), highest, lowest)
+    low, high = percentile_interval(ratios, "inverted_cdf")
+    return RateRatio(value, max(low, 0.0), high, highest, lowest)
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,9 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
 from sensitivenets.errors import InputError
-from sensitivenets.intervals import Estimate
+from sensitivenets.intervals import Estimate, student_t_interval, wilson
 from sensitivenets.serialisation import decode_fields
 from sensitivenets.verification.pairs import BoolArray, IntArray
 from sensitivenets.verification.scores import Float64Array
@@ -156,9 +155,8 @@ def cross_validated_accuracy(scores: Float64Array, same: BoolArray, fold: IntArr
         accuracies.append(decide_accuracy(scores[test], same[test], threshold))
     mean = float(np.mean(accuracies))
     error = float(np.std(accuracies, ddof=1) / np.sqrt(len(accuracies)))
-    reach = float(stats.t.ppf(0.975, len(accuracies) - 1)) * error
     return Accuracy(
-        Estimate(mean, max(mean - reach, 0.0), min(mean + reach, 1.0), len(scores)),
+        Estimate(mean, *student_t_interval(mean, error, len(accuracies)), len(scores)),
         error,
         tuple(thresholds),
         tuple(accuracies),
@@ -187,9 +185,8 @@ def best_threshold_accuracy(scores: Float64Array, same: BoolArray) -> Accuracy:
 def _one_part(scores: Float64Array, same: BoolArray, threshold: float, chosen_on: str) -> Accuracy:
     accuracy = decide_accuracy(scores, same, threshold)
     n = len(scores)
-    wilson = stats.binomtest(round(accuracy * n), n).proportion_ci(method="wilson")
     return Accuracy(
-        Estimate(accuracy, float(wilson.low), float(wilson.high), n),
+        Estimate(accuracy, *wilson(round(accuracy * n), n), n),
         float(np.sqrt(accuracy * (1 - accuracy) / n)),
         (threshold,),
         (accuracy,),
