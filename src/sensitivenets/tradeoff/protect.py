@@ -12,15 +12,10 @@ import pyarrow as pa
 
 from sensitivenets.audit.splits import Split, split_by_identity, split_rows
 from sensitivenets.embeddings import EmbeddingTable, Labels
+from sensitivenets.embeddings.fingerprint import fingerprint
 from sensitivenets.embeddings.labels import UNLABELLED
-from sensitivenets.erasers.transport.adapt import (
-    Adapted,
-    adapt,
-    adapted_model,
-    find_place,
-    table_routes,
-    transform_table,
-)
+from sensitivenets.erasers.transport.adapt import Adapted, adapt, adapted_model
+from sensitivenets.erasers.transport.place import find_place, table_routes, transform_table
 from sensitivenets.erasers.transport.routed_transport import RoutedTransport
 from sensitivenets.errors import DataWarning, InputError
 from sensitivenets.maps.base import Model
@@ -159,7 +154,7 @@ def protect(
     shown = [name for name in table.columns.column_names if name not in names]
     return Protected(
         table=replace(table, vectors=after, columns=table.columns.select(shown)),
-        model=adapted_model(fitted, adapted, table.vectors),
+        model=adapted_model(fitted, adapted, fingerprint(table.vectors)),
         adapted=adapted,
         audit=found,
         unlabelled=tuple(name for name, one in attributes.items() if not one.share),
@@ -187,7 +182,9 @@ def draw_sample(table: EmbeddingTable, n_rows: int, random_state: int = 0) -> Em
     rows = np.sort(rng.choice(len(table), min(n_rows, len(table)), replace=False))
     sample = table.take(rows)
     columns = [name for name in sample.columns.column_names if name != ROW]
-    return replace(sample, columns=sample.columns.select(columns).append_column(ROW, pa.array(rows)))
+    return replace(
+        sample, columns=sample.columns.select(columns).append_column(ROW, pa.array(rows))
+    )
 
 
 def with_sample(
@@ -202,7 +199,7 @@ def with_sample(
         of none of the attributes.
     """
     rows = np.asarray(sample.column(ROW).to_numpy(), dtype=np.int64)
-    if len(rows) and not (0 <= rows.min() and rows.max() < len(table)):
+    if len(rows) and not (rows.min() >= 0 and rows.max() < len(table)):
         raise InputError(f"{sample.source}: column 'row' names rows that {table.source} has not")
     if not np.array_equal(sample.vectors, table.vectors[rows]):
         raise InputError(
@@ -312,7 +309,9 @@ def estimated_labels(fitted: Model, routes: npt.NDArray[np.int64]) -> dict[str, 
 def _fitted(reference: EmbeddingTable | Model, names: list[str], random_state: int) -> Model:
     """Fit on the reference, or take the model that was."""
     if isinstance(reference, EmbeddingTable):
-        sensitive = {name: reference.labels(name).require_two_classes() for name in names}
+        # Checked here, where the message can name the file.
+        reference.attributes(names)
+        sensitive = {name: reference.column(name) for name in names}
         eraser = RoutedTransport(n_rounds=1, random_state=random_state)
         return eraser.fit(reference.vectors, sensitive=sensitive).model_
     missing = [name for name in names if name not in reference.removed]
@@ -333,7 +332,11 @@ def _split(
         if one.is_sampled and one.known is not None:
             sampled |= one.known.labelled
     if not sampled.any():
-        return split_rows(len(table), seed=seed) if subject is None else split_by_identity(subject, seed=seed)
+        return (
+            split_rows(len(table), seed=seed)
+            if subject is None
+            else split_by_identity(subject, seed=seed)
+        )
     train = ~sampled
     if subject is not None:
         known = subject.labelled
