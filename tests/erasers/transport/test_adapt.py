@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sensitivenets.embeddings.fingerprint import fingerprint, is_among
-from sensitivenets.erasers.transport.adapt import adapt, adapt_passes
+from sensitivenets.erasers.transport.adapt import adapt, adapt_passes, adapted_model
 from sensitivenets.erasers.transport.expectation_maximisation import (
     chunks,
     find_routes,
