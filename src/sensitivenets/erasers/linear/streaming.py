@@ -134,11 +134,8 @@ class StreamingEraser(Eraser):
         self._model, self._stream = model, None
 
     def _finished(self, stream: AttributeStream) -> Model:
-        return self._record(
-            self._erase(stream.moments()),
-            stream.removed(),
-            {"primary": self._fingerprint.to_dict()},
-        )
+        fingerprint = {"primary": self._fingerprint.to_dict()}
+        return self._record(self._erase(stream.moments()), stream.removed(), fingerprint)
 
     def __sklearn_is_fitted__(self) -> bool:
         if getattr(self, "_model", None) is not None:

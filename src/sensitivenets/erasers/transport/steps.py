@@ -12,6 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import balanced_accuracy_score
 
 from sensitivenets.embeddings import FloatArray, Labels
+from sensitivenets.embeddings.rows import row_blocks
 from sensitivenets.erasers.moments.group import GroupMoments
 from sensitivenets.erasers.transport.gaussian import (
     barycentre,
@@ -28,8 +29,6 @@ from sensitivenets.maps.routed import CellShift, Groups, GroupTransport, Router,
 
 # Rows that a group needs: with fewer, its mean alone is anybody's guess.
 _MIN_ROWS = 20
-# Rows whose cell memberships are held at once.
-_CELL_BLOCK_ROWS = 4096
 _SHRINKAGES = (0.03, 0.1, 0.3, 0.6, 0.9)
 
 
@@ -237,11 +236,11 @@ def align_cells(
         centers = kmeans.fit(X).cluster_centers_.astype(np.float32)
     sums = np.zeros((n_groups, n_cells, X.shape[1]))
     weights = np.zeros((n_groups, n_cells))
-    for start in range(0, len(X), _CELL_BLOCK_ROWS):
-        block = X[start : start + _CELL_BLOCK_ROWS]
+    for part in row_blocks(len(X)):
+        block = X[part]
         members = memberships(block, centers, sharpness)
         for g in range(n_groups):
-            rows = groups[start : start + len(block)] == g
+            rows = groups[part] == g
             sums[g] += members[rows].T @ block[rows]
             weights[g] += members[rows].sum(axis=0)
     tiny = np.finfo(np.float64).tiny

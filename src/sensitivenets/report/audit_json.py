@@ -1,4 +1,4 @@
-"""An audit result as JSON and back: one object a record, keys as the field names."""
+"""An audit as JSON and back: one object a record, keys as the field names."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from sensitivenets.atomic import atomic_file
 from sensitivenets.audit.results import SCHEMA_VERSION, AuditResult
 from sensitivenets.errors import InputError
-from sensitivenets.serialisation import decode, encode
+from sensitivenets.report.record import AuditRecord, as_record
 
 
 def to_json(result: AuditResult) -> str:
@@ -22,17 +22,20 @@ def to_json(result: AuditResult) -> str:
     Parameters
     ----------
     result : AuditResult
-        What an audit found.
+        What an audit found, with its evidence or without.
 
     Returns
     -------
     str
         Indented JSON, the same text for the same result.
     """
-    return json.dumps(encode(result), indent=1, allow_nan=False, ensure_ascii=False) + "\n"
+    return (
+        json.dumps(as_record(result).to_dict(), indent=1, allow_nan=False, ensure_ascii=False)
+        + "\n"
+    )
 
 
-def from_json(text: str) -> AuditResult:
+def from_json(text: str) -> AuditRecord:
     """Read a result back from what `to_json` wrote.
 
     Parameters
@@ -42,8 +45,8 @@ def from_json(text: str) -> AuditResult:
 
     Returns
     -------
-    AuditResult
-        Equal to the one written.
+    AuditRecord
+        What was written; coordinates of maps are rounded.
 
     Raises
     ------
@@ -66,9 +69,7 @@ def from_json(text: str) -> AuditResult:
             f"audit: expected schema_version up to {SCHEMA_VERSION}, found {version!r}; "
             "update sensitivenets or run the audit again"
         )
-    result = decode(document, AuditResult, "audit")
-    assert isinstance(result, AuditResult)
-    return result
+    return AuditRecord.from_dict(document)
 
 
 def save_json(result: AuditResult, path: Path) -> None:
@@ -77,7 +78,7 @@ def save_json(result: AuditResult, path: Path) -> None:
         temporary.write_text(to_json(result), encoding="utf-8")
 
 
-def load_json(path: Path) -> AuditResult:
+def load_json(path: Path) -> AuditRecord:
     """Read a result from a file.
 
     Raises
