@@ -183,14 +183,15 @@ def print_tables(records: list[Record]) -> None:
     console = Console(width=220, highlight=False, soft_wrap=True)
     for title, who in (("re-trained on what it attacks", "adapted"), ("of originals", "stale")):
         console.print(
-            f"\nAttackers {title}\n\n| | CNN on pixels | NN | SVM | RF | committee |\n"
+            f"\nAttackers {title}\n\n| | CNN on pixels | NN | SVM | RF | voting ensemble |\n"
             "|---|---|---|---|---|---|"
         )
         for record in records:
             if who in record["embeddings"]:
                 pixels = _cell(record["pixels"][who]) if "pixels" in record else ""
                 cells = [
-                    _cell(record["embeddings"][who][a]) for a in ("NN", "SVM", "RF", "committee")
+                    _cell(record["embeddings"][who][a])
+                    for a in ("NN", "SVM", "RF", "voting ensemble")
                 ]
                 console.print(f"| {record['name']} | {' | '.join([pixels, *cells])} |")
         if who == "adapted":

@@ -4,6 +4,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 
 import pytest
 
@@ -135,6 +136,15 @@ def test_threads_and_processes_share_a_file(store):
 def test_a_store_belongs_to_one_table(store, task, message):
     with pytest.raises(InputError, match=message):
         LabelStore(store.path, task)
+
+
+def test_a_store_of_an_earlier_version_still_opens(store):
+    task = replace(TASK, table_sha256=f"sha256-1024-v1:{'ef' * 32}")
+    again = LabelStore(store.path, task, lambda: TASK.table_sha256)
+    assert again.task.table_sha256 == TASK.table_sha256
+    again.close()
+    with pytest.raises(InputError, match=r"sha256 abababababab.*cdcdcdcdcdcd"):
+        LabelStore(store.path, task, lambda: "cd" * 32)
 
 
 def test_a_class_may_be_added_and_keeps_the_numbers_of_the_others(store):

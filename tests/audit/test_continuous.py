@@ -1,9 +1,7 @@
 import numpy as np
 import pytest
-from sklearn.metrics import r2_score
 
 from sensitivenets.audit import Split, audit, from_json, to_json
-from sensitivenets.audit.regressors import r_squared
 from sensitivenets.errors import InputError
 
 
@@ -47,12 +45,6 @@ def test_intervals_hold_the_value(result):
 
 def test_it_survives_json(result):
     assert from_json(to_json(result[1])) == result[1]
-
-
-def test_r_squared_is_scikit_learns():
-    rng = np.random.default_rng(0)
-    truth, predicted = rng.standard_normal((2, 30))
-    assert r_squared(truth, predicted) == pytest.approx(r2_score(truth, predicted))
 
 
 def test_noise_makes_the_audit_untrustworthy():

@@ -1,12 +1,11 @@
 import numpy as np
 
-from sensitivenets.audit.attack import shuffled_task
+from sensitivenets.audit.attack import run_trial
 from sensitivenets.audit.attackers.catalogue import control_attackers
+from sensitivenets.audit.metrics import TrueLabels, balanced_accuracy, strongest_of
 from sensitivenets.audit.preparations import prepare
-from sensitivenets.audit.scores import AttackedSet, balanced_accuracy, strongest_score
-from sensitivenets.audit.splits import split_by_identity
-from sensitivenets.audit.tasks import make_task
-from sensitivenets.audit.trials import run_trial
+from sensitivenets.audit.splits import Split, split_by_identity
+from sensitivenets.audit.tasks import ClassTask, NumberTask
 from sensitivenets.embeddings import encode
 
 
@@ -25,16 +24,15 @@ def shuffled_battery(seed):
     split = split_by_identity(groups, 0.4, seed)
     order = np.concatenate([split.train, split.test])
     identities = split.identities(len(y))[order]
-    task, _ = make_task(encode("label", y), split, seed)
-    task = shuffled_task(task, identities, seed)
-    prepared = prepare(X[order], len(split.train)).by_name
+    task = ClassTask.make(encode("label", y), split, seed)
+    task = task.shuffled(identities, seed)
+    prepared = prepare(X[order], len(split.train))
     trials = [
-        run_trial(a, name, prepared[name].rotated, task, seed)
-        for a in control_attackers()
-        for name in a.preparations
-        if name in prepared
+        run_trial(attacker, name, rows, task, seed)
+        for attacker in control_attackers()
+        for name, rows in attacker.views(prepared).items()
     ]
-    test = AttackedSet.make(task.y[task.test], 2, identities[task.test], seed)
+    test = TrueLabels.make(task.y[task.test], 2, identities[task.test], seed)
     return test, np.stack([trial.predictions for trial in trials], axis=1)
 
 
@@ -43,7 +41,7 @@ def test_shuffled_labels_stay_at_chance_in_every_cell_of_twenty_seeds():
     for seed in range(20):
         test, predictions = shuffled_battery(seed)
         cells.append([balanced_accuracy(test.y, column) for column in predictions.T])
-        best = strongest_score(test, predictions)
+        best = strongest_of(test, predictions)
         above += best.value > best.noise_bound
     cells = np.array(cells)
     # 120 test identities: one cell has a deviation of at most sqrt(0.25 / 120); of 140 cells the
@@ -58,11 +56,11 @@ def test_the_same_attackers_read_the_true_labels():
     X, y, groups = leaky(0)
     split = split_by_identity(groups, 0.4, 0)
     order = np.concatenate([split.train, split.test])
-    task, _ = make_task(encode("label", y), split, 0)
-    prepared = prepare(X[order], len(split.train)).by_name
+    task = ClassTask.make(encode("label", y), split, 0)
+    prepared = prepare(X[order], len(split.train))
     for attacker in control_attackers():
-        name = next(name for name in attacker.preparations if name in prepared)
-        trial = run_trial(attacker, name, prepared[name].rotated, task, 0)
+        name, rows = next(iter(attacker.views(prepared).items()))
+        trial = run_trial(attacker, name, rows, task, 0)
         assert balanced_accuracy(task.y[task.test], trial.predictions) > 0.7
 
 
@@ -70,8 +68,8 @@ def test_shuffling_keeps_the_labels_of_an_identity_together():
     _, y, groups = leaky(1)
     split = split_by_identity(groups, 0.4, 1)
     identities = split.identities(len(y))[np.concatenate([split.train, split.test])]
-    task, _ = make_task(encode("label", y), split, 1)
-    shuffled = shuffled_task(task, identities, 1)
+    task = ClassTask.make(encode("label", y), split, 1)
+    shuffled = task.shuffled(identities, 1)
     assert sorted(shuffled.y) == sorted(task.y)
     for identity in np.unique(identities):
         assert len(set(shuffled.y[identities == identity])) == 1
@@ -82,7 +80,18 @@ def test_labels_that_differ_within_an_identity_are_shuffled_by_row():
     smiling = np.arange(600) % 2
     groups = encode("subject", np.repeat(np.arange(300), 2))
     split = split_by_identity(groups, 0.4, 1)
-    task, _ = make_task(encode("smiling", smiling), split, 1)
-    shuffled = shuffled_task(task, split.identities(600), 1)
+    task = ClassTask.make(encode("smiling", smiling), split, 1)
+    shuffled = task.shuffled(split.identities(600), 1)
     assert sorted(shuffled.y) == sorted(task.y)
     assert 0.35 < np.mean(shuffled.y == task.y) < 0.65
+
+
+def test_values_are_shuffled_by_row_and_unknown_ones_stay_unknown():
+    values = np.arange(100.0)
+    values[::7] = np.nan
+    split = Split(np.arange(60), np.arange(60, 100))
+    task = NumberTask.make("age", values, split, 0)
+    shuffled = task.shuffled(np.arange(100), 1)
+    np.testing.assert_array_equal(np.isnan(shuffled.y), np.isnan(values))
+    np.testing.assert_array_equal(np.sort(shuffled.y), np.sort(values))
+    assert np.mean(shuffled.y == values) < 0.2

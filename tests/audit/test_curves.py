@@ -1,19 +1,20 @@
 import numpy as np
 import pytest
 
-from sensitivenets.audit.attackers.catalogue import logistic_regression, nearest_neighbours
+from sensitivenets.audit.attack import run_trial
+from sensitivenets.audit.attackers.linear_quadratic import logistic_regression
+from sensitivenets.audit.attackers.neighbours import nearest_neighbours
 from sensitivenets.audit.curves import (
+    description_length,
     fixed,
     label_counts,
     learning_predictions,
     removal_predictions,
     to_curve,
 )
-from sensitivenets.audit.description_length import description_length
-from sensitivenets.audit.scores import AttackedSet, balanced_accuracy
+from sensitivenets.audit.metrics import TrueLabels, balanced_accuracy
 from sensitivenets.audit.splits import Split
-from sensitivenets.audit.tasks import make_task
-from sensitivenets.audit.trials import run_trial
+from sensitivenets.audit.tasks import ClassTask
 from sensitivenets.embeddings import encode
 
 
@@ -23,8 +24,8 @@ def table(n=1200, d=10, gap=1.0, seed=0):
     X = rng.standard_normal((n, d)).astype(np.float32)
     X[:, :5] += gap * y[:, None]
     split = Split(np.arange(n // 2), np.arange(n // 2, n))
-    task, _ = make_task(encode("label", y), split, 0)
-    test = AttackedSet.make(task.y[task.test], 2, np.arange(len(task.test)), 0)
+    task = ClassTask.make(encode("label", y), split, 0)
+    test = TrueLabels.make(task.y[task.test], 2, np.arange(len(task.test)), 0)
     return X, task, test
 
 
@@ -103,7 +104,7 @@ def test_the_prior_code_of_a_rare_class_by_its_entropy():
     rng = np.random.default_rng(0)
     y = (rng.random(4000) < 0.1).astype(int)
     X = rng.standard_normal((4000, 3)).astype(np.float32)
-    task, _ = make_task(encode("label", y), Split(np.arange(3000), np.arange(3000, 4000)), 0)
+    task = ClassTask.make(encode("label", y), Split(np.arange(3000), np.arange(3000, 4000)), 0)
     found = description_length(LINEAR, "raw", X, task, np.arange(4000), 0)
     share = y[:3000].mean()
     entropy = -share * np.log2(share) - (1 - share) * np.log2(1 - share)

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from sensitivenets.audit import Split
-from sensitivenets.audit.attackers.catalogue import (
-    histogram_gradient_boosting,
+from sensitivenets.audit.attackers.catalogue import full_plan
+from sensitivenets.audit.attackers.linear_quadratic import (
     logistic_regression,
     quadratic,
     regularised_qda,
 )
-from sensitivenets.audit.plan import full_plan
-from sensitivenets.audit.run import run_session
+from sensitivenets.audit.attackers.trees import histogram_gradient_boosting
+from sensitivenets.audit.run import run_audit
 from sensitivenets.embeddings import encode
 
 N_TRAIN, N = 900, 1300
@@ -34,7 +34,7 @@ def rotation(seed):
 
 
 def attack(X, y, seed=0):
-    """The fast attackers of the full battery on all preparations."""
+    """The fast attackers of the catalogue on all preparations."""
     fast = (
         logistic_regression(),
         regularised_qda(),
@@ -42,7 +42,7 @@ def attack(X, y, seed=0):
         histogram_gradient_boosting(),
     )
     plan = replace(full_plan({}, curves=False), attackers=fast, joint_attackers=())
-    result = run_session(
+    result = run_audit(
         X,
         None,
         {"label": encode("label", y)},

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from sensitivenets.audit import split_by_column
-from sensitivenets.audit.attackers.catalogue import quadratic, rbf_svm, regularised_qda
-from sensitivenets.audit.battery import summarise
+from sensitivenets.audit.attack import run_trial
+from sensitivenets.audit.attackers.linear_quadratic import quadratic, regularised_qda
+from sensitivenets.audit.attackers.rbf_svm import rbf_svm
+from sensitivenets.audit.battery import summarise_classes
 from sensitivenets.audit.preparations import prepare
-from sensitivenets.audit.scores import AttackedSet
-from sensitivenets.audit.tasks import make_task
-from sensitivenets.audit.trials import run_trial
+from sensitivenets.audit.tasks import ClassTask
 from sensitivenets.embeddings import read_table
 
 pytestmark = pytest.mark.skipif(
@@ -31,12 +31,12 @@ def faces():
 @pytest.mark.parametrize(("attribute", "least"), [("gender", 0.88), ("ethnicity", 0.83)])
 def test_the_strongest_attackers_read_raw_faces(faces, attribute, least):
     table, split, prepared = faces
-    task, _ = make_task(table.labels(attribute), split, 0)
+    task = ClassTask.make(table.labels(attribute), split, 0)
     rows = prepared.by_name["whitened"].rotated
     attackers = (regularised_qda(), quadratic(), rbf_svm())
     trials = [run_trial(attacker, "whitened", rows, task, 0) for attacker in attackers]
-    test = AttackedSet.make(task.y[task.test], len(task.classes), np.arange(len(task.test)), 0)
-    battery = summarise("before", trials, task, test).result
+    truth = task.truth(np.arange(len(rows)), 0)
+    battery = summarise_classes("before", trials, task, truth).result
     assert battery.strongest.n == 1800
     assert battery.strongest.balanced_accuracy >= least
     assert battery.strongest.above_chance

@@ -31,8 +31,14 @@ def test_every_attacker_carries_balanced_accuracy_in_the_unit_interval(result):
     figures = [a["balanced_accuracy"] for a in gender["before"]["attackers"]]
     figures += [a["balanced_accuracy"] for a in gender["after"]["attackers"]]
     figures.append(gender["strongest"]["balanced_accuracy"])
-    assert len(figures) == 11  # majority class, NN, SVM, RF and committee, twice, and the headline
+    assert len(figures) == 11  # majority class, NN, SVM, RF and ensemble, twice, and the headline
     assert all(0 <= figure <= 1 for figure in figures)
+
+
+def test_a_file_that_calls_the_voting_ensemble_a_committee_still_loads(result):
+    old = to_json(result).replace('"voting ensemble"', '"committee"')
+    attackers = from_json(old).attributes[0].before.attackers
+    assert attackers[-1].attacker == "committee"
 
 
 def test_an_undefined_figure_is_null(result):

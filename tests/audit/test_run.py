@@ -9,35 +9,20 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.naive_bayes import GaussianNB
 
 from sensitivenets.audit import Split, audit, from_json, quick_audit, split_by_identity, to_json
-from sensitivenets.audit.attackers.catalogue import (
-    full_battery,
+from sensitivenets.audit.attackers.catalogue import class_attackers, full_plan
+from sensitivenets.audit.attackers.linear_quadratic import (
     logistic_regression,
-    nearest_neighbours,
     quadratic,
     regularised_qda,
 )
-from sensitivenets.audit.plan import full_plan
-from sensitivenets.audit.run import run_session
-from sensitivenets.embeddings import Labels, encode
+from sensitivenets.audit.attackers.neighbours import nearest_neighbours
+from sensitivenets.audit.run import run_audit
+from sensitivenets.embeddings import Labels
 from sensitivenets.errors import InputError
-
-M, N = 200, 400
 
 
 def unit(rows):
     return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
-
-
-def people():
-    """200 identities with two unit rows each; gender and group shift four features."""
-    rng = np.random.default_rng(0)
-    gender, group = (np.repeat(rng.integers(k, size=M), 2) for k in (2, 3))
-    rows = np.repeat(rng.standard_normal((M, 8)), 2, axis=0) + 0.3 * rng.standard_normal((N, 8))
-    rows[:, 0] += 6 * gender - 3
-    rows[np.arange(N), 1 + group] += 3
-    subject = encode("subject", np.repeat(np.arange(M), 2))
-    labels = {"gender": encode("gender", gender), "group": encode("group", group)}
-    return unit(rows), labels, subject
 
 
 def without_gender(rows):
@@ -48,7 +33,7 @@ def fast(**tables):
     """The full audit with four attackers on each preparation, and no curves."""
     attackers = (logistic_regression(), regularised_qda(), quadratic(), nearest_neighbours())
     plan = replace(full_plan({}, curves=False), attackers=attackers, joint_attackers=())
-    return run_session(**tables, plan=plan, random_state=0, n_jobs=1, progress=None)
+    return run_audit(**tables, plan=plan, random_state=0, n_jobs=1, progress=None)
 
 
 class Fails(ClassifierMixin, BaseEstimator):
@@ -57,12 +42,12 @@ class Fails(ClassifierMixin, BaseEstimator):
 
 
 @pytest.fixture(scope="module")
-def full():
+def full(people):
     rows, labels, subject = people()
     # Every attacker, but only its first parameters.
-    brief = tuple(replace(a, candidates=a.candidates[:1], n_seeds=1) for a in full_battery())
+    brief = tuple(replace(a, candidates=a.candidates[:1], n_seeds=1) for a in class_attackers())
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sensitivenets.audit.plan.full_battery", lambda: brief)
+        patch.setattr("sensitivenets.audit.attackers.catalogue.class_attackers", lambda: brief)
         return audit(
             rows,
             without_gender(rows),
@@ -94,7 +79,7 @@ def test_reduction_is_that_of_table_i(full):
             assert found.reduction == pytest.approx(expected)
             assert found.low <= found.reduction <= found.high
     named = {found.attacker for found in full.attributes[0].reductions}
-    assert {"RBF-SVM", "MLP", "random forest", "naive Bayes", "committee"} <= named
+    assert {"RBF-SVM", "MLP", "random forest", "naive Bayes", "voting ensemble"} <= named
 
 
 def test_the_battery_holds_every_attacker_of_the_design(full):
@@ -112,7 +97,7 @@ def test_the_battery_holds_every_attacker_of_the_design(full):
         "gallery vote",
         "naive Bayes",
         "unlucky",
-        "committee",
+        "voting ensemble",
     }
     shown = {a.preparation for a in full.attributes[0].before.attackers if a.attacker == "RBF-SVM"}
     assert shown == {"raw", "standardised", "whitened"}  # unit rows: l2 is raw
@@ -179,7 +164,7 @@ def test_the_result_survives_json(full):
     assert from_json(to_json(full)) == full
 
 
-def test_the_same_seed_gives_the_same_report_whatever_the_processes():
+def test_the_same_seed_gives_the_same_report_whatever_the_processes(people):
     rows, labels, subject = people()
     split = split_by_identity(subject, 0.4)
     texts = [
@@ -190,7 +175,7 @@ def test_the_same_seed_gives_the_same_report_whatever_the_processes():
     assert texts[0] != texts[2]
 
 
-def test_quick_is_table_i():
+def test_quick_is_table_i(people):
     rows, labels, subject = people()
     steps = []
     result = quick_audit(
@@ -206,14 +191,14 @@ def test_quick_is_table_i():
         "NN",
         "SVM",
         "RF",
-        "committee",
+        "voting ensemble",
     ]
     assert {a.preparation for a in result.attributes[0].after.attackers[1:4]} == {"standardised"}
     assert result.joint is None
     assert [done for done, _, _ in steps] == list(range(1, steps[-1][1] + 1))
 
 
-def test_a_projection_of_equal_rank_is_the_control_of_lost_capacity():
+def test_a_projection_of_equal_rank_is_the_control_of_lost_capacity(people):
     rows, labels, subject = people()
     result = fast(
         before=rows,
@@ -227,7 +212,7 @@ def test_a_projection_of_equal_rank_is_the_control_of_lost_capacity():
     assert control.strongest.above_chance
 
 
-def test_a_map_that_can_be_undone_is_attacked_through_its_inverse(monkeypatch):
+def test_a_map_that_can_be_undone_is_attacked_through_its_inverse(monkeypatch, people):
     monkeypatch.setattr("sensitivenets.audit.inversion._MOST", 5)
     monkeypatch.setattr("sensitivenets.audit.inversion._HIDDEN", 32)
     rows, labels, subject = people()
@@ -249,7 +234,7 @@ def test_a_map_that_can_be_undone_is_attacked_through_its_inverse(monkeypatch):
     assert gender.inverted.representation == "inverted"
 
 
-def test_one_table_alone_that_reads_nothing_proves_nothing():
+def test_one_table_alone_that_reads_nothing_proves_nothing(people):
     rows, labels, subject = people()
     split = split_by_identity(subject, 0.4)
     result = quick_audit(
@@ -261,16 +246,16 @@ def test_one_table_alone_that_reads_nothing_proves_nothing():
     assert any(reason.startswith(message) for reason in result.reasons)
 
 
-def test_test_rows_copied_from_training_rows_are_not_trusted():
+def test_test_rows_copied_from_training_rows_are_not_trusted(people):
     rows, labels, _ = people()
-    rows[M:] = rows[:M]
-    split = Split(np.arange(M), np.arange(M, N))
+    rows[200:] = rows[:200]
+    split = Split(np.arange(200), np.arange(200, 400))
     result = quick_audit(rows, None, {"group": labels["group"]}, split=split, n_jobs=1)
     assert "100 % of the test rows are copies of training rows" in result.reasons[0]
     assert not result.trustworthy
 
 
-def test_unlabelled_rows_are_left_out():
+def test_unlabelled_rows_are_left_out(people):
     rows, labels, subject = people()
     codes = labels["gender"].codes.copy()
     codes[::3] = -1
@@ -284,11 +269,11 @@ def test_unlabelled_rows_are_left_out():
 
 def test_a_failing_control_makes_the_audit_untrustworthy(full):
     from sensitivenets.audit.comparison import _reasons
-    from sensitivenets.audit.tasks import AttackTask
+    from sensitivenets.audit.tasks import ClassTask
 
     gender = full.attributes[0]
     none = np.empty(0, dtype=np.int64)
-    task = AttackTask("gender", gender.classes, none, none, none, none, none)
+    task = ClassTask("gender", none, none, none, none, none, gender.classes)
     broken = dataclasses.replace(gender.controls, shuffled_at_chance=False)
     reasons = _reasons(task, broken, gender.before, gender.strongest, single=False)
     assert reasons[0].startswith("the audit is broken: attackers trained on shuffled labels reach")
@@ -306,7 +291,7 @@ def test_a_failing_control_makes_the_audit_untrustworthy(full):
         ({"continuous": {"age": np.ones(400)}}, "'age': expected at least two different values"),
     ],
 )
-def test_what_does_not_fit_is_refused_with_the_reason(change, message):
+def test_what_does_not_fit_is_refused_with_the_reason(change, message, people):
     rows, labels, subject = people()
     arguments = {
         "before": rows,

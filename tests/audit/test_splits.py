@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sensitivenets.audit import Split, split_by_column, split_by_identity, split_rows
-from sensitivenets.audit.tasks import hold_out, make_task
+from sensitivenets.audit.tasks import ClassTask, hold_out
 from sensitivenets.embeddings import encode
 from sensitivenets.errors import InputError
 
@@ -74,9 +74,9 @@ def test_tuning_holds_out_whole_identities_among_the_training_rows():
 def test_a_task_leaves_out_unlabelled_rows_and_classes_missing_on_a_side():
     labels = encode("group", ["a", "b", None, "c"] * 10)
     test = np.array([20, 21, 22, 24, 25, 28, 29])  # no row of class c
-    task, notes = make_task(labels, Split(np.arange(20), test), 0)
+    task = ClassTask.make(labels, Split(np.arange(20), test), 0)
     assert task.classes == ("a", "b")
-    assert notes[0] == "classes without training or test rows left out: 'c'"
+    assert task.notes[0] == "classes without training or test rows left out: 'c'"
     order = [*range(20), *test]
     tested = [labels.classes[labels.codes[order[row]]] for row in task.test]
     assert tested == ["a", "b", "a", "b", "a", "b"]
@@ -86,11 +86,11 @@ def test_a_task_leaves_out_unlabelled_rows_and_classes_missing_on_a_side():
 def test_one_class_on_a_side_is_an_error_that_counts_what_was_found():
     labels = encode("group", ["a"] * 12 + ["b"] * 8)
     with pytest.raises(InputError, match=r"found training \{'a': 10\} and test \{'a': 2, 'b': 8\}"):
-        make_task(labels, Split(np.arange(10), np.arange(10, 20)), 0)
+        ClassTask.make(labels, Split(np.arange(10), np.arange(10, 20)), 0)
 
 
 def test_too_few_identities_to_tune_are_noted():
     labels = encode("group", ["a", "b"] * 5)
-    task, notes = make_task(labels, Split(np.arange(6), np.arange(6, 10)), 0)
+    task = ClassTask.make(labels, Split(np.arange(6), np.arange(6, 10)), 0)
     assert len(task.validate) == 0
-    assert "too few identities" in notes[0]
+    assert "too few identities" in task.notes[0]

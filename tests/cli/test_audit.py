@@ -11,7 +11,8 @@ from sensitivenets.cli.audit_inputs import Tables, measure_verification, split_o
 from sensitivenets.cli.audit_options import AuditOptions
 from sensitivenets.cli.audit_output import draw_maps, provenance
 from sensitivenets.embeddings import read_table, write_table
-from sensitivenets.maps.model_folder import load_model
+from sensitivenets.embeddings.fingerprint import fingerprint
+from sensitivenets.maps.model_folder import load_model, save_model
 
 
 def entries(folder):
@@ -80,6 +81,13 @@ def test_the_whole_audit_draws_the_test_rows_and_says_what_it_looked_at(run, fol
     assert "given" not in audited
     assert audited["after"]["features"] == 32
     assert audited["model"]["removed"] == "gender, ethnicity"
+    assert audited["model"]["fitted_on"] == "another table"
+    mine = dataclasses.replace(
+        load_model(folder), fingerprint={"primary": fingerprint(table.vectors)}
+    )
+    save_model(mine, place / "fitted")
+    audited = provenance(tables, dataclasses.replace(options, model=place / "fitted"))
+    assert audited["model"]["fitted_on"] == "this table, before the map"
 
 
 def test_what_cannot_be_measured_beside_an_audit_is_said(run, folder, capsys):

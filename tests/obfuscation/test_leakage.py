@@ -32,7 +32,7 @@ def test_an_obfuscation_that_flips_deceives_stale_attackers_and_nobody_else():
     after = before * np.array([-1, 1, 1, 1, 1, 1, 1, 1], dtype=np.float32)
     stale = read_from_embeddings(before[:N_TRAIN], after[N_TRAIN:], sides())
     adapted = read_from_embeddings(after[:N_TRAIN], after[N_TRAIN:], sides())
-    assert set(stale) == set(adapted) == {"NN", "SVM", "RF", "committee"}
+    assert set(stale) == set(adapted) == {"NN", "SVM", "RF", "voting ensemble"}
     assert max(value.value for value in stale.values()) < 0.1
     assert min(value.value for value in adapted.values()) > 0.9
     assert all(value.n == N - N_TRAIN for value in adapted.values())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from sensitivenets.annotation.images import RowImages
 from sensitivenets.annotation.labelling import Labelling
 from sensitivenets.annotation.proposals import IntArray, Proposer
 from sensitivenets.annotation.store import LabellingTask, LabelStore
-from sensitivenets.embeddings import EmbeddingTable
+from sensitivenets.embeddings import EmbeddingTable, FloatArray
 from sensitivenets.embeddings.fingerprint import fingerprint
 from sensitivenets.embeddings.labels import UNLABELLED
 from sensitivenets.errors import InputError
@@ -87,12 +88,16 @@ def open_labelling(table: EmbeddingTable, choice: LabellingOptions, labels: Path
     if choice.images is not None:
         images = RowImages(choice.images, keys, _boxes(table))
     groups = None if choice.identity is None else table.labels(choice.identity).codes
-    sha256 = fingerprint(table.vectors)["sha256"]
-    task = LabellingTask(choice.attribute, classes, len(table), sha256, choice.random_state)
-    store = LabelStore(labels, task)
+    digest = fingerprint(table.vectors)["digest"]
+    task = LabellingTask(choice.attribute, classes, len(table), digest, choice.random_state)
+    store = LabelStore(labels, task, lambda: _sha256(table.vectors))
     given = _given(table, choice.attribute, store.task.classes)
     proposer = Proposer(table.vectors, groups, choice.random_state)
     return Labelling(store, given, proposer, names, images)
+
+
+def _sha256(vectors: FloatArray) -> str:
+    return hashlib.sha256(np.ascontiguousarray(vectors).data).hexdigest()
 
 
 def _given(table: EmbeddingTable, attribute: str, classes: tuple[str, ...]) -> IntArray:

@@ -94,7 +94,7 @@ class _Api:
             "annotator": self._suggested,
             "csrf": self._gate.csrf,
             # Tells what a browser has kept for one table from what it kept for another.
-            "task": f"{task.table_sha256[:16]}:{task.attribute}",
+            "task": f"{task.table_sha256.rpartition(':')[2][:16]}:{task.attribute}",
         }
 
     def batch(self, given: Answer) -> Answer:

@@ -7,7 +7,7 @@ import io
 import json
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import astuple, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -52,7 +52,7 @@ class LabellingTask:
     n_rows : int
         Rows of the table.
     table_sha256 : str
-        Checksum of its embeddings: labels belong to one table.
+        Digest of its embeddings (see `fingerprint`): labels belong to one table.
     random_state : int
         Decides the order of the random checks.
     """
@@ -75,6 +75,9 @@ class LabelStore:
         Made if it is not there.
     task : LabellingTask
         What is labelled; must be what the file was made for. Classes may be added.
+    earlier : callable, optional
+        Returns the checksum of the table as versions before its `fingerprint` computed it; asked
+        for a file of theirs alone.
 
     Raises
     ------
@@ -82,7 +85,9 @@ class LabelStore:
         If the file is no store, damaged, or of another table, attribute or set of classes.
     """
 
-    def __init__(self, path: Path, task: LabellingTask) -> None:
+    def __init__(
+        self, path: Path, task: LabellingTask, earlier: Callable[[], str] | None = None
+    ) -> None:
         self.path = path
         self._lock = threading.RLock()
         if path.is_dir():
@@ -94,7 +99,7 @@ class LabelStore:
             path, timeout=30, isolation_level=None, check_same_thread=False
         )
         try:
-            self._prepare(task)
+            self._prepare(task, earlier)
         except sqlite3.DatabaseError as error:
             self._base.close()
             raise InputError(f"{path}: expected a store of labels (SQLite); {error}") from error
@@ -183,7 +188,7 @@ class LabelStore:
                 raise
             self._base.execute("COMMIT")
 
-    def _prepare(self, task: LabellingTask) -> None:
+    def _prepare(self, task: LabellingTask, earlier: Callable[[], str] | None) -> None:
         self._base.execute("PRAGMA journal_mode = WAL")
         # FULL: what was acknowledged survives a power cut too, not only a kill.
         self._base.execute("PRAGMA synchronous = FULL")
@@ -195,7 +200,7 @@ class LabelStore:
                 self._create(task)
             elif application != _APPLICATION:
                 raise InputError(f"{self.path}: expected a store of labels, found another database")
-            self._check(task)
+            self._check(task, earlier)
 
     def _create(self, task: LabellingTask) -> None:
         for statement in _statements(_SCHEMA):
@@ -213,7 +218,7 @@ class LabelStore:
             ),
         )
 
-    def _check(self, task: LabellingTask) -> None:
+    def _check(self, task: LabellingTask, earlier: Callable[[], str] | None) -> None:
         version = self._base.execute("PRAGMA user_version").fetchone()[0]
         if version != _FORMAT:
             raise InputError(
@@ -223,11 +228,13 @@ class LabelStore:
         attribute, classes, n_rows, sha256, random_state = self._base.execute(
             "SELECT * FROM task"
         ).fetchone()
-        if (attribute, n_rows, sha256) != (task.attribute, task.n_rows, task.table_sha256):
+        # A digest that does not name its algorithm is of an earlier version.
+        mine = task.table_sha256 if earlier is None or ":" in sha256 else earlier()
+        if (attribute, n_rows, sha256) != (task.attribute, task.n_rows, mine):
             raise InputError(
                 f"{self.path}: holds labels of {attribute!r} on a table of {n_rows} rows "
-                f"(sha256 {sha256[:12]}), not of {task.attribute!r} on this one of {task.n_rows} "
-                f"({task.table_sha256[:12]}); name another file with --labels"
+                f"(sha256 {_short(sha256)}), not of {task.attribute!r} on this one of "
+                f"{task.n_rows} ({_short(mine)}); name another file with --labels"
             )
         kept = tuple(json.loads(classes))
         added = tuple(name for name in task.classes if name not in kept)
@@ -240,6 +247,10 @@ class LabelStore:
         self.task = LabellingTask(attribute, kept + added, n_rows, sha256, random_state)
         if added:
             self._base.execute("UPDATE task SET classes = ?", (json.dumps(self.task.classes),))
+
+
+def _short(digest: str) -> str:
+    return digest.rpartition(":")[2][:12]
 
 
 def _statements(script: str) -> Iterator[str]:

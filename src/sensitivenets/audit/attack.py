@@ -1,84 +1,143 @@
-"""Runs the attackers of a plan on all representations and attributes, and joins what they found."""
+"""The attack: every attacker on every preparation that it is shown, on classes and on numbers.
+
+One trial is an attacker that chooses its parameters on held-out identities, is fitted again on all
+it may see, and is asked about the test rows. Whatever it does wrong becomes a note of its trial.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
 import numpy as np
+from joblib import Parallel, delayed, parallel_config
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
+from threadpoolctl import threadpool_limits
 
-from sensitivenets.audit.attackers.catalogue import Attacker
-from sensitivenets.audit.battery import Battery, summarise
-from sensitivenets.audit.comparison import join
-from sensitivenets.audit.curves import add_curves
-from sensitivenets.audit.plan import AuditPlan
-from sensitivenets.audit.preparations import Preparations
-from sensitivenets.audit.results import AFTER, BEFORE, PROJECTED, SHUFFLED, AttributeResult
-from sensitivenets.audit.scores import AttackedSet
+from sensitivenets.audit.preparations import L2, RAW, STANDARDISED, WHITENED, Preparations
 from sensitivenets.audit.splits import IntArray
 from sensitivenets.audit.tasks import AttackTask, seed_of
-from sensitivenets.audit.trials import Trial, run_trial
-from sensitivenets.audit.workers import run_jobs
 from sensitivenets.embeddings import FloatArray
 from sensitivenets.progress import Steps
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True)
-class AttackedAttribute:
-    """One attribute to be read, and by whom.
+class Attacker:
+    """One attacker: scikit-learn estimators, what they look at, and the parameters to choose from.
 
     Attributes
     ----------
-    task : AttackTask
-        The attribute.
-    attackers : tuple of Attacker
-        Of each representation.
-    is_joint : bool
-        Whether it is the attributes crossed.
-    notes : tuple of str
-        About its classes.
+    name : str
+        As shown in reports.
+    candidates : tuple of (dict, estimator)
+        Parameters to report and an unfitted scikit-learn classifier, or regressor for numbers; the
+        best on held-out identities is taken.
+    preparations : tuple of str
+        What it is shown; a preparation that changes nothing for it is left out.
+    sees_coordinates : bool
+        Whether it looks at single features. If not, it gets the rows in a basis of their rank,
+        which changes nothing for it but the time.
+    corrects_prior : bool
+        Whether its scores are log posteriors under the training shares of the classes, to be
+        corrected to equal shares, as balanced accuracy asks.
+    n_seeds : int
+        Fits with different seeds whose outputs are averaged.
+    max_rows : int
+        Training rows it can take; of more, a random part is used, and noted.
+    cost : float
+        Rough seconds, to start the longest first.
     """
 
-    task: AttackTask
-    attackers: tuple[Attacker, ...]
-    is_joint: bool
-    notes: tuple[str, ...]
+    name: str
+    candidates: tuple[tuple[dict[str, Any], Any], ...]
+    preparations: tuple[str, ...] = (RAW, L2, STANDARDISED, WHITENED)
+    sees_coordinates: bool = False
+    corrects_prior: bool = False
+    n_seeds: int = 1
+    max_rows: int = 50_000
+    cost: float = 1.0
+
+    def views(self, prepared: Preparations) -> dict[str, FloatArray]:
+        """Return the rows that it is shown, by the name of their preparation."""
+        return {
+            name: rows.coordinates if self.sees_coordinates else rows.rotated
+            for name in self.preparations
+            if (rows := prepared.by_name.get(name)) is not None
+        }
 
 
 @dataclass(frozen=True)
-class _Job:
-    """One trial to run: which attribute and representation it belongs to, and its arguments."""
+class Trial:
+    """What one attacker achieved on one preparation.
 
-    attribute: int
-    representation: str
-    attacker: Attacker
+    Attributes
+    ----------
+    attacker, preparation : str
+        Which.
+    outputs : ndarray of shape (test rows, K) or (test rows, 1), or None
+        Class scores, higher means more of that class, or predicted numbers; None if the attacker
+        failed.
+    validation : float or None
+        Balanced accuracy or R2 on the validation rows.
+    validation_outputs : ndarray of shape (validation rows, K) or (validation rows, 1), or None
+        Outputs there.
+    parameters : dict
+        The parameters chosen.
+    notes : tuple of str
+        Failures and warnings.
+    """
+
+    attacker: str
     preparation: str
-    X: FloatArray
+    outputs: FloatArray | None
+    validation: float | None = None
+    validation_outputs: FloatArray | None = None
+    parameters: dict[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def predictions(self) -> IntArray:
+        """Class codes of the test rows, where classes were read and the attacker did not fail."""
+        assert self.outputs is not None
+        return np.asarray(self.outputs.argmax(axis=1))
+
+
+@dataclass(frozen=True)
+class Attack:
+    """One task on one representation, and by whom.
+
+    Attributes
+    ----------
+    representation : str
+        Its name, such as ``"before"``.
+    prepared : Preparations
+        Its rows.
+    task : AttackTask
+        What is to be read.
+    attackers : tuple of Attacker
+        By whom.
+    """
+
+    representation: str
+    prepared: Preparations
     task: AttackTask
+    attackers: tuple[Attacker, ...]
 
 
 def attack(
-    attributes: Sequence[AttackedAttribute],
-    representations: Mapping[str, Preparations],
-    plan: AuditPlan,
-    identities: IntArray,
-    *,
-    seed: int,
-    n_jobs: int,
-    steps: Steps,
-) -> tuple[AttributeResult, ...]:
-    """Run every attacker, the controls and the curves, and join them by attribute.
+    attacks: Sequence[Attack], *, seed: int, n_jobs: int, steps: Steps
+) -> list[tuple[Trial, ...]]:
+    """Run every attacker of every attack on all that it is shown.
 
     Parameters
     ----------
-    attributes : sequence of AttackedAttribute
-        What to read.
-    representations : mapping of str to Preparations
-        ``"before"``, and ``"after"``, ``"inverted"``, ``"random projection"`` where there are.
-    plan : AuditPlan
-        Controls and curves.
-    identities : ndarray
-        Identity of each row of the prepared arrays.
+    attacks : sequence of Attack
+        What to run; all trials share the processes.
     seed : int
         Decides everything.
     n_jobs : int
@@ -88,153 +147,184 @@ def attack(
 
     Returns
     -------
-    tuple of AttributeResult
-        In the order of `attributes`.
+    list of tuple of Trial
+        Of each attack, failed trials included.
     """
-    names = tuple(representations)
-    shuffled = [shuffled_task(a.task, identities, seed) for a in attributes]
-    jobs = _jobs(attributes, representations, plan, shuffled)
-    steps.total += len(jobs)
-    trials = _run(jobs, seed, n_jobs, steps)
-    tests = [_attacked_set(a.task, identities, seed) for a in attributes]
-    batteries = [
-        {name: _battery(name, k, task, jobs, trials, representations, test) for name in names}
-        | {SHUFFLED: _battery(SHUFFLED, k, other, jobs, trials, {}, control)}
-        for k, (task, test, other, control) in enumerate(
-            zip(
-                [a.task for a in attributes],
-                tests,
-                shuffled,
-                [_attacked_set(task, identities, seed) for task in shuffled],
-                strict=True,
-            )
-        )
+    jobs = [
+        (k, attacker, name, X)
+        for k, one in enumerate(attacks)
+        for attacker in one.attackers
+        for name, X in attacker.views(one.prepared).items()
     ]
-    for attribute, battery in zip(attributes, batteries, strict=True):
-        if battery[SHUFFLED].result.strongest.above_chance:
-            again = _shuffled_again(attribute, representations[BEFORE], plan, identities, seed + 1)
-            battery[SHUFFLED] = again
-    if plan.curves:
-        add_curves(
-            [(a.task, a.attackers) for a in attributes if not a.is_joint],
-            [b for a, b in zip(attributes, batteries, strict=True) if not a.is_joint],
-            [t for a, t in zip(attributes, tests, strict=True) if not a.is_joint],
-            {name: representations[name] for name in (BEFORE, AFTER) if name in representations},
-            identities,
-            seed=seed,
-            n_jobs=n_jobs,
-            steps=steps,
-        )
-    return tuple(
-        join(attribute.task, battery, test, attribute.notes)
-        for attribute, battery, test in zip(attributes, batteries, tests, strict=True)
-    )
-
-
-def shuffled_task(task: AttackTask, identities: IntArray, seed: int) -> AttackTask:
-    """Give each identity the labels of another one, training and test alike: nothing is left.
-
-    Where every row of an identity has one label they stay together, so that the control has the
-    same dependence between rows as the attack.
-    """
-    rng = np.random.default_rng(seed_of(seed, task.name, "shuffled"))
-    rows = np.concatenate([task.train, task.test])
-    _, first, index = np.unique(identities[rows], return_index=True, return_inverse=True)
-    labels = task.y[rows]
-    moved = rng.permutation(labels[first])[index]
-    constant = np.array_equal(labels[first][index], labels)
-    if not constant or _lacks_a_class(moved, len(task.train), len(task.classes)):
-        moved = rng.permutation(labels)
-    y = task.y.copy()
-    y[rows] = moved
-    return replace(task, y=y)
-
-
-def _lacks_a_class(labels: IntArray, n_train: int, n_classes: int) -> bool:
-    sides = (labels[:n_train], labels[n_train:])
-    return any(len(np.unique(side)) < n_classes for side in sides)
-
-
-def _jobs(
-    attributes: Sequence[AttackedAttribute],
-    representations: Mapping[str, Preparations],
-    plan: AuditPlan,
-    shuffled: Sequence[AttackTask],
-) -> list[_Job]:
-    jobs: list[_Job] = []
-    for k, attribute in enumerate(attributes):
-        for name, prepared in representations.items():
-            attackers = plan.projection_attackers if name == PROJECTED else attribute.attackers
-            jobs += _jobs_on(k, name, prepared, attackers, attribute.task)
-        before, controls = representations[BEFORE], plan.shuffled_attackers
-        jobs += _jobs_on(k, SHUFFLED, before, controls, shuffled[k])
-    return jobs
-
-
-def _jobs_on(
-    attribute: int,
-    name: str,
-    prepared: Preparations,
-    attackers: Sequence[Attacker],
-    task: AttackTask,
-) -> list[_Job]:
-    jobs = []
-    for attacker in attackers:
-        for preparation in attacker.preparations:
-            if preparation in prepared.by_name:
-                rows = prepared.by_name[preparation]
-                X = rows.coordinates if attacker.sees_coordinates else rows.rotated
-                jobs.append(_Job(attribute, name, attacker, preparation, X, task))
-    return jobs
-
-
-def _run(jobs: Sequence[_Job], seed: int, n_jobs: int, steps: Steps) -> list[Trial]:
-    return run_jobs(
+    steps.total += len(jobs)
+    found = run_jobs(
         run_trial,
-        [(job.attacker, job.preparation, job.X, job.task, seed) for job in jobs],
-        costs=[job.attacker.cost for job in jobs],
-        names=[f"{job.task.name}, {job.representation}: {job.attacker.name}" for job in jobs],
+        [(attacker, name, X, attacks[k].task, seed) for k, attacker, name, X in jobs],
+        costs=[attacker.cost for _, attacker, _, _ in jobs],
+        names=[
+            f"{attacks[k].task.name}, {attacks[k].representation}: {attacker.name}"
+            for k, attacker, _, _ in jobs
+        ],
         n_jobs=n_jobs,
         steps=steps,
     )
+    trials: list[list[Trial]] = [[] for _ in attacks]
+    for (k, *_), trial in zip(jobs, found, strict=True):
+        trials[k].append(trial)
+    return [tuple(own) for own in trials]
 
 
-def _attacked_set(task: AttackTask, identities: IntArray, seed: int) -> AttackedSet:
-    return AttackedSet.make(
-        task.y[task.test],
-        len(task.classes),
-        identities[task.test],
-        seed_of(seed, task.name, "intervals"),
+def run_trial(attacker: Attacker, name: str, X: FloatArray, task: AttackTask, seed: int) -> Trial:
+    """Tune, fit and attack; an exception becomes a note.
+
+    Parameters
+    ----------
+    attacker : Attacker
+        Who attacks.
+    name : str
+        Name of the preparation.
+    X : ndarray of shape (n, d), float32
+        The prepared rows.
+    task : AttackTask
+        What is to be read.
+    seed : int
+        Decides everything, together with the names.
+
+    Returns
+    -------
+    Trial
+        Never raises for what the attacker does.
+    """
+    seed = seed_of(seed, attacker.name, name, task.name)
+    with warnings.catch_warnings(record=True) as caught, np.errstate(all="ignore"):
+        warnings.simplefilter("always")
+        try:
+            trial = _tuned_trial(attacker, name, X, task, seed)
+        except Exception as error:  # noqa: BLE001 - an attacker may fail in any way; it is reported
+            reason = f"failed: {type(error).__name__}: {error}".splitlines()[0]
+            trial = Trial(attacker.name, name, None, notes=(reason,))
+    notes = dict.fromkeys([*trial.notes, *_describe(caught)])
+    return replace(trial, notes=tuple(notes))
+
+
+def _tuned_trial(
+    attacker: Attacker, name: str, X: FloatArray, task: AttackTask, seed: int
+) -> Trial:
+    (parameters, estimator), validation, held_out = attacker.candidates[0], None, None
+    if len(task.validate):
+        tried = [
+            _outputs(attacker, candidate, X, task, task.tune, task.validate, seed, n_seeds=1)
+            for _, candidate in attacker.candidates
+        ]
+        rates = [task.rate(task.validate, outputs) for outputs in tried]
+        best = int(np.argmax(rates))
+        (parameters, estimator), held_out = attacker.candidates[best], tried[best]
+        validation = rates[best]
+    rows, notes = _affordable(task.train, attacker.max_rows, seed)
+    outputs = _outputs(
+        attacker, estimator, X, task, rows, task.test, seed, n_seeds=attacker.n_seeds
     )
+    return Trial(attacker.name, name, outputs, validation, held_out, parameters, notes)
 
 
-def _battery(
-    name: str,
-    attribute: int,
+def _outputs(
+    attacker: Attacker,
+    estimator: Any,
+    X: FloatArray,
     task: AttackTask,
-    jobs: Sequence[_Job],
-    trials: Sequence[Trial],
-    representations: Mapping[str, Preparations],
-    test: AttackedSet,
-) -> Battery:
-    own = [
-        trial
-        for job, trial in zip(jobs, trials, strict=True)
-        if job.attribute == attribute and job.representation == name
-    ]
-    notes = representations[name].notes if name in representations else ()
-    return summarise(name, own, task, test, notes)
-
-
-def _shuffled_again(
-    attribute: AttackedAttribute,
-    before: Preparations,
-    plan: AuditPlan,
-    identities: IntArray,
+    train: IntArray,
+    test: IntArray,
     seed: int,
-) -> Battery:
-    """One shuffle in a hundred beats the noise bound by luck; a broken audit does it twice."""
-    task = shuffled_task(attribute.task, identities, seed)
-    jobs = _jobs_on(0, SHUFFLED, before, plan.shuffled_attackers, task)
-    trials = _run(jobs, seed, 1, Steps(0))
-    return summarise(SHUFFLED, trials, task, _attacked_set(task, identities, seed))
+    *,
+    n_seeds: int,
+) -> FloatArray:
+    fits = [
+        task.fit_and_ask(
+            seeded(estimator, seed + k, always=attacker.n_seeds > 1),
+            X,
+            train,
+            test,
+            corrects_prior=attacker.corrects_prior,
+        )
+        for k in range(n_seeds)
+    ]
+    return np.asarray(sum(fits[1:], fits[0]) / n_seeds)
+
+
+def seeded(estimator: Any, seed: int, *, always: bool = False) -> Any:
+    """Clone an estimator and seed what takes a seed; one of its own is kept unless `always`."""
+    model = clone(estimator)
+    parameters = model.get_params(deep=True)
+    unseeded = [
+        key
+        for key, value in parameters.items()
+        if key.split("__")[-1] == "random_state" and (always or value is None)
+    ]
+    return model.set_params(**dict.fromkeys(unseeded, seed % 2**31))
+
+
+def run_jobs(
+    function: Callable[..., T],
+    jobs: Sequence[tuple[Any, ...]],
+    *,
+    costs: Sequence[float],
+    names: Sequence[str],
+    n_jobs: int,
+    steps: Steps,
+) -> list[T]:
+    """Call a function for each tuple of arguments, the costliest first.
+
+    One thread each, in processes or not: results do not depend on `n_jobs`.
+
+    Parameters
+    ----------
+    function : callable
+        Of a module, so that a process can import it.
+    jobs : sequence of tuple
+        Arguments; large arrays reach the processes as memory maps.
+    costs : sequence of float
+        Rough costs.
+    names : sequence of str
+        What to show when done.
+    n_jobs : int
+        Processes; 1 runs them here.
+    steps : Steps
+        Told of each.
+
+    Returns
+    -------
+    list
+        In the order of `jobs`.
+    """
+    order = sorted(range(len(jobs)), key=lambda i: -costs[i])
+    results: dict[int, T] = {}
+    with threadpool_limits(1):
+        if n_jobs == 1:
+            for i in order:
+                results[i] = function(*jobs[i])
+                steps.advance(names[i])
+        else:
+            with parallel_config("loky", inner_max_num_threads=1):
+                parallel = Parallel(n_jobs=n_jobs, return_as="generator", max_nbytes="1M")
+                done = parallel(delayed(function)(*jobs[i]) for i in order)
+                for i, result in zip(order, done, strict=True):
+                    results[i] = result
+                    steps.advance(names[i])
+    return [results[i] for i in range(len(jobs))]
+
+
+def _affordable(rows: IntArray, max_rows: int, seed: int) -> tuple[IntArray, tuple[str, ...]]:
+    if len(rows) <= max_rows:
+        return rows, ()
+    part = np.sort(np.random.default_rng(seed).permutation(rows)[:max_rows])
+    return part, (f"trained on {max_rows} of {len(rows)} rows",)
+
+
+def _describe(caught: list[warnings.WarningMessage]) -> list[str]:
+    notes = []
+    for warning in caught:
+        text = str(warning.message).strip().splitlines()[0]
+        if issubclass(warning.category, ConvergenceWarning):
+            text = f"did not converge: {text}"
+        notes.append(text)
+    return notes

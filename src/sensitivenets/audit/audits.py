@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 from sklearn.base import ClassifierMixin
 
+from sensitivenets.audit.attackers.catalogue import full_plan, quick_plan
 from sensitivenets.audit.inversion import Phi
-from sensitivenets.audit.plan import full_plan, quick_plan
 from sensitivenets.audit.results import AuditResult
-from sensitivenets.audit.run import run_session
+from sensitivenets.audit.run import run_audit
 from sensitivenets.audit.splits import Split
 from sensitivenets.embeddings import EmbeddingTable, FloatArray, Labels
 from sensitivenets.progress import Progress
@@ -86,7 +86,7 @@ def audit(
     The shape (attack, control, baseline; "cannot be trusted") is that of anonymeter: Giomi et al.,
     "A unified framework for quantifying privacy risk in synthetic data" (PoPETs 2023).
     """
-    return run_session(
+    return run_audit(
         before,
         after,
         attributes,
@@ -139,7 +139,7 @@ def quick_audit(
     InputError
         If the tables and labels differ in rows, or a training or test class is empty.
     """
-    return run_session(
+    return run_audit(
         before,
         after,
         attributes,

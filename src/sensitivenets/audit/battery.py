@@ -1,4 +1,7 @@
-"""From the trials of a battery to its result: every attacker, and the strongest."""
+"""From the trials of a battery to its result: every attacker, and the strongest.
+
+A battery is all attackers of one attribute on one representation.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +11,28 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from sensitivenets.audit.attackers.catalogue import MAJORITY
-from sensitivenets.audit.results import AttackerResult, BatteryResult, Headline
-from sensitivenets.audit.scores import AttackedSet, balanced_accuracy, mean_auc, strongest_score
-from sensitivenets.audit.tasks import AttackTask
-from sensitivenets.audit.trials import Trial
+from sensitivenets.audit.attack import Trial
+from sensitivenets.audit.metrics import (
+    TrueLabels,
+    TrueValues,
+    balanced_accuracy,
+    mean_auc,
+    r_squared,
+    strongest_of,
+)
+from sensitivenets.audit.results import (
+    MAJORITY,
+    MEAN,
+    VOTING_ENSEMBLE,
+    AttackerResult,
+    BatteryResult,
+    Headline,
+    RegressionResult,
+    RegressorResult,
+)
+from sensitivenets.audit.tasks import ClassTask, NumberTask
 from sensitivenets.embeddings import FloatArray
 
-COMMITTEE = "committee"
 _MEMBERS = 5
 
 
@@ -49,14 +66,14 @@ class Battery:
         return int(np.argmax(self.values))
 
 
-def summarise(
+def summarise_classes(
     representation: str,
     trials: Sequence[Trial],
-    task: AttackTask,
-    test: AttackedSet,
+    task: ClassTask,
+    truth: TrueLabels,
     notes: tuple[str, ...] = (),
 ) -> Battery:
-    """Join the trials of one representation with the majority class and the committee.
+    """Join the trials of one representation with the majority class and the voting ensemble.
 
     Parameters
     ----------
@@ -64,10 +81,10 @@ def summarise(
         Name for `BatteryResult`.
     trials : sequence of Trial
         Failed ones included.
-    task : AttackTask
+    task : ClassTask
         What was read.
-    test : AttackedSet
-        The labels attacked.
+    truth : TrueLabels
+        Of the test rows.
     notes : tuple of str
         About the representation.
 
@@ -76,18 +93,18 @@ def summarise(
     Battery
         See there.
     """
-    joined = committee(trials, task)
-    everyone = [_majority(task), *trials, *([joined] if joined else [])]
-    working = [trial for trial in everyone if trial.predictions is not None]
-    predictions = np.stack([trial.predictions for trial in working], axis=1)  # type: ignore[misc]
-    draws = test.draws(predictions)
+    ensemble = voting_ensemble(trials, task)
+    everyone = [_majority(task), *trials, *([ensemble] if ensemble else [])]
+    working = [trial for trial in everyone if trial.outputs is not None]
+    predictions = np.stack([trial.predictions for trial in working], axis=1)
+    draws = truth.draws(predictions)
     column = {id(trial): k for k, trial in enumerate(working)}
     attackers = tuple(
-        _report(trial, test, draws[:, column[id(trial)]] if id(trial) in column else None)
+        _classes_read(trial, truth, draws[:, column[id(trial)]] if id(trial) in column else None)
         for trial in everyone
     )
     validated = [attacker for attacker in attackers if attacker.validation is not None]
-    headline = headline_of(working, predictions, test)
+    headline = headline_of(working, predictions, truth)
     if not headline.above_chance:
         notes = (*notes, f"no attacker reads {task.name} better than noise would")
     result = BatteryResult(
@@ -97,45 +114,73 @@ def summarise(
         attackers=attackers,
         notes=notes,
     )
-    values = np.array([balanced_accuracy(test.y, predicted) for predicted in predictions.T])
+    values = np.array([balanced_accuracy(truth.y, predicted) for predicted in predictions.T])
     return Battery(result, tuple(working), predictions, values, draws)
 
 
+def summarise_numbers(
+    representation: str, trials: Sequence[Trial], task: NumberTask, truth: TrueValues
+) -> RegressionResult:
+    """Join the trials of one representation with the mean predictor.
+
+    Parameters
+    ----------
+    representation : str
+        Name for `RegressionResult`.
+    trials : sequence of Trial
+        Failed ones included.
+    task : NumberTask
+        What was read.
+    truth : TrueValues
+        Of the test rows.
+
+    Returns
+    -------
+    RegressionResult
+        See there.
+    """
+    mean = Trial(MEAN, "none", np.full((len(task.test), 1), task.mean))
+    attackers = tuple(_numbers_read(trial, truth) for trial in (mean, *trials))
+    working = [attacker for attacker in attackers if attacker.r2 is not None]
+    strongest = max(working, key=lambda a: -np.inf if a.r2 is None else a.r2)
+    return RegressionResult(representation, strongest, attackers)
+
+
 def headline_of(
-    trials: Sequence[Trial], predictions: npt.NDArray[np.int64], test: AttackedSet
+    trials: Sequence[Trial], predictions: npt.NDArray[np.int64], truth: TrueLabels
 ) -> Headline:
     """Name the strongest of these trials (see `Headline`)."""
-    best = strongest_score(test, predictions)
+    best = strongest_of(truth, predictions)
     return Headline(
         attacker=trials[best.column].attacker,
         preparation=trials[best.column].preparation,
         balanced_accuracy=best.value,
         low=best.low,
         high=best.high,
-        n=len(test.y),
+        n=len(truth.y),
         noise_bound=best.noise_bound,
         above_chance=best.value > best.noise_bound,
     )
 
 
 def selected_trial(battery: Battery) -> Trial | None:
-    """Return the single attacker, no committee, with the best validation figure."""
-    single = [t for t in battery.trials if t.validation is not None and t.attacker != COMMITTEE]
+    """Return the single attacker, no ensemble, with the best validation figure."""
+    single = [t for t in battery.trials if t.validation is not None]
+    single = [t for t in single if t.attacker != VOTING_ENSEMBLE]
     return max(single, key=lambda trial: trial.validation or 0.0) if single else None
 
 
-def _majority(task: AttackTask) -> Trial:
-    counts = np.bincount(task.y[task.train], minlength=len(task.classes))
-    scores = np.tile(counts / counts.sum(), (len(task.test), 1))
-    return Trial(MAJORITY, "none", scores, scores.argmax(axis=1))
+def _majority(task: ClassTask) -> Trial:
+    counts = task.counts(task.train)
+    return Trial(MAJORITY, "none", np.tile(counts / counts.sum(), (len(task.test), 1)))
 
 
-def _report(trial: Trial, test: AttackedSet, draws: FloatArray | None) -> AttackerResult:
+def _classes_read(trial: Trial, truth: TrueLabels, draws: FloatArray | None) -> AttackerResult:
     value, low, high, auc = None, None, None, None
-    if trial.predictions is not None and trial.scores is not None and draws is not None:
-        value = balanced_accuracy(test.y, trial.predictions)
-        low, high = test.interval(value, draws)
-        auc = mean_auc(test.y, trial.scores)
+    if trial.outputs is not None and draws is not None:
+        value = balanced_accuracy(truth.y, trial.predictions)
+        low, high = truth.interval(value, draws)
+        auc = mean_auc(truth.y, trial.outputs)
     return AttackerResult(
         attacker=trial.attacker,
         preparation=trial.preparation,
@@ -143,14 +188,34 @@ def _report(trial: Trial, test: AttackedSet, draws: FloatArray | None) -> Attack
         low=low,
         high=high,
         auc=auc,
-        n=len(test.y),
+        n=len(truth.y),
         validation=trial.validation,
         parameters=trial.parameters,
         notes=trial.notes,
     )
 
 
-def committee(trials: Sequence[Trial], task: AttackTask) -> Trial | None:
+def _numbers_read(trial: Trial, truth: TrueValues) -> RegressorResult:
+    r2, low, high, mae = None, None, None, None
+    if trial.outputs is not None:
+        predicted = trial.outputs[:, 0]
+        r2 = r_squared(truth.y, predicted)
+        low, high = truth.interval(predicted)
+        mae = float(np.mean(np.abs(truth.y - predicted)))
+    return RegressorResult(
+        attacker=trial.attacker,
+        preparation=trial.preparation,
+        r2=r2,
+        low=low,
+        high=high,
+        mae=mae,
+        n=len(truth.y),
+        validation=trial.validation,
+        notes=trial.notes,
+    )
+
+
+def voting_ensemble(trials: Sequence[Trial], task: ClassTask) -> Trial | None:
     """Average the scores of the five attackers with the best validation figures.
 
     Attackers of one kind on several preparations count once: their errors are the same.
@@ -159,7 +224,7 @@ def committee(trials: Sequence[Trial], task: AttackTask) -> Trial | None:
     ----------
     trials : sequence of Trial
         A battery.
-    task : AttackTask
+    task : ClassTask
         What was read.
 
     Returns
@@ -169,21 +234,18 @@ def committee(trials: Sequence[Trial], task: AttackTask) -> Trial | None:
     """
     best: dict[str, Trial] = {}
     for trial in sorted(trials, key=lambda trial: -(trial.validation or 0.0)):
-        if trial.scores is not None and trial.validation_scores is not None:
+        if trial.outputs is not None and trial.validation_outputs is not None:
             best.setdefault(trial.attacker, trial)
     members = list(best.values())[:_MEMBERS]
     if len(members) < 2:
         return None
-    scores = _average([member.scores for member in members])
-    held_out = _average([member.validation_scores for member in members])
-    validation = balanced_accuracy(task.y[task.validate], held_out.argmax(axis=1))
+    held_out = _average([member.validation_outputs for member in members])
     names = [f"{member.attacker}, {member.preparation}" for member in members]
     return Trial(
-        COMMITTEE,
+        VOTING_ENSEMBLE,
         "several",
-        scores,
-        scores.argmax(axis=1),
-        validation,
+        _average([member.outputs for member in members]),
+        task.rate(task.validate, held_out),
         held_out,
         {"members": names},
     )

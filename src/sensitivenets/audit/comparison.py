@@ -3,50 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
-from sensitivenets.audit.attackers.catalogue import MAJORITY
 from sensitivenets.audit.battery import Battery, headline_of
+from sensitivenets.audit.metrics import TrueLabels, reduction_interval
 from sensitivenets.audit.results import (
     AFTER,
     BEFORE,
     INVERTED,
+    MAJORITY,
     PROJECTED,
     SHUFFLED,
     AttributeResult,
     BatteryResult,
+    ContinuousResult,
     Controls,
     Headline,
     Reduction,
+    RegressionResult,
     Threat,
 )
-from sensitivenets.audit.scores import AttackedSet, reduction_interval
-from sensitivenets.audit.splits import IntArray
-from sensitivenets.audit.tasks import AttackTask
+from sensitivenets.audit.tasks import ClassTask, NumberTask
 
 # The strongest attacker on the first table must lead a guess by this much to prove its worth.
 _CLEARLY_ABOVE = 0.05
+# R2 that shuffled values may reach by luck, and that the first table must pass to prove anything.
+_CLEAR_R2 = 0.02
 # Half an interval wider than this says nothing about a reduction.
 _WIDEST = 0.1
 
 
-def join(
-    task: AttackTask, batteries: Mapping[str, Battery], test: AttackedSet, notes: tuple[str, ...]
+def join_classes(
+    task: ClassTask, batteries: Mapping[str, Battery], truth: TrueLabels
 ) -> AttributeResult:
-    """Make the result of one attribute.
+    """Make the result of one categorical attribute.
 
     Parameters
     ----------
-    task : AttackTask
+    task : ClassTask
         The attribute.
     batteries : mapping of str to Battery
         ``"before"`` and ``"shuffled labels"``, and those of ``"after"``, ``"inverted"`` and
         ``"random projection"`` that were run.
-    test : AttackedSet
-        The labels attacked.
-    notes : tuple of str
-        About the attribute, such as classes left out.
+    truth : TrueLabels
+        Of the test rows.
 
     Returns
     -------
@@ -55,40 +57,83 @@ def join(
     """
     before, after = batteries[BEFORE], batteries.get(AFTER)
     inverted = batteries.get(INVERTED)
-    chance = 1 / len(task.classes)
-    threats = _threats(before, after, inverted, test, chance)
+    threats = _threats(before, after, inverted, truth, task.chance)
     controls = _controls(task, batteries, before.result)
     reasons = _reasons(task, controls, before.result, threats[-1].strongest, single=after is None)
     return AttributeResult(
         name=task.name,
         kind="binary" if len(task.classes) == 2 else "multi-class",
         classes=task.classes,
-        train_counts=_counts(task, task.train),
-        test_counts=_counts(task, task.test),
-        chance=chance,
+        train_counts=tuple(task.counts(task.train).tolist()),
+        test_counts=tuple(task.counts(task.test).tolist()),
+        chance=task.chance,
         before=before.result,
         after=after.result if after else None,
         inverted=inverted.result if inverted else None,
         strongest=threats[-1].strongest,
         reduction=threats[-1].reduction,
-        reductions=_reductions(before, after, chance) if after else (),
+        reductions=_reductions(before, after, task.chance) if after else (),
         threats=threats,
         controls=controls,
         trustworthy=not reasons,
         reasons=reasons,
-        notes=notes,
+        notes=task.notes,
     )
 
 
-def _counts(task: AttackTask, rows: IntArray) -> tuple[int, ...]:
-    return tuple(np.bincount(task.y[rows], minlength=len(task.classes)).tolist())
+def join_numbers(task: NumberTask, results: Mapping[str, RegressionResult]) -> ContinuousResult:
+    """Make the result of one continuous attribute.
+
+    Parameters
+    ----------
+    task : NumberTask
+        The attribute.
+    results : mapping of str to RegressionResult
+        ``"before"`` and ``"shuffled labels"``, and those of ``"after"`` and ``"inverted"`` that
+        were run.
+
+    Returns
+    -------
+    ContinuousResult
+        See there.
+    """
+    before, shuffled = results[BEFORE], results[SHUFFLED]
+    reads = before.strongest.r2 or 0.0
+    left = [results[name].strongest.r2 or 0.0 for name in (AFTER, INVERTED) if name in results]
+    reasons = []
+    if _is_clear(shuffled):
+        lucky = shuffled.strongest.r2 or 0.0
+        reasons.append(f"the audit is broken: shuffled values are read with R2 {lucky:.3f}")
+    if not _is_clear(before):
+        reasons.append(
+            f"the strongest attacker reads {task.name} from the first table with R2 "
+            f"{reads:.3f}: it is not there, or the attackers are too weak"
+        )
+    return ContinuousResult(
+        name=task.name,
+        n_train=len(task.train),
+        n_test=len(task.test),
+        mean_predictor_mae=float(np.mean(np.abs(task.y[task.test] - task.mean))),
+        before=before,
+        after=results.get(AFTER),
+        inverted=results.get(INVERTED),
+        shuffled=shuffled,
+        reduction=1 - max(left) / reads if left and _is_clear(before) else None,
+        trustworthy=not reasons,
+        reasons=tuple(reasons),
+    )
+
+
+def _is_clear(result: RegressionResult) -> bool:
+    best = result.strongest
+    return (best.r2 or 0.0) > _CLEAR_R2 and (best.low or 0.0) > 0
 
 
 def _threats(
     before: Battery,
     after: Battery | None,
     inverted: Battery | None,
-    test: AttackedSet,
+    truth: TrueLabels,
     chance: float,
 ) -> tuple[Threat, ...]:
     last = after or before
@@ -104,17 +149,14 @@ def _threats(
         np.hstack([after.values, inverted.values]),
         np.hstack([after.draws, inverted.draws]),
     )
-    strongest = headline_of(both.trials, predictions, test)
+    strongest = headline_of(both.trials, predictions, truth)
     if strongest.balanced_accuracy > after.result.strongest.balanced_accuracy:
         strongest = _renamed(strongest)
     return secret, Threat("map public", strongest, _reduction(before, both, chance))
 
 
 def _renamed(headline: Headline) -> Headline:
-    return Headline(**{
-        **headline.__dict__,
-        "preparation": f"{headline.preparation}, after inverting the map",
-    })
+    return replace(headline, preparation=f"{headline.preparation}, after inverting the map")
 
 
 def _reduction(before: Battery, after: Battery, chance: float) -> Reduction:
@@ -156,13 +198,11 @@ def _ratio(
     )
 
 
-def _controls(
-    task: AttackTask, batteries: Mapping[str, Battery], before: BatteryResult
-) -> Controls:
+def _controls(task: ClassTask, batteries: Mapping[str, Battery], before: BatteryResult) -> Controls:
     shuffled = batteries[SHUFFLED].result
     projected = batteries.get(PROJECTED)
-    counts = np.bincount(task.y[task.test], minlength=len(task.classes))
-    lead = before.strongest.balanced_accuracy - 1 / len(task.classes)
+    counts = task.counts(task.test)
+    lead = before.strongest.balanced_accuracy - task.chance
     return Controls(
         majority_share=float(counts.max() / counts.sum()),
         shuffled=shuffled,
@@ -173,7 +213,7 @@ def _controls(
 
 
 def _reasons(
-    task: AttackTask,
+    task: ClassTask,
     controls: Controls,
     before: BatteryResult,
     strongest: Headline,
@@ -194,7 +234,7 @@ def _reasons(
         reasons.append(
             f"the strongest attacker reads {task.name} from {table} at "
             f"{100 * reached.balanced_accuracy:.1f} % where a guess is right at "
-            f"{100 / len(task.classes):.1f} %: it is not there, or the attackers are too weak"
+            f"{100 * task.chance:.1f} %: it is not there, or the attackers are too weak"
         )
     half = (strongest.high - strongest.low) / 2
     if half > _WIDEST:

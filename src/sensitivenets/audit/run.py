@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from sensitivenets.audit.attack import AttackedAttribute, attack
-from sensitivenets.audit.continuous import attack_values, make_values
+from sensitivenets.audit.attack import Attack, Trial, attack
+from sensitivenets.audit.attackers.catalogue import AuditPlan
+from sensitivenets.audit.battery import Battery, summarise_classes, summarise_numbers
+from sensitivenets.audit.comparison import join_classes, join_numbers
+from sensitivenets.audit.curves import add_curves
 from sensitivenets.audit.inversion import Phi, invert
-from sensitivenets.audit.plan import AuditPlan
+from sensitivenets.audit.metrics import TrueLabels
 from sensitivenets.audit.preparations import Preparations, prepare
 from sensitivenets.audit.results import (
     AFTER,
     BEFORE,
     INVERTED,
     PROJECTED,
+    SHUFFLED,
     AttributeResult,
     AuditResult,
+    ContinuousResult,
     Inversion,
     SplitSummary,
 )
 from sensitivenets.audit.splits import IntArray, Split
-from sensitivenets.audit.tasks import make_task, seed_of
+from sensitivenets.audit.tasks import AttackTask, ClassTask, NumberTask, seed_of
 from sensitivenets.embeddings import EmbeddingTable, FloatArray, Labels, check_vectors
 from sensitivenets.embeddings.collapse import Collapse, measure_collapse
 from sensitivenets.embeddings.labels import joint
@@ -32,13 +38,14 @@ from sensitivenets.errors import InputError
 from sensitivenets.progress import Progress, Steps
 from sensitivenets.version import __version__
 
+Trials = tuple[Trial, ...]
 # Enough for a stable effective rank.
 _COLLAPSE_ROWS = 4000
 # A few duplicated images are in every real table.
 _MOST_COPIES = 0.02
 
 
-def run_session(
+def run_audit(
     before: EmbeddingTable | FloatArray,
     after: EmbeddingTable | FloatArray | None,
     attributes: Mapping[str, Labels],
@@ -85,39 +92,29 @@ def run_session(
         If something does not fit.
     """
     tables = _open(before, after, attributes, continuous or {}, split)
-    tasks = _tasks(attributes, plan, split, random_state)
-    values = [make_values(k, y, split, random_state) for k, y in (continuous or {}).items()]
-    n_train, steps = len(split.train), Steps(0, progress)
+    tasks = [ClassTask.make(labels, split, random_state) for labels in attributes.values()]
+    if plan.joint_attackers and len(attributes) > 1:
+        crossed = ClassTask.make(joint(attributes), split, random_state)
+        tasks.append(replace(crossed, is_joint=True))
+    values = [NumberTask.make(k, y, split, random_state) for k, y in (continuous or {}).items()]
+    n_train = len(split.train)
     with threadpool_limits(1):
         prepared, inversion = _prepare_all(tables, phi, n_train, random_state, plan)
         control = _projection(prepared, tables[BEFORE], n_train, random_state, plan)
     identities = split.identities(_n_rows(before))[np.concatenate([split.train, split.test])]
-    results = attack(
-        tasks,
-        prepared | control,
-        plan,
-        identities,
-        seed=random_state,
-        n_jobs=n_jobs,
-        steps=steps,
-    )
-    numbers = tuple(
-        attack_values(v, prepared, identities, seed=random_state, n_jobs=n_jobs, steps=steps)
-        for v in values
-    )
-    single = [r for r, t in zip(results, tasks, strict=True) if not t.is_joint]
-    crossed = [r for r, t in zip(results, tasks, strict=True) if t.is_joint]
+    adversary = _Adversary(plan, prepared | control, identities, random_state, n_jobs)
+    results, numbers = adversary.read(tasks, values, Steps(0, progress))
     reasons = _copies(tables[BEFORE], n_train)
-    reasons += tuple(f"{r.name}: {reason}" for r in results for reason in r.reasons)
-    reasons += tuple(f"{r.name}: {reason}" for r in numbers for reason in r.reasons)
+    found = [(r.name, r.reasons) for r in results] + [(r.name, r.reasons) for r in numbers]
+    reasons += tuple(f"{name}: {reason}" for name, own in found for reason in own)
     return AuditResult(
         mode=plan.mode,
         random_state=random_state,
         split=_summary(split, identities),
         n_features_before=tables[BEFORE].shape[1],
         n_features_after=tables[AFTER].shape[1] if AFTER in tables else None,
-        attributes=tuple(single),
-        joint=crossed[0] if crossed else None,
+        attributes=tuple(r for r, t in zip(results, tasks, strict=True) if not t.is_joint),
+        joint=results[-1] if tasks and tasks[-1].is_joint else None,
         continuous=numbers,
         collapse_before=_collapse(tables[BEFORE]),
         collapse_after=_collapse(tables[AFTER]) if AFTER in tables else None,
@@ -176,17 +173,107 @@ def _n_rows(table: EmbeddingTable | FloatArray) -> int:
     return len(table)
 
 
-def _tasks(
-    attributes: Mapping[str, Labels], plan: AuditPlan, split: Split, seed: int
-) -> list[AttackedAttribute]:
-    tasks = []
-    for labels in attributes.values():
-        task, notes = make_task(labels, split, seed)
-        tasks.append(AttackedAttribute(task, plan.attackers, is_joint=False, notes=notes))
-    if plan.joint_attackers and len(attributes) > 1:
-        task, notes = make_task(joint(attributes), split, seed)
-        tasks.append(AttackedAttribute(task, plan.joint_attackers, is_joint=True, notes=notes))
-    return tasks
+@dataclass(frozen=True)
+class _Adversary:
+    """Who attacks, what they see, and what they read from it."""
+
+    plan: AuditPlan
+    representations: Mapping[str, Preparations]
+    identities: IntArray
+    seed: int
+    n_jobs: int
+
+    def read(
+        self, tasks: Sequence[ClassTask], values: Sequence[NumberTask], steps: Steps
+    ) -> tuple[tuple[AttributeResult, ...], tuple[ContinuousResult, ...]]:
+        """Attack the attributes and join what was read, in the order of the tasks."""
+        attacks = [self._attacks_on(task, self.seed) for task in (*tasks, *values)]
+        every = [one for own in attacks for one in own]
+        trials = iter(attack(every, seed=self.seed, n_jobs=self.n_jobs, steps=steps))
+        done = [[(one, next(trials)) for one in own] for own in attacks]
+        truths = [task.truth(self.identities, self.seed) for task in tasks]
+        batteries = [
+            self._batteries(task, truth, own)
+            for task, truth, own in zip(tasks, truths, done, strict=False)
+        ]
+        if self.plan.curves:
+            self._add_curves(tasks, truths, batteries, steps)
+        return (
+            tuple(
+                join_classes(task, own, truth)
+                for task, own, truth in zip(tasks, batteries, truths, strict=True)
+            ),
+            tuple(
+                self._read_numbers(task, own)
+                for task, own in zip(values, done[len(tasks) :], strict=True)
+            ),
+        )
+
+    def _attacks_on(self, task: AttackTask, seed: int) -> list[Attack]:
+        """On each representation, and the control: on the first one, with labels shuffled."""
+        attacks = [
+            Attack(name, prepared, task, self.plan.attackers_of(task, name))
+            for name, prepared in self.representations.items()
+        ]
+        shuffled = task.shuffled(self.identities, seed)
+        who = self.plan.attackers_of(task, SHUFFLED)
+        attacks.append(Attack(SHUFFLED, self.representations[BEFORE], shuffled, who))
+        return [one for one in attacks if one.attackers]
+
+    def _batteries(
+        self, task: ClassTask, truth: TrueLabels, done: Sequence[tuple[Attack, Trials]]
+    ) -> dict[str, Battery]:
+        batteries = {
+            one.representation: summarise_classes(
+                one.representation, trials, task, truth, one.prepared.notes
+            )
+            for one, trials in done
+            if one.representation != SHUFFLED
+        }
+        batteries[SHUFFLED] = self._control(*done[-1], self.seed)
+        if batteries[SHUFFLED].result.strongest.above_chance:
+            # One shuffle in a hundred beats the noise bound by luck; a broken audit does it twice.
+            again = self._attacks_on(task, self.seed + 1)[-1]
+            (trials,) = attack([again], seed=self.seed + 1, n_jobs=1, steps=Steps(0))
+            batteries[SHUFFLED] = self._control(again, trials, self.seed + 1)
+        return batteries
+
+    def _control(self, done: Attack, trials: Trials, seed: int) -> Battery:
+        task = done.task
+        assert isinstance(task, ClassTask)
+        return summarise_classes(SHUFFLED, trials, task, task.truth(self.identities, seed))
+
+    def _read_numbers(
+        self, task: NumberTask, done: Sequence[tuple[Attack, Trials]]
+    ) -> ContinuousResult:
+        results = {}
+        for one, trials in done:
+            assert isinstance(one.task, NumberTask)
+            truth = one.task.truth(self.identities, self.seed)
+            results[one.representation] = summarise_numbers(
+                one.representation, trials, one.task, truth
+            )
+        return join_numbers(task, results)
+
+    def _add_curves(
+        self,
+        tasks: Sequence[ClassTask],
+        truths: Sequence[TrueLabels],
+        batteries: Sequence[dict[str, Battery]],
+        steps: Steps,
+    ) -> None:
+        single = [k for k, task in enumerate(tasks) if not task.is_joint]
+        add_curves(
+            [tasks[k] for k in single],
+            self.plan.attackers,
+            [batteries[k] for k in single],
+            [truths[k] for k in single],
+            {k: v for k, v in self.representations.items() if k in (BEFORE, AFTER)},
+            self.identities,
+            seed=self.seed,
+            n_jobs=self.n_jobs,
+            steps=steps,
+        )
 
 
 def _prepare_all(

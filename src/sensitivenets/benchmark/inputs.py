@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -190,5 +191,4 @@ def _named(kind: str, attributes: Mapping[str, Labels]) -> dict[str, Labels]:
 
 
 def _sha(column: np.ndarray[Any, Any]) -> str:
-    found: str = fingerprint(np.asarray(column, dtype=np.float64)[:, None])["sha256"]
-    return found
+    return hashlib.sha256(np.ascontiguousarray(column, dtype=np.float64).data).hexdigest()

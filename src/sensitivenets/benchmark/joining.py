@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sensitivenets.audit import AttackerResult
-from sensitivenets.audit.attackers.catalogue import MAJORITY
+from sensitivenets.audit.results import MAJORITY
 from sensitivenets.benchmark.leaderboard import (
     AttackerScore,
     AttributeScore,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sensitivenets.audit import AuditResult, save_json, to_json
 from sensitivenets.cli.output import percent, print_line, print_notice, print_table
-from sensitivenets.embeddings.fingerprint import fingerprint
+from sensitivenets.embeddings.fingerprint import fingerprint, is_among
 from sensitivenets.errors import InputError
 
 if TYPE_CHECKING:
@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 
 _REPORT_NEEDS = ("jinja2", "matplotlib")
 _CHANCE_OF_A_PAIR = 0.5
+_FITTED_ON = {
+    True: "this table, before the map",
+    False: "another table",
+    None: "unknown: its folder is of an earlier version",
+}
 
 
 def write(result: AuditResult, out: Path, *, save_pictures: bool = False) -> Path:
@@ -67,6 +72,7 @@ def provenance(tables: Tables, options: AuditOptions) -> dict[str, Any]:
             "folder": str(options.model),
             "method": made_by.method,
             "removed": ", ".join(made_by.removed),
+            "fitted_on": _FITTED_ON[is_among(audited["before"], made_by.fingerprint)],
         }
     verified = (options.verification_before, options.verification_after)
     given = {

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sensitivenets.embeddings.arrays import FloatArray
 from sensitivenets.embeddings.labels import Labels
 from sensitivenets.embeddings.rows import first_occurrences
-from sensitivenets.embeddings.table import EmbeddingTable, FloatArray
+from sensitivenets.embeddings.table import EmbeddingTable
 from sensitivenets.errors import DataWarning
 
 _EXAMPLES = 3

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sensitivenets.embeddings.arrays import FloatArray
 from sensitivenets.embeddings.rows import first_occurrences
-from sensitivenets.embeddings.table import FloatArray
 from sensitivenets.errors import CollapseWarning
 
 # Less than a tenth of the rank or the spread of the input says little about anyone.

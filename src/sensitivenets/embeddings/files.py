@@ -14,12 +14,8 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from sensitivenets.atomic import atomic_file, check_table_name
-from sensitivenets.embeddings.table import (
-    EmbeddingTable,
-    FloatArray,
-    vectors_from_arrow,
-    vectors_to_arrow,
-)
+from sensitivenets.embeddings.arrays import FloatArray, vectors_from_arrow, vectors_to_arrow
+from sensitivenets.embeddings.table import EmbeddingTable
 from sensitivenets.errors import InputError
 
 # What reading a damaged or hostile file raises; memory, where it claims an absurd shape.

@@ -1,23 +1,62 @@
-"""Which rows a method learned from: a hash of blocks of rows, on all cores."""
+"""Which table it was: one digest of its rows, however they were cut, hashed on all cores."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from sensitivenets.embeddings.table import FloatArray
+from sensitivenets.embeddings.arrays import FloatArray
 
-# Part of what the digest means: another number gives other digests.
+# Part of what the digest means: another number gives other digests, and needs another name.
 _BLOCK_ROWS = 1024
+_ALGORITHM = "sha256-1024-v1"
 
 
-class BlockHashes:
-    """SHA-256 of each 1 024 rows, begun on other threads and ended on the caller's.
+@dataclass(frozen=True)
+class Fingerprint:
+    """Identifies the rows of a table, without keeping them.
+
+    The digest is SHA-256 over the digest before, beginning with none, and the SHA-256 of the next
+    block of 1 024 rows as little-endian float32, block after block; the last block has what
+    remains. A batch may end anywhere: rows of a block that is not full wait for the next batch.
+
+    Attributes
+    ----------
+    rows : int
+        Rows so far.
+    features : int
+        Their features.
+    chain : bytes
+        Digest of all full blocks.
+    rest : tuple of bytes
+        The rows of the block that is not full, in the pieces they came in.
+    """
+
+    rows: int = 0
+    features: int = 0
+    chain: bytes = b""
+    rest: tuple[bytes, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return ``rows``, ``features`` and ``digest``, which begins with its algorithm."""
+        chain = self.chain
+        if self.rest:
+            chain = _linked(chain, _sha256(self.rest))
+        return {
+            "rows": self.rows,
+            "features": self.features,
+            "digest": f"{_ALGORITHM}:{chain.hex()}",
+        }
+
+
+class Hashing:
+    """A batch that is being added to a fingerprint: begun on other threads, ended on the caller's.
 
     One SHA-256 of all rows would take longer than a closed-form fit, and only one core. With a
     core for each thread of the pool and one for the caller, who learns before it helps, none
@@ -26,24 +65,44 @@ class BlockHashes:
     Parameters
     ----------
     X : ndarray of shape (n, d)
-        The last block has what remains of it.
+        The batch; not to be changed until `result`.
     pool : ThreadPoolExecutor
         See `other_cores`.
+    before : Fingerprint, optional
+        Of the rows before; it is not changed, so that a batch that is refused leaves no trace.
     """
 
-    def __init__(self, X: FloatArray, pool: ThreadPoolExecutor) -> None:
-        X = np.ascontiguousarray(X)
-        self._blocks = [X[start : start + _BLOCK_ROWS] for start in range(0, len(X), _BLOCK_ROWS)]
-        self._begun = [pool.submit(_sha256, rows) for rows in self._blocks]
-
-    def digests(self) -> list[bytes]:
-        """Hash what no thread of the pool has begun, and return the digest of each block."""
-        # From the end, where the pool comes last.
-        found = [
-            _sha256(rows) if begun.cancel() else begun.result()
-            for rows, begun in zip(reversed(self._blocks), reversed(self._begun), strict=True)
+    def __init__(
+        self, X: FloatArray, pool: ThreadPoolExecutor, before: Fingerprint | None = None
+    ) -> None:
+        self._before = before = before or Fingerprint()
+        self._shape = X.shape
+        waiting = before.rows % _BLOCK_ROWS
+        # Where the blocks end, as rows of this batch.
+        ends = range(_BLOCK_ROWS - waiting, len(X) + 1, _BLOCK_ROWS)
+        starts = [0, *ends]
+        self._blocks: list[tuple[bytes | FloatArray, ...]] = [
+            (X[start:end],) for start, end in zip(starts, ends, strict=False)
         ]
-        return found[::-1]
+        rest = () if starts[-1] == len(X) else (_canonical(X[starts[-1] :]).tobytes(),)
+        if self._blocks:
+            self._blocks[0] = (*before.rest, *self._blocks[0])
+            self._rest: tuple[bytes, ...] = rest
+        else:
+            self._rest = (*before.rest, *rest)
+        self._begun: list[Future[bytes]] = [pool.submit(_sha256, one) for one in self._blocks]
+
+    def result(self) -> Fingerprint:
+        """Hash what no thread of the pool has begun, and return the fingerprint of all rows."""
+        # From the end, where the pool comes last.
+        digests = [
+            _sha256(block) if begun.cancel() else begun.result()
+            for block, begun in zip(reversed(self._blocks), reversed(self._begun), strict=True)
+        ]
+        chain = self._before.chain
+        for digest in reversed(digests):
+            chain = _linked(chain, digest)
+        return Fingerprint(self._before.rows + self._shape[0], self._shape[1], chain, self._rest)
 
 
 def other_cores() -> ThreadPoolExecutor:
@@ -51,52 +110,77 @@ def other_cores() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(max(1, (os.cpu_count() or 1) - 1))
 
 
-def _sha256(rows: FloatArray) -> bytes:
-    return hashlib.sha256(rows.data).digest()
+def _linked(chain: bytes, digest: bytes) -> bytes:
+    return hashlib.sha256(chain + digest).digest()
 
 
-class Fingerprint:
-    """Identifies the rows of a fit, without keeping them.
+def _sha256(pieces: Sequence[bytes | FloatArray]) -> bytes:
+    found = hashlib.sha256()
+    for piece in pieces:
+        found.update(piece if isinstance(piece, bytes) else _canonical(piece).data)
+    return found.digest()
 
-    The digest is SHA-256 over the digest before, beginning with none, and the SHA-256 of the next
-    block of 1 024 rows, block after block. A batch that ends within a block ends the block: rows
-    in batches of a multiple of 1 024 have the digest of the same rows at once.
-    """
 
-    def __init__(self) -> None:
-        self.rows = self.features = self.batches = 0
-        self._digest = b""
-
-    def add(self, X: FloatArray, digests: Sequence[bytes]) -> Fingerprint:
-        """Add the rows of a batch, with the digests of their blocks."""
-        for digest in digests:
-            self._digest = hashlib.sha256(self._digest + digest).digest()
-        self.rows += X.shape[0]
-        self.features = X.shape[1]
-        self.batches += 1
-        return self
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return ``rows``, ``features`` and ``block_sha256``, the digest of all blocks."""
-        return {
-            "rows": self.rows,
-            "features": self.features,
-            "block_sha256": self._digest.hex(),
-        }
+def _canonical(rows: FloatArray) -> FloatArray:
+    # Without a copy where rows are float32 already.
+    return np.ascontiguousarray(rows, dtype="<f4")
 
 
 def fingerprint(X: FloatArray) -> dict[str, Any]:
-    """Identify a set of embeddings without keeping it.
+    """Identify a table of embeddings without keeping it.
 
     Parameters
     ----------
     X : ndarray of shape (n, d)
-        Embeddings as they were given to a fit.
+        Embeddings; float16 and float64 are taken as float32, as they are read.
 
     Returns
     -------
     dict
-        ``rows``, ``features`` and the ``sha256`` of the values in row order.
+        ``rows``, ``features`` and ``digest``, which begins with its algorithm; the same that a
+        model folder, an audit, a benchmark and a store of labels keep.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> fingerprint(np.eye(2, dtype=np.float32))["digest"][:27]
+    'sha256-1024-v1:746b26055a03'
     """
-    digest = hashlib.sha256(np.ascontiguousarray(X).data)
-    return {"rows": X.shape[0], "features": X.shape[1], "sha256": digest.hexdigest()}
+    with other_cores() as pool:
+        return Hashing(X, pool).result().to_dict()
+
+
+def is_among(table: Mapping[str, Any], recorded: Mapping[str, Any]) -> bool | None:
+    """Say whether a table is one of those that a model was fitted on.
+
+    Parameters
+    ----------
+    table : mapping
+        Its `fingerprint`.
+    recorded : mapping of str to mapping
+        The ``fingerprint`` of a model: a record for each set of rows it learned from.
+
+    Returns
+    -------
+    bool or None
+        None where an earlier version recorded another digest, so that nobody can tell.
+    """
+    alike = [_alike(table, one) for one in recorded.values() if _is_record(one)]
+    if True in alike:
+        return True
+    return None if None in alike or not alike else False
+
+
+def _is_record(value: Any) -> bool:
+    return isinstance(value, Mapping) and {"rows", "features"} <= set(value)
+
+
+def _alike(table: Mapping[str, Any], recorded: Mapping[str, Any]) -> bool | None:
+    if any(table[size] != recorded[size] for size in ("rows", "features")):
+        return False
+    if "digest" in recorded:
+        return bool(table["digest"] == recorded["digest"])
+    # The same chain, if no batch ended within a block.
+    if table["digest"] == f"{_ALGORITHM}:{recorded.get('block_sha256')}":
+        return True
+    return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,12 +12,17 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from sensitivenets.embeddings.arrays import from_torch
 from sensitivenets.errors import InputError
 
 UNLABELLED = -1
 
 
-@dataclass(frozen=True)
+# As many classes as a line of text shows.
+_SHOWN = 6
+
+
+@dataclass(frozen=True, repr=False)
 class Labels:
     """One categorical column.
 
@@ -36,6 +42,14 @@ class Labels:
 
     def __len__(self) -> int:
         return len(self.codes)
+
+    def __repr__(self) -> str:
+        shown = ", ".join(map(repr, self.classes[:_SHOWN]))
+        more = ", ..." if len(self.classes) > _SHOWN else ""
+        return (
+            f"Labels({self.name!r}, {len(self)} rows, {int(self.labelled.sum())} labelled, "
+            f"{len(self.classes)} classes: {shown}{more})"
+        )
 
     @property
     def labelled(self) -> npt.NDArray[np.bool_]:
@@ -70,14 +84,18 @@ class Labels:
 
 
 def encode(name: str, values: Any) -> Labels:
-    """Turn a column of any type into `Labels`; None and NaN are unlabelled.
+    """Turn a column of any type into `Labels`.
+
+    Unlabelled is what says that there is nothing, whatever holds it: None, NaN, NaT, pandas' NA, a
+    null of Arrow or polars, a masked entry. The texts ``"nan"`` and ``""`` are classes.
 
     Parameters
     ----------
     name : str
         Name to give the column.
-    values : pyarrow array, or array-like of shape (n,)
-        Text, integers, booleans or floats.
+    values : array-like of shape (n,)
+        Text, integers, booleans or floats: a list, a numpy array (masked or not), a torch tensor,
+        a pandas or polars column, an Arrow array.
 
     Returns
     -------
@@ -92,7 +110,9 @@ def encode(name: str, values: Any) -> Labels:
     Examples
     --------
     >>> encode("gender", ["f", "m", None, "f"])
-    Labels(name='gender', codes=array([ 0,  1, -1,  0]), classes=('f', 'm'))
+    Labels('gender', 4 rows, 3 labelled, 2 classes: 'f', 'm')
+    >>> encode("gender", ["f", "m", None, "f"]).codes.tolist()
+    [0, 1, -1, 0]
     """
     try:
         column = _as_arrow(values)
@@ -112,22 +132,51 @@ def encode(name: str, values: Any) -> Labels:
 def _as_arrow(values: Any) -> pa.Array:
     if isinstance(values, pa.ChunkedArray):
         values = values.combine_chunks()
-    if isinstance(values, (list, tuple)) or hasattr(values, "__arrow_c_stream__"):
-        # By way of numpy, a NaN among text would be text, and integers with nulls be floats.
-        values = pa.array(values, from_pandas=True)
     if not isinstance(values, pa.Array):
-        array = np.asarray(values)
-        if array.ndim != 1:
-            raise ValueError(f"found an array of shape {array.shape}")
-        values = pa.array(array, from_pandas=True)
+        values = _converted(values)
     if pa.types.is_dictionary(values.type):
         values = values.dictionary_decode()
+    if "view" in str(values.type):
+        # pyarrow takes a null among views for an empty text.
+        values = values.cast(pa.large_string())
+    if pa.types.is_float16(values.type):
+        values = values.cast(pa.float32())
     if pa.types.is_floating(values.type):
         values = pc.if_else(pc.is_nan(values), None, values)
     return values
 
 
-def encode_attributes(sensitive: Any, n_rows: int) -> dict[str, Labels]:
+def _converted(values: Any) -> pa.Array:
+    torch = sys.modules.get("torch")
+    if torch is not None and isinstance(values, torch.Tensor):
+        values = from_torch(values, "labels")
+    # By way of numpy, a NaN among text would be text, and integers with nulls be floats.
+    if not isinstance(values, (list, tuple)) and not hasattr(values, "__arrow_c_stream__"):
+        array = values if isinstance(values, np.ma.MaskedArray) else np.asarray(values)
+        if array.ndim != 1:
+            raise ValueError(f"found an array of shape {array.shape}")
+        if isinstance(array, np.ma.MaskedArray):
+            return pa.array(array.data, mask=np.ma.getmaskarray(array), from_pandas=True)
+        values = array
+    try:
+        found = pa.array(values, from_pandas=True)
+    except pa.ArrowException:
+        # Arrow knows the missing values of Python and pandas, not those of numpy.
+        if not isinstance(values, (list, tuple, np.ndarray)):
+            raise
+        found = pa.array([None if _is_missing(one) else one for one in values], from_pandas=True)
+    return found.combine_chunks() if isinstance(found, pa.ChunkedArray) else found
+
+
+def _is_missing(value: Any) -> bool:
+    if value is np.ma.masked:
+        return True
+    return isinstance(value, (np.floating, np.datetime64)) and bool(
+        np.isnat(value) if isinstance(value, np.datetime64) else np.isnan(value)
+    )
+
+
+def encode_attributes(sensitive: Any, n_rows: int, index: Any = None) -> dict[str, Labels]:
     """Turn what a user calls "the sensitive attributes" into named `Labels`.
 
     Parameters
@@ -136,6 +185,9 @@ def encode_attributes(sensitive: Any, n_rows: int) -> dict[str, Labels]:
         Columns by name; a bare array is named ``sensitive`` (or ``sensitive_0``, ...).
     n_rows : int
         Rows of the embeddings that the attributes belong to.
+    index : pandas index, optional
+        That of the embeddings: columns with an index of their own are brought into its order (see
+        `aligned`).
 
     Returns
     -------
@@ -145,23 +197,27 @@ def encode_attributes(sensitive: Any, n_rows: int) -> dict[str, Labels]:
     Raises
     ------
     InputError
-        If a column has another length, fewer than two classes, or there is no column.
+        If a column has another length, another index or fewer than two classes, or there is no
+        column.
     """
-    attributes = encode_columns(sensitive, n_rows)
+    attributes = encode_columns(sensitive, n_rows, index)
     for labels in attributes.values():
         labels.require_two_classes()
     return attributes
 
 
-def encode_columns(sensitive: Any, n_rows: int) -> dict[str, Labels]:
+def encode_columns(sensitive: Any, n_rows: int, index: Any = None) -> dict[str, Labels]:
     """Do what `encode_attributes` does, for a part of the rows: it may lack a class.
 
     Raises
     ------
     InputError
-        If a column has another length, or there is no column.
+        If a column has another length or another index, or there is no column.
     """
-    attributes = {name: encode(name, values) for name, values in _columns(sensitive).items()}
+    attributes = {
+        name: encode(name, aligned(values, index, f"attribute {name!r}"))
+        for name, values in _columns(sensitive).items()
+    }
     if not attributes:
         raise InputError("expected at least one sensitive attribute, found none")
     for name, labels in attributes.items():
@@ -180,10 +236,73 @@ def _columns(sensitive: Any) -> dict[str, Any]:
         return {str(name): values for name, values in sensitive.items()}
     if hasattr(sensitive, "columns"):
         return {str(name): sensitive[name] for name in sensitive.columns}
-    array = np.asarray(sensitive)
-    if array.ndim == 2:
-        return {f"sensitive_{k}": array[:, k] for k in range(array.shape[1])}
-    return {str(getattr(sensitive, "name", None) or "sensitive"): array}
+    if isinstance(sensitive, (list, tuple)):
+        if not sensitive or not isinstance(sensitive[0], (list, tuple, np.ndarray)):
+            return {"sensitive": sensitive}
+        if len({len(row) for row in sensitive}) > 1:
+            raise InputError(
+                "sensitive: expected as many attributes in each row, found rows of different length"
+            )
+        # Not by way of numpy: see `encode`.
+        columns = [list(column) for column in zip(*sensitive, strict=True)]
+        return {f"sensitive_{k}": column for k, column in enumerate(columns)}
+    if getattr(sensitive, "ndim", 1) == 2:
+        return {f"sensitive_{k}": sensitive[:, k] for k in range(sensitive.shape[1])}
+    return {str(getattr(sensitive, "name", None) or "sensitive"): sensitive}
+
+
+def row_index(X: Any) -> Any:
+    """Return the index of a pandas object, or None for all that has no names of rows."""
+    if type(X).__module__.split(".")[0] != "pandas":
+        return None
+    return getattr(X, "index", None)
+
+
+def aligned(values: Any, index: Any, where: str) -> Any:
+    """Bring a pandas column into the order of the embeddings it belongs to.
+
+    Two equal indexes, such as two that count from 0, and whatever has no index, go by position.
+    Else the same keys must be in both, each once.
+
+    Parameters
+    ----------
+    values : pandas Series or data frame, or other
+        Labels.
+    index : pandas index or None
+        That of the embeddings.
+    where : str
+        Put in front of the message.
+
+    Returns
+    -------
+    object
+        `values`, in the order of `index` if both have one.
+
+    Raises
+    ------
+    InputError
+        If the keys differ, or are in another order and occur more than once.
+    """
+    mine = row_index(values)
+    if index is None or mine is None or mine.equals(index):
+        return values
+    remedy = "give both the same index, or none: .reset_index(drop=True) on both goes by position"
+    if len(mine) != len(index):
+        raise InputError(
+            f"{where}: expected one label for each of {len(index)} rows, found {len(mine)}"
+        )
+    if not (mine.is_unique and index.is_unique):
+        raise InputError(
+            f"{where}: its pandas index is in another order than that of X, and keys occur more "
+            f"than once, so that its rows cannot be told apart; {remedy}"
+        )
+    missing = index[~index.isin(mine)]
+    if len(missing):
+        raise InputError(
+            f"{where}: expected the pandas index of X, in any order, found no row {missing[0]!r} "
+            f"({len(missing)} of {len(index)} rows of X are not in it); {remedy}"
+        )
+    return values.loc[index]
 
 
 def joint(attributes: Mapping[str, Labels], name: str | None = None) -> Labels:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sensitivenets.embeddings.table import FloatArray, check_vectors, vectors_from_arrow
+from sensitivenets.embeddings.arrays import FloatArray, check_vectors, vectors_from_arrow
 from sensitivenets.errors import InputError
 
 # Read at a time from the file: without it, a whole row group would be, which may be all rows.

@@ -11,9 +11,9 @@ import numpy.typing as npt
 from sklearn.manifold import TSNE
 from threadpoolctl import threadpool_limits
 
+from sensitivenets.embeddings.arrays import FloatArray, check_vectors
 from sensitivenets.embeddings.collapse import measure_collapse
 from sensitivenets.embeddings.labels import Labels, joint
-from sensitivenets.embeddings.table import FloatArray, check_vectors
 from sensitivenets.errors import InputError
 
 Points = npt.NDArray[np.float64]

@@ -14,9 +14,16 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sensitivenets.embeddings import FloatArray, Labels, check_vectors, encode
-from sensitivenets.embeddings.fingerprint import BlockHashes, Fingerprint, other_cores
-from sensitivenets.embeddings.labels import encode_attributes
+from sensitivenets.embeddings import (
+    FloatArray,
+    Labels,
+    as_plain,
+    as_vectors,
+    check_vectors,
+    encode,
+)
+from sensitivenets.embeddings.fingerprint import Hashing, other_cores
+from sensitivenets.embeddings.labels import aligned, encode_attributes, row_index
 from sensitivenets.embeddings.rows import normalise_rows
 from sensitivenets.errors import DetectorWarning, InputError
 from sensitivenets.maps.affine import LowRankEdit
@@ -107,7 +114,7 @@ class Eraser(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, A
         Parameters
         ----------
         X : array-like of shape (n, d)
-            D-P: embeddings.
+            D-P: embeddings, in any form that `as_vectors` reads.
         y : array-like of shape (n,), optional
             Identity of each row, or its class: what is to be kept. Null is unlabelled.
         sensitive : mapping, data frame or array-like, optional
@@ -115,6 +122,9 @@ class Eraser(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, A
         detector : tuple (X, sensitive), optional
             D-S: other embeddings from the same network with their attributes. Given instead of
             `sensitive`.
+
+        Where both `X` and the labels have a pandas index, they are matched by it: equal indexes go
+        by position; else both must hold the same keys, each once, or the fit is refused.
 
         Returns
         -------
@@ -131,27 +141,26 @@ class Eraser(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, A
         DetectorWarning
             If no attribute is given: the map then changes nothing.
         """
-        vectors: FloatArray = validate_data(self, X, dtype=np.float32, ensure_min_samples=2)
-        target = encode_target(y, len(vectors))
-        attributes, X_sensitive = detector_set(vectors, sensitive, detector)
+        index = row_index(X)
+        vectors: FloatArray = validate_data(
+            self, as_plain(X, "X"), dtype=np.float32, ensure_min_samples=2
+        )
+        target = encode_target(y, len(vectors), index)
+        attributes, X_sensitive = detector_set(vectors, sensitive, detector, index)
         seed = int(check_random_state(self.random_state).randint(2**31))
         data = FitData(vectors, target, X_sensitive, attributes, seed)
         sets = {"primary": vectors} | ({} if detector is None else {"detector": X_sensitive})
         # Hashing all rows takes as long as a closed-form fit: the two run side by side.
         with other_cores() as pool:
-            hashes = {name: BlockHashes(rows, pool) for name, rows in sets.items()}
+            hashing = {name: Hashing(rows, pool) for name, rows in sets.items()}
             learned = self._learn(data)
-            digests = {name: blocks.digests() for name, blocks in hashes.items()}
+            found = {name: one.result().to_dict() for name, one in hashing.items()}
         self.model_ = Model(
             map=learned.map,
             method=type(self).__name__,
             parameters=json_parameters(self.get_params()),
             removed={name: labels.classes for name, labels in attributes.items()},
-            fingerprint={
-                name: Fingerprint().add(rows, digests[name]).to_dict()
-                for name, rows in sets.items()
-            }
-            | dict(learned.fingerprint),
+            fingerprint=found | dict(learned.fingerprint),
             curve=learned.curve,
         )
         return self
@@ -162,15 +171,20 @@ class Eraser(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, A
         Parameters
         ----------
         X : array-like of shape (n, d), float32 or float64
-            Embeddings from the network that made the training embeddings; not changed.
+            Embeddings from the network that made the training embeddings, in any form that
+            `as_vectors` reads; not changed.
 
         Returns
         -------
         ndarray of shape (n, k), of the type of `X`
-            The embeddings without the attributes.
+            The embeddings without the attributes; float64 for frames of polars and Arrow. A frame
+            of pandas or polars where `set_output` says so.
         """
         check_is_fitted(self)
-        return self.model_.map(validate_data(self, X, dtype=[np.float64, np.float32], reset=False))
+        plain = as_plain(X, "X")
+        return self.model_.map(
+            validate_data(self, plain, dtype=[np.float64, np.float32], reset=False)
+        )
 
     @abstractmethod
     def _learn(self, data: FitData) -> Learned:
@@ -186,24 +200,27 @@ class Eraser(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, A
         return tags
 
 
-def encode_target(y: Any, n_rows: int) -> Labels | None:
+def encode_target(y: Any, n_rows: int, index: Any = None) -> Labels | None:
     """Encode what is to be kept, if it was given: the identity, or the class, of each row.
 
     Raises
     ------
     InputError
-        If it is of another length than the rows.
+        If it is of another length than the rows, or has another pandas index than theirs.
     """
     if y is None:
         return None
-    target = encode("y", y)
+    target = encode("y", aligned(y, index, "y"))
     if len(target) != n_rows:
         raise InputError(f"y: expected one label for each of {n_rows} rows, found {len(target)}")
     return target
 
 
 def detector_set(
-    X: FloatArray, sensitive: Any, detector: tuple[npt.ArrayLike, Any] | None
+    X: FloatArray,
+    sensitive: Any,
+    detector: tuple[npt.ArrayLike, Any] | None,
+    index: Any = None,
 ) -> tuple[dict[str, Labels], FloatArray]:
     """Return the attributes to remove with the embeddings they belong to.
 
@@ -215,6 +232,8 @@ def detector_set(
         Attributes of the rows of `X`.
     detector : tuple (X, sensitive), optional
         D-S, with attributes of its own.
+    index : pandas index, optional
+        That of the rows of `X`; D-S has its own.
 
     Returns
     -------
@@ -242,17 +261,18 @@ def detector_set(
         )
         return {}, X
     if detector is None:
-        return encode_attributes(sensitive, len(X)), X
+        return encode_attributes(sensitive, len(X), index), X
     if sensitive is not None:
         raise InputError("expected either sensitive= or detector=, found both; give one")
-    X_detector = np.asarray(detector[0], dtype=np.float32)
+    X_detector = as_vectors(detector[0], "detector").astype(np.float32, copy=False)
     check_vectors(X_detector, "detector")
     if X_detector.shape[1] != X.shape[1]:
         raise InputError(
             f"detector: expected {X.shape[1]} features as in X, found {X_detector.shape[1]}; "
             "embed both with one network"
         )
-    return encode_attributes(detector[1], len(X_detector)), X_detector
+    index = row_index(detector[0])
+    return encode_attributes(detector[1], len(X_detector), index), X_detector
 
 
 def unit_copy(X: FloatArray, where: str) -> FloatArray:

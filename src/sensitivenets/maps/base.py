@@ -18,8 +18,7 @@ from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
-from sensitivenets.embeddings import FloatArray
-from sensitivenets.embeddings.table import squared_norms
+from sensitivenets.embeddings import FloatArray, as_plain, squared_norms
 from sensitivenets.errors import InputError
 
 Shapes = Mapping[str, str]
@@ -245,7 +244,8 @@ class Model:
         Parameters
         ----------
         X : array-like of shape (n, d)
-            Embeddings from the network that made the training embeddings; not changed.
+            Embeddings from the network that made the training embeddings, in any form that
+            `as_vectors` reads; not changed.
 
         Returns
         -------
@@ -270,8 +270,9 @@ class Model:
 
 
 def _rows(X: npt.ArrayLike) -> FloatArray:
+    plain = as_plain(X, "X")
     try:
-        rows = np.asarray(X)
+        rows = np.asarray(plain)
     except ValueError as error:
         raise InputError(f"X: expected a matrix of numbers; {error}") from error
     if rows.dtype in {np.dtype(np.float32), np.dtype(np.float64)}:

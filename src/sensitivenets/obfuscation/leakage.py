@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from sensitivenets.audit.plan import AuditPlan, quick_plan
+from sensitivenets.audit.attackers.catalogue import AuditPlan, quick_plan
+from sensitivenets.audit.metrics import TrueLabels, balanced_accuracy
 from sensitivenets.audit.preparations import STANDARDISED, WHITENED
-from sensitivenets.audit.run import run_session
-from sensitivenets.audit.scores import AttackedSet, balanced_accuracy
+from sensitivenets.audit.run import run_audit
 from sensitivenets.audit.splits import IntArray, Split
 from sensitivenets.embeddings import FloatArray, Labels
 from sensitivenets.errors import InputError
@@ -86,7 +86,7 @@ def read_from_embeddings(
             f"attack: expected {sides.n_train} rows to train and {len(sides.test)} to test, found "
             f"{len(train)} and {len(test)}"
         )
-    result = run_session(
+    result = run_audit(
         rows,
         None,
         {sides.labels.name: sides.labels},
@@ -132,8 +132,8 @@ def read_from_pixels(
         raise InputError(f"attack: expected {len(labels)} faces to test, found {len(pixels)}")
     predicted = classifier.scores(pixels).argmax(axis=1).astype(np.int64)
     value = balanced_accuracy(labels.codes, predicted)
-    attacked = AttackedSet.make(labels.codes, len(labels.classes), subjects.codes, random_state)
-    low, high = attacked.interval(value, attacked.draws(predicted[:, None])[:, 0])
+    truth = TrueLabels.make(labels.codes, len(labels.classes), subjects.codes, random_state)
+    low, high = truth.interval(value, truth.draws(predicted[:, None])[:, 0])
     return Estimate(value, low, high, len(labels))
 
 

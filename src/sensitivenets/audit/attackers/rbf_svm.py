@@ -1,4 +1,4 @@
-"""A support vector machine whose kernel width is relative to the spread of its training rows."""
+"""Support vector machines whose kernel width is relative to the spread of their training rows."""
 
 from __future__ import annotations
 
@@ -7,18 +7,38 @@ from itertools import combinations
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.svm import SVC
+from sklearn.svm import SVC, SVR
 
+from sensitivenets.audit.attack import Attacker
+from sensitivenets.audit.preparations import STANDARDISED, WHITENED
 from sensitivenets.embeddings import FloatArray
 from sensitivenets.embeddings.rows import row_blocks
 
 # Rows whose kernel matrix is made at once, 8 bytes a value: the matrix product is several times
-# faster than libsvm's row by row, and two machines still stay far below 2 GiB.
+# faster than libsvm's row by row, and two processes still stay far below 2 GiB.
 _AT_ONCE = 6000
 # Megabytes of kernel rows that libsvm keeps where it must work row by row.
 _CACHE = 300
 # Against all support vectors at once: fewer rows than elsewhere.
 _KERNEL_ROWS = 2048
+
+
+def rbf_svm() -> Attacker:
+    """Support vector machine with a Gaussian kernel, for classes."""
+    candidates = tuple(
+        ({"gamma_factor": g, "C": C}, RelativeSVC(gamma_factor=g, C=C))
+        for g, C in ((0.5, 4.0), (1.0, 1.0), (1.0, 4.0), (2.0, 4.0))
+    )
+    return Attacker("RBF-SVM", candidates, max_rows=15_000, cost=20)
+
+
+def rbf_svr() -> Attacker:
+    """Support vector machine with a Gaussian kernel, for numbers."""
+    candidates = tuple(
+        ({"gamma_factor": g, "C": C}, RelativeSVR(g, C))
+        for g, C in ((0.5, 1.0), (1.0, 1.0), (1.0, 4.0))
+    )
+    return Attacker("RBF-SVR", candidates, (STANDARDISED, WHITENED), max_rows=10_000, cost=15)
 
 
 class RelativeSVC(ClassifierMixin, BaseEstimator):
@@ -44,8 +64,7 @@ class RelativeSVC(ClassifierMixin, BaseEstimator):
         self.classes_ = np.unique(y)
         if len(self.classes_) < 2:
             raise ValueError("one class only")
-        spread = float(np.sum(np.var(X, axis=0, dtype=np.float64)))
-        self._gamma = self.gamma_factor / max(spread, 1e-12)
+        self._gamma = _relative_gamma(X, self.gamma_factor)
         # Distances lose digits far from the origin.
         self._center = X.mean(axis=0)
         rows = X - self._center
@@ -98,6 +117,28 @@ class RelativeSVC(ClassifierMixin, BaseEstimator):
         return np.asarray(np.concatenate(blocks)[:, None] + offset)
 
 
+class RelativeSVR(SVR):
+    """RBF support vector regression with gamma relative to the spread of its training rows.
+
+    Parameters
+    ----------
+    gamma_factor : float
+        As in `RelativeSVC`.
+    C : float
+        Penalty of an error, in standard deviations of the attribute.
+    """
+
+    def __init__(self, gamma_factor: float = 1.0, C: float = 1.0) -> None:
+        self.gamma_factor = gamma_factor
+        super().__init__(C=C, epsilon=0.2, cache_size=300)
+
+    def fit(self, X: FloatArray, y: FloatArray) -> RelativeSVR:
+        """Fit on rows of shape (n, d) with values of shape (n,)."""
+        self.gamma = _relative_gamma(X, self.gamma_factor)
+        super().fit(X, y)
+        return self
+
+
 def gaussian_kernel(a: FloatArray, b: FloatArray, gamma: float) -> FloatArray:
     """exp(-gamma ||a_i - b_j||^2), shape (len(a), len(b)), in one buffer."""
     kernel = a @ b.T
@@ -106,3 +147,8 @@ def gaussian_kernel(a: FloatArray, b: FloatArray, gamma: float) -> FloatArray:
     kernel -= gamma * np.einsum("ij,ij->i", b, b)
     np.minimum(kernel, 0, out=kernel)
     return np.exp(kernel, out=kernel)
+
+
+def _relative_gamma(X: FloatArray, factor: float) -> float:
+    spread = float(np.sum(np.var(X, axis=0, dtype=np.float64)))
+    return factor / max(spread, 1e-12)

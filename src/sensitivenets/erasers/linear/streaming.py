@@ -10,9 +10,9 @@ import numpy.typing as npt
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import validate_data
 
-from sensitivenets.embeddings import FloatArray, Labels
-from sensitivenets.embeddings.fingerprint import BlockHashes, Fingerprint, other_cores
-from sensitivenets.embeddings.labels import encode_columns
+from sensitivenets.embeddings import FloatArray, Labels, as_plain
+from sensitivenets.embeddings.fingerprint import Fingerprint, Hashing, other_cores
+from sensitivenets.embeddings.labels import encode_columns, row_index
 from sensitivenets.erasers.base import (
     Eraser,
     FitData,
@@ -63,13 +63,14 @@ class StreamingEraser(Eraser):
             If no attribute is given: the map then changes nothing.
         """
         first = getattr(self, "_stream", None) is None
-        vectors: FloatArray = validate_data(self, X, dtype=np.float32, reset=first)
+        index = row_index(X)
+        vectors: FloatArray = validate_data(self, as_plain(X, "X"), dtype=np.float32, reset=first)
         attributes = (
             detector_set(vectors, None, None)[0]
             if sensitive is None
-            else encode_columns(sensitive, len(vectors))
+            else encode_columns(sensitive, len(vectors), index)
         )
-        target = self._target(y, len(vectors))
+        target = self._target(y, len(vectors), index)
         if first:
             self._check_parameters()
             self._stream: AttributeStream | None = self._new_stream(
@@ -78,16 +79,15 @@ class StreamingEraser(Eraser):
             self._fingerprint = Fingerprint()
         assert self._stream is not None
         with other_cores() as pool:
-            hashes = BlockHashes(vectors, pool)
+            hashing = Hashing(vectors, pool, self._fingerprint)
             self._stream.update(vectors, attributes)
             if target is not None:
                 self._stream.update_target(vectors, target)
-            digests = hashes.digests()
-        self._fingerprint.add(vectors, digests)
+            self._fingerprint = hashing.result()
         self._model: Model | None = None
         return self
 
-    def _target(self, y: Any, n_rows: int) -> Labels | None:
+    def _target(self, y: Any, n_rows: int, index: Any) -> Labels | None:
         if not self._keeps_target:
             return None
         if y is None:
@@ -95,7 +95,7 @@ class StreamingEraser(Eraser):
                 f"requires y to be passed, but the target y is None: {type(self).__name__} keeps "
                 "the class of each row"
             )
-        return encode_target(y, n_rows)
+        return encode_target(y, n_rows, index)
 
     def _new_stream(
         self,
@@ -151,9 +151,7 @@ class StreamingEraser(Eraser):
             method=type(self).__name__,
             parameters=json_parameters(self.get_params()),
             removed=stream.removed(),
-            fingerprint={
-                "primary": self._fingerprint.to_dict() | {"batches": self._fingerprint.batches}
-            },
+            fingerprint={"primary": self._fingerprint.to_dict()},
             curve=learned.curve,
         )
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from sensitivenets.embeddings import FloatArray, Labels
-from sensitivenets.embeddings.fingerprint import BlockHashes, Fingerprint, other_cores
+from sensitivenets.embeddings.fingerprint import Fingerprint, Hashing, other_cores
 from sensitivenets.erasers.base import Learned
 from sensitivenets.erasers.moments.group import GroupMoments, GroupMomentStream, Int64
 from sensitivenets.erasers.transport.gaussian import (
@@ -98,9 +98,9 @@ def _first_pass(blocks: Blocks, n_rows: int) -> tuple[GroupMoments, Fingerprint]
     stream, fingerprint = GroupMomentStream(1), Fingerprint()
     with other_cores() as pool:
         for X in blocks():
-            hashes = BlockHashes(X, pool)
+            hashing = Hashing(X, pool, fingerprint)
             stream.update(X, np.zeros(len(X), dtype=np.int64))
-            fingerprint.add(X, hashes.digests())
+            fingerprint = hashing.result()
     if fingerprint.rows != n_rows:
         raise InputError(f"expected {n_rows} rows, one for each label, found {fingerprint.rows}")
     return stream.moments(), fingerprint

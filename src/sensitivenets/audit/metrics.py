@@ -1,4 +1,4 @@
-"""Balanced accuracy and AUC, with intervals and noise bounds that respect identities."""
+"""Balanced accuracy, AUC and R2, with intervals and noise bounds that respect identities."""
 
 from __future__ import annotations
 
@@ -65,9 +65,26 @@ def _auc(positive: npt.NDArray[np.bool_], scores: FloatArray) -> float:
     return float(above / (n_positive * (len(scores) - n_positive)))
 
 
+def r_squared(truth: FloatArray, predicted: FloatArray) -> float:
+    """1 - squared error / squared distance to the mean: 1 is perfect, 0 the mean."""
+    total = float(np.sum((truth - truth.mean()) ** 2))
+    return 1 - float(np.sum((truth - predicted) ** 2)) / max(total, 1e-300)
+
+
+def _draw_identities(identities: IntArray, seed: int) -> tuple[IntArray, FloatArray]:
+    """Return numbers of the m identities, and draws of m of them, up to `N_DRAWS` times."""
+    index = np.unique(identities, return_inverse=True)[1]
+    m = int(index.max()) + 1
+    n_draws = min(N_DRAWS, max(_FEWEST_DRAWS, _WEIGHTS // m))
+    weights = np.empty((n_draws, m), dtype=np.float32)
+    for row, draw in zip(weights, draw_subjects(m, n_draws, seed), strict=True):
+        row[:] = draw
+    return index, weights
+
+
 @dataclass(frozen=True)
-class AttackedSet:
-    """The labels and identities attacked, and the draws that all intervals share.
+class TrueLabels:
+    """Labels and identities of the test rows, and the draws that all intervals share.
 
     Attributes
     ----------
@@ -90,15 +107,9 @@ class AttackedSet:
     seed: int
 
     @classmethod
-    def make(cls, y: IntArray, n_classes: int, identities: IntArray, seed: int) -> AttackedSet:
+    def make(cls, y: IntArray, n_classes: int, identities: IntArray, seed: int) -> TrueLabels:
         """Draw the bootstrap weights: m identities with replacement, up to `N_DRAWS` times."""
-        index = np.unique(identities, return_inverse=True)[1]
-        m = int(index.max()) + 1
-        n_draws = min(N_DRAWS, max(_FEWEST_DRAWS, _WEIGHTS // m))
-        weights = np.empty((n_draws, m), dtype=np.float32)
-        for row, draw in zip(weights, draw_subjects(m, n_draws, seed), strict=True):
-            row[:] = draw
-        return cls(y, n_classes, index, weights, seed)
+        return cls(y, n_classes, *_draw_identities(identities, seed), seed)
 
     def draws(self, predictions: npt.NDArray[np.int64]) -> FloatArray:
         """Balanced accuracy of each attacker in each bootstrap draw.
@@ -169,7 +180,45 @@ class AttackedSet:
 
 
 @dataclass(frozen=True)
-class StrongestScore:
+class TrueValues:
+    """Values and identities of the test rows, and the draws that all intervals share.
+
+    Attributes
+    ----------
+    y : ndarray of shape (n,)
+        Values of the continuous attribute.
+    identities : ndarray of shape (n,)
+        Identity number of each row, 0 to m - 1.
+    weights : ndarray of shape (draws, m), float32
+        How often each bootstrap draw takes each identity.
+    """
+
+    y: FloatArray
+    identities: IntArray
+    weights: FloatArray
+
+    @classmethod
+    def make(cls, y: FloatArray, identities: IntArray, seed: int) -> TrueValues:
+        """Draw the bootstrap weights: m identities with replacement, up to `N_DRAWS` times."""
+        return cls(y, *_draw_identities(identities, seed))
+
+    def interval(self, predicted: FloatArray) -> tuple[float, float]:
+        """95 % percentile interval of R2, of values of shape (n,); it holds the value itself."""
+        value = r_squared(self.y, predicted)
+        low, high = percentile_interval(self._draws(predicted))
+        return min(low, value), max(high, value)
+
+    def _draws(self, predicted: FloatArray) -> FloatArray:
+        columns = [np.ones_like(self.y), self.y, self.y**2, (self.y - predicted) ** 2]
+        sums = np.zeros((self.weights.shape[1], 4))
+        np.add.at(sums, self.identities, np.stack(columns, axis=1))
+        n, total, squares, errors = (self.weights @ sums).T
+        spread = squares - total**2 / n
+        return np.asarray(1 - errors / np.maximum(spread, 1e-300))
+
+
+@dataclass(frozen=True)
+class Strongest:
     """The best balanced accuracy of a battery, its interval, and what noise would reach.
 
     Attributes
@@ -189,31 +238,31 @@ class StrongestScore:
     noise_bound: float
 
 
-def strongest_score(test: AttackedSet, predictions: npt.NDArray[np.int64]) -> StrongestScore:
+def strongest_of(truth: TrueLabels, predictions: npt.NDArray[np.int64]) -> Strongest:
     """Find the strongest attacker, with the interval that `Headline` describes.
 
     Parameters
     ----------
-    test : AttackedSet
-        What was attacked.
+    truth : TrueLabels
+        Of the test rows.
     predictions : ndarray of shape (n, attackers)
         Predicted class codes.
 
     Returns
     -------
-    StrongestScore
+    Strongest
         See there.
     """
-    values = [balanced_accuracy(test.y, column) for column in predictions.T]
+    values = [balanced_accuracy(truth.y, column) for column in predictions.T]
     column = int(np.argmax(values))
     value = values[column]
     # No attacker strays further from its true value than this in 95 of 100 draws, so neither
     # does the largest of them from the true largest.
-    strayed = np.abs(test.draws(predictions) - np.asarray(values)).max(axis=1)
-    unseen = rule_of_three(test.n_identities) if value == 1 else 0.0
+    strayed = np.abs(truth.draws(predictions) - np.asarray(values)).max(axis=1)
+    unseen = rule_of_three(truth.n_identities) if value == 1 else 0.0
     half = max(float(np.quantile(strayed, 0.95)), unseen)
-    noise = float(np.quantile(test.noise_draws(predictions), _NOISE_QUANTILE))
-    return StrongestScore(column, value, max(value - half, 0.0), min(value + half, 1.0), noise)
+    noise = float(np.quantile(truth.noise_draws(predictions), _NOISE_QUANTILE))
+    return Strongest(column, value, max(value - half, 0.0), min(value + half, 1.0), noise)
 
 
 def reduction_interval(

@@ -1,4 +1,4 @@
-"""The gallery ("score") attack: compare with a few labelled people and take the vote.
+"""Attackers that compare with labelled rows: nearest neighbours, and the vote of a gallery.
 
 Osorio-Roig et al., "An attack on facial soft-biometric privacy enhancement" (TBIOM 2022): templates
 that classifiers could not read gave gender away to a comparison with a small labelled gallery.
@@ -10,9 +10,33 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 
+from sensitivenets.audit.attack import Attacker
+from sensitivenets.audit.preparations import L2, STANDARDISED, WHITENED
 from sensitivenets.embeddings import FloatArray
 from sensitivenets.embeddings.rows import row_blocks
+
+_NAME = "nearest neighbours"
+
+
+def nearest_neighbours() -> Attacker:
+    """Vote of the nearest training rows, for classes."""
+    candidates = tuple(({"k": k}, KNeighborsClassifier(k)) for k in (1, 5, 25, 75))
+    return Attacker(_NAME, candidates, corrects_prior=True, cost=2)
+
+
+def neighbour_regression() -> Attacker:
+    """Mean of the nearest training rows, for numbers."""
+    candidates = tuple(({"k": k}, KNeighborsRegressor(k)) for k in (5, 25, 75))
+    return Attacker(_NAME, candidates, (STANDARDISED, WHITENED))
+
+
+def gallery_vote() -> Attacker:
+    """Comparison scores with a small labelled gallery (see `GalleryVote`), for classes."""
+    candidates = tuple(({"votes": k, "per_class": 150}, GalleryVote(150, k)) for k in (1, 9, 49))
+    # Cosine scores divide the norm out: raw rows equal l2.
+    return Attacker("gallery vote", candidates, (L2, STANDARDISED, WHITENED), n_seeds=3)
 
 
 class GalleryVote(ClassifierMixin, BaseEstimator):

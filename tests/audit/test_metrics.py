@@ -1,20 +1,22 @@
 import numpy as np
 import pytest
-from sklearn.metrics import balanced_accuracy_score, roc_auc_score
+from sklearn.metrics import balanced_accuracy_score, r2_score, roc_auc_score
 
-from sensitivenets.audit.scores import (
-    AttackedSet,
+from sensitivenets.audit.metrics import (
+    TrueLabels,
+    TrueValues,
     balanced_accuracy,
     mean_auc,
+    r_squared,
     reduction_interval,
-    strongest_score,
+    strongest_of,
 )
 
 
 def attacked(y, identities=None, seed=0):
     y = np.asarray(y)
     identities = np.arange(len(y)) if identities is None else np.asarray(identities)
-    return AttackedSet.make(y, int(y.max()) + 1, identities, seed)
+    return TrueLabels.make(y, int(y.max()) + 1, identities, seed)
 
 
 def test_balanced_accuracy_of_four_rows_by_hand():
@@ -37,6 +39,23 @@ def test_balanced_accuracy_and_auc_are_scikit_learns():
     expected = roc_auc_score(binary, np.round(scores[:, 0], 1))
     two = np.stack([np.zeros(200), np.round(scores[:, 0], 1)], axis=1)
     assert mean_auc(binary, two) == pytest.approx(expected)  # with ties
+
+
+def test_r_squared_is_scikit_learns():
+    rng = np.random.default_rng(0)
+    truth, predicted = rng.standard_normal((2, 30))
+    assert r_squared(truth, predicted) == pytest.approx(r2_score(truth, predicted))
+
+
+def test_draws_of_r_squared_equal_a_loop_over_identities():
+    rng = np.random.default_rng(1)
+    truth = rng.standard_normal(60)
+    predicted = truth + rng.standard_normal(60)
+    test = TrueValues.make(truth, rng.integers(15, size=60), 0)
+    every = [np.repeat(np.arange(60), draw[test.identities].astype(int)) for draw in test.weights]
+    expected = [r2_score(truth[rows], predicted[rows]) for rows in every]
+    low, high = np.percentile(expected, [2.5, 97.5])
+    assert test.interval(predicted) == pytest.approx((low, high), abs=1e-6)
 
 
 def test_bootstrap_draws_equal_a_loop_over_identities():
@@ -84,8 +103,8 @@ def test_the_strongest_of_many_guesses_is_not_above_chance():
     rng = np.random.default_rng(4)
     y = rng.integers(2, size=400)
     guesses = rng.integers(2, size=(400, 40))
-    best = strongest_score(attacked(y), guesses)
-    single = strongest_score(attacked(y), guesses[:, :1])
+    best = strongest_of(attacked(y), guesses)
+    single = strongest_of(attacked(y), guesses[:, :1])
     assert best.value == max(balanced_accuracy(y, column) for column in guesses.T)
     assert best.value <= best.noise_bound
     assert best.noise_bound > single.noise_bound + 0.01  # the best of 40 needs more than the one
@@ -97,7 +116,7 @@ def test_the_noise_bound_holds_in_99_of_100_draws():
     above = 0
     for seed in range(100):
         y = rng.integers(2, size=120)
-        best = strongest_score(attacked(y, seed=seed), rng.integers(2, size=(120, 5)))
+        best = strongest_of(attacked(y, seed=seed), rng.integers(2, size=(120, 5)))
         above += best.value > best.noise_bound
     assert above <= 5  # 1 expected; 6 or more happens once in 2000
 
