@@ -81,4 +81,4 @@ def test_audit_command_names_the_option(run, tmp_path):
         *("--apart", "2", "--out", tmp_path / "report"),
     )
     assert code == 2
-    assert "--apart: cosine: expected a number above -1 and at most 1; found 2" in error
+    assert "apart: cosine: expected a number above -1 and at most 1; found 2" in error

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sensitivenets import audit
+from sensitivenets import audit, report
 from sensitivenets.embeddings.collapse import Collapse
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -15,7 +15,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 @pytest.mark.parametrize(
     "record",
     [
-        audit.AuditResult,
+        report.AuditRecord,
         audit.SplitSummary,
         audit.AttributeResult,
         audit.Threat,
@@ -36,9 +36,16 @@ def test_every_key_is_documented(record):
 
 
 def test_the_example_in_docs_is_whole():
-    example = audit.load_json(DOCS / "example-report" / "audit.json")
+    example = report.load_json(DOCS / "example-report" / "audit.json")
     assert example.trustworthy
     assert [attribute.name for attribute in example.attributes] == ["gender", "ethnicity"]
     assert set(example.fairness) == {"attractive", "smiling"}
+    assert example.recognition.before == example.verification[0].before.accuracy.estimate
+    assert example.provenance.given.fairness == ("celeba_attractive.json", "celeba_smiling.json")
     page = (DOCS / "example-report" / "report.html").read_text(encoding="utf-8")
     assert f"{100 * example.attributes[0].strongest.balanced_accuracy:.1f}" in page
+
+
+def test_what_an_earlier_version_wrote_is_written_as_it_was():
+    path = DOCS / "example-report" / "audit.json"
+    assert report.to_json(report.load_json(path)) == path.read_text(encoding="utf-8")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -30,7 +31,7 @@ from sensitivenets.audit.results import (
 )
 from sensitivenets.audit.splits import IntArray, Split
 from sensitivenets.audit.tasks import AttackTask, ClassTask, NumberTask, seed_of
-from sensitivenets.embeddings import EmbeddingTable, FloatArray, Labels, check_vectors
+from sensitivenets.embeddings import FloatArray, Labels, as_vectors, check_vectors
 from sensitivenets.embeddings.collapse import Collapse, measure_collapse
 from sensitivenets.embeddings.labels import joint
 from sensitivenets.embeddings.rows import first_occurrences
@@ -46,8 +47,8 @@ _MOST_COPIES = 0.02
 
 
 def run_audit(
-    before: EmbeddingTable | FloatArray,
-    after: EmbeddingTable | FloatArray | None,
+    before: Any,
+    after: Any,
     attributes: Mapping[str, Labels],
     *,
     plan: AuditPlan,
@@ -62,7 +63,7 @@ def run_audit(
 
     Parameters
     ----------
-    before, after : EmbeddingTable, ndarray or None
+    before, after : EmbeddingTable, array-like or None
         The tables.
     attributes : mapping of str to Labels
         Categorical attributes.
@@ -127,8 +128,8 @@ def run_audit(
 
 
 def _open(
-    before: EmbeddingTable | FloatArray,
-    after: EmbeddingTable | FloatArray | None,
+    before: Any,
+    after: Any,
     attributes: Mapping[str, Labels],
     continuous: Mapping[str, FloatArray],
     split: Split,
@@ -159,17 +160,13 @@ def _open(
     return {name: _vectors(table, name)[order] for name, table in tables.items()}
 
 
-def _vectors(table: EmbeddingTable | FloatArray, name: str) -> FloatArray:
-    if isinstance(table, EmbeddingTable):
-        return table.vectors
-    vectors = np.asarray(table)
-    if vectors.dtype.kind != "f":
-        vectors = vectors.astype(np.float64)
+def _vectors(table: Any, name: str) -> FloatArray:
+    vectors = as_vectors(table, f"table {name}")
     check_vectors(vectors, f"table {name}")
     return vectors
 
 
-def _n_rows(table: EmbeddingTable | FloatArray) -> int:
+def _n_rows(table: Any) -> int:
     return len(table)
 
 

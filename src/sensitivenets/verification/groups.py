@@ -17,6 +17,7 @@ import numpy as np
 from sensitivenets.embeddings import Labels
 from sensitivenets.errors import InputError
 from sensitivenets.intervals import Estimate, percentile_interval
+from sensitivenets.serialisation import decode_fields
 from sensitivenets.verification.bootstrap import ScoredPairs, rate_estimate, replicate
 from sensitivenets.verification.operating_points import OperatingPoint
 from sensitivenets.verification.pairs import Pairs
@@ -81,6 +82,20 @@ class RateRatio:
         """Return JSON-ready values; infinity becomes null."""
         finite = self.high is not None and math.isfinite(self.high)
         return asdict(self) | {"high": self.high if finite else None}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> RateRatio:
+        """Rebuild from what `to_dict` returned.
+
+        Raises
+        ------
+        InputError
+            If a field is missing, unknown or of another type.
+        """
+        ratio = decode_fields(data, cls, "ratio")
+        assert isinstance(ratio, cls)
+        unbounded = ratio.high is None and ratio.value is not None
+        return replace(ratio, high=math.inf) if unbounded else ratio
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,15 @@ Every threshold that decides differently is a candidate, not a grid.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
 
 from sensitivenets.errors import InputError
 from sensitivenets.intervals import Estimate, student_t_interval, wilson
+from sensitivenets.serialisation import decode_fields
 from sensitivenets.verification.pairs import BoolArray, IntArray
 from sensitivenets.verification.scores import Float64Array
 
@@ -57,6 +59,22 @@ class Accuracy:
             "chosen_on": self.chosen_on,
             "interval": self.interval,
         }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Accuracy:
+        """Rebuild from what `to_dict` returned.
+
+        Raises
+        ------
+        InputError
+            If a field is missing, unknown or of another type.
+        """
+        ends = {field.name for field in fields(Estimate)}
+        rest = {key: value for key, value in data.items() if key not in ends}
+        estimate = {key: value for key, value in data.items() if key in ends}
+        accuracy = decode_fields({"estimate": estimate} | rest, cls, "accuracy")
+        assert isinstance(accuracy, cls)
+        return accuracy
 
 
 def best_threshold(scores: Float64Array, same: BoolArray) -> float:
