@@ -116,7 +116,7 @@ def protect(
     Examples
     --------
     >>> from sensitivenets import protect, synthetic_diveface
-    >>> faces = synthetic_diveface(n_subjects=900, images_per_subject=3, dim=16, random_state=0)
+    >>> faces = synthetic_diveface(n_subjects=900, images_per_subject=3, dim=32, random_state=0)
     >>> known, mine = faces.where("split", "fit"), faces.where("split", "attack_train")
     >>> protected = protect(mine, known, remove="gender", identity="subject", n_jobs=1)
     >>> protected.table.columns.column_names

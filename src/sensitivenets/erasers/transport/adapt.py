@@ -110,11 +110,11 @@ def adapt(
     --------
     >>> from sensitivenets.datasets.synthetic import synthetic_diveface
     >>> from sensitivenets.erasers.transport.routed_transport import RoutedTransport
-    >>> table = synthetic_diveface(n_subjects=300, images_per_subject=3, dim=16, random_state=0)
+    >>> table = synthetic_diveface(n_subjects=300, images_per_subject=3, dim=32, random_state=0)
     >>> eraser = RoutedTransport(n_rounds=1, random_state=0)
     >>> fitted = eraser.fit(table.vectors, sensitive={"gender": table.column("gender")}).model_
     >>> adapt(fitted, table.vectors).map(table.vectors).shape
-    (900, 16)
+    (900, 32)
     """
     require_features(X, map_of(fitted).n_features_in)
     return adapt_passes(
