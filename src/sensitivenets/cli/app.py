@@ -12,6 +12,7 @@ from typing import Any
 
 from cyclopts import App, CycloptsError, Parameter
 
+from sensitivenets.cli.adapt import adapt
 from sensitivenets.cli.annotate import annotate
 from sensitivenets.cli.audit import audit
 from sensitivenets.cli.benchmark import benchmark
@@ -39,6 +40,7 @@ _COMMANDS = (
     diveface,
     annotate,
     fit,
+    adapt,
     transform,
     verify,
     audit,

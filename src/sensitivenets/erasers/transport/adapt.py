@@ -10,9 +10,10 @@ import numpy as np
 
 from sensitivenets.embeddings import FloatArray
 from sensitivenets.erasers.moments.group import Float64, Int64
-from sensitivenets.erasers.transport.expectation_maximisation import Blocks, chunks, find_routes
+from sensitivenets.erasers.transport.expectation_maximisation import find_routes
 from sensitivenets.erasers.transport.forecast import Forecast, forecast
 from sensitivenets.erasers.transport.own_moments import lean
+from sensitivenets.erasers.transport.passes import Blocks, chunks
 from sensitivenets.erasers.transport.place import Place, find_place
 from sensitivenets.erasers.transport.reference_groups import GaussianGroups, reference_groups
 from sensitivenets.erasers.transport.trust import doubts
@@ -155,7 +156,7 @@ def adapt_passes(
     place = find_place(map_of(fitted))
     reference = reference_groups(place.router, _shrinkage(fitted, shrinkage))
     inside = place.coordinates(blocks)
-    _require_alike_lengths(inside, n_rows, reference)
+    _require_alike_lengths(place, blocks, n_rows, reference)
     routes = find_routes(inside, n_rows, reference, subjects=subjects)
     leaned = lean(routes.moments, reference, strength)
     moved: FittedMap = place.moved_by(routes, leaned)
@@ -233,9 +234,18 @@ def _recentred(place: Place, moved: FittedMap, blocks: Blocks, n_rows: int) -> S
     return (replace(after[0], bias=bias), *after[1:])
 
 
-def _require_alike_lengths(blocks: Blocks, n_rows: int, reference: GaussianGroups) -> None:
-    """Refuse rows of another scale: routes of them would be of their length, not their kind."""
-    total = sum(float(np.vdot(X, X)) for _, X in chunks(blocks, n_rows))
+def _require_alike_lengths(
+    place: Place, blocks: Blocks, n_rows: int, reference: GaussianGroups
+) -> None:
+    """Refuse rows of another scale: routes of them would be of their length, not their kind.
+
+    To a map of unit rows any length is the same, since it normalises.
+    """
+    lengths = place.routed.lengths
+    if lengths is None or lengths[1] != 1:
+        place = replace(place, routed=replace(place.routed, lengths=None))
+    inside = place.coordinates(blocks)
+    total = sum(float(np.vdot(X, X)) for _, X in chunks(inside, n_rows))
     second = np.trace(reference.within) + reference.shares @ (reference.means**2).sum(axis=1)
     ratio = float(np.sqrt(total / max(n_rows, 1) / second))
     if not _LENGTHS[0] <= ratio <= _LENGTHS[1]:

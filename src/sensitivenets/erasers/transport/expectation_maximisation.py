@@ -9,26 +9,22 @@ probabilities. Neural Computation 14 (1), 2002.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from sensitivenets.embeddings import FloatArray
-from sensitivenets.erasers.moments.group import BLOCK_ROWS, Float64, Int64
+from sensitivenets.erasers.moments.group import Float64, Int64
 from sensitivenets.erasers.transport.own_moments import (
     HalvedMoments,
     HalvedMomentStream,
     halves_of,
     lean,
 )
+from sensitivenets.erasers.transport.passes import Blocks, chunks
 from sensitivenets.erasers.transport.reference_groups import GaussianGroups
-from sensitivenets.errors import InputError
 from sensitivenets.maps.routed import Groups, Router
-
-#: Begins a pass over all rows.
-Blocks = Callable[[], Iterable[FloatArray]]
 
 # Most steps; with subjects each reads the table twice.
 _STEPS = 5
@@ -182,47 +178,3 @@ def halving_keys(subjects: Int64, where: slice) -> Int64:
     codes = subjects[where]
     own = np.arange(where.start, where.start + len(codes)) + int(subjects.max()) + 1
     return np.where(codes < 0, own, codes)
-
-
-def chunks(blocks: Blocks, n_rows: int) -> Iterator[tuple[slice, FloatArray]]:
-    """Yield all rows in chunks of one size, whatever the blocks: sums are added in one order.
-
-    Parameters
-    ----------
-    blocks : callable
-        Returns all rows block by block.
-    n_rows : int
-        Rows that are expected in all.
-
-    Yields
-    ------
-    where : slice
-        Numbers of the rows.
-    X : ndarray of shape (m, d), float32
-        The rows; m is 8192 but for the last.
-
-    Raises
-    ------
-    InputError
-        If there are not as many rows as expected, or blocks differ in width.
-    """
-    waiting: list[FloatArray] = []
-    n_waiting = start = 0
-    for block in blocks():
-        X = np.asarray(block, dtype=np.float32)
-        while len(X):
-            part = X[: BLOCK_ROWS - n_waiting]
-            X = X[len(part) :]
-            waiting.append(part)
-            n_waiting += len(part)
-            if n_waiting == BLOCK_ROWS:
-                yield slice(start, start + n_waiting), _joined(waiting)
-                start, n_waiting, waiting = start + n_waiting, 0, []
-    if n_waiting:
-        yield slice(start, start + n_waiting), _joined(waiting)
-    if start + n_waiting != n_rows:
-        raise InputError(f"expected {n_rows} rows in each pass, found {start + n_waiting}")
-
-
-def _joined(parts: list[FloatArray]) -> FloatArray:
-    return parts[0] if len(parts) == 1 else np.concatenate(parts)

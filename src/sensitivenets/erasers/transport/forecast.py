@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cache
+from statistics import NormalDist
+from typing import Any
 
 import numpy as np
-from scipy.special import ndtr
 
 from sensitivenets.erasers.moments.group import Float64, Int64
+from sensitivenets.errors import FewRowsWarning
+from sensitivenets.maps.routed import Router
 
 # Rows a group, as a multiple of the squared features, at which five points in a hundred are left.
 _ENOUGH = 16
@@ -39,6 +45,10 @@ class Forecast:
     divergence: float
     accuracy: float
     thin: tuple[int, ...]
+
+    def record(self) -> dict[str, Any]:
+        """Return it as JSON values, for the record of a fit."""
+        return asdict(self)
 
     def lines(self) -> list[str]:
         """Say it in words."""
@@ -124,6 +134,40 @@ def forecast(
     )
 
 
+def round_record(accuracy: Mapping[str, float], counts: Int64, router: Router) -> dict[str, Any]:
+    """Record a round: how well its router did, and what the rows of its groups promise.
+
+    Parameters
+    ----------
+    accuracy : mapping
+        Of the router.
+    counts : ndarray of shape (groups,)
+        Rows that it sends to each group.
+    router : Router
+        The router.
+
+    Returns
+    -------
+    dict
+        JSON values.
+    """
+    promised = forecast(counts, router.means.shape[1])
+    return {"router": dict(accuracy), "forecast": promised.record()}
+
+
+def warn_of_few_rows(curve: Sequence[Mapping[str, Any]]) -> None:
+    """Warn where a predicted group of the first round has fewer rows than d^2.
+
+    Warns
+    -----
+    FewRowsWarning
+        Saying how many, and what is left for new rows.
+    """
+    said = Forecast(**curve[0]["forecast"])
+    if said.thin:
+        warnings.warn(" ".join(said.lines()), FewRowsWarning, stacklevel=4)
+
+
 def accuracy_of(divergence: float, n_classes: int = 2) -> float:
     """Return how often the best of classes that are all J apart is found.
 
@@ -140,7 +184,12 @@ def accuracy_of(divergence: float, n_classes: int = 2) -> float:
         Phi(sqrt(J) / 2) for two; chance for J of 0.
     """
     if n_classes == 2:
-        return float(ndtr(np.sqrt(divergence) / 2))
+        return NormalDist().cdf(float(np.sqrt(divergence)) / 2)
     step = np.sqrt(divergence / 2)
     density = np.exp(-((_GRID - step) ** 2) / 2) / np.sqrt(2 * np.pi)
-    return float(np.sum(density * ndtr(_GRID) ** (n_classes - 1)) * (_GRID[1] - _GRID[0]))
+    return float(np.sum(density * _normal_cdf() ** (n_classes - 1)) * (_GRID[1] - _GRID[0]))
+
+
+@cache
+def _normal_cdf() -> Float64:
+    return np.array([NormalDist().cdf(float(x)) for x in _GRID])

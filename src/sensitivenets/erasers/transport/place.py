@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from sensitivenets.embeddings import FloatArray
 from sensitivenets.erasers.moments.group import Int64
-from sensitivenets.erasers.transport.expectation_maximisation import Blocks, Routes, shared_routes
+from sensitivenets.erasers.transport.expectation_maximisation import Routes, shared_routes
 from sensitivenets.erasers.transport.own_moments import LeanedMoments, transport_to_barycentre
+from sensitivenets.erasers.transport.passes import Blocks
 from sensitivenets.errors import InputError
 from sensitivenets.maps.affine import Affine
 from sensitivenets.maps.base import FittedMap
@@ -41,14 +42,18 @@ class Place:
         """Router of the first round."""
         return self.routed.router
 
+    def seen(self, X: FloatArray) -> FloatArray:
+        """Return rows as the router sees them: in its directions, and of the usual length."""
+        for part in self.before:
+            X = part(X)
+        return self.routed.seen(X)
+
     def coordinates(self, blocks: Blocks) -> Blocks:
         """Return passes over the rows as the router sees them."""
 
         def inside() -> Iterator[FloatArray]:
             for X in blocks():
-                for part in self.before:
-                    X = part(X)
-                yield X @ self.routed.basis if isinstance(self.routed, SubspaceMap) else X
+                yield self.seen(X)
 
         return inside
 
@@ -56,8 +61,8 @@ class Place:
         """Return the round with other routes and maps."""
         transport = transport_to_barycentre(leaned.groups)
         if isinstance(self.routed, SubspaceMap):
-            return SubspaceMap(self.routed.basis, routes.router, transport)
-        return RoutedMap(routes.router, (transport,))
+            return replace(self.routed, router=routes.router, transport=transport)
+        return RoutedMap(routes.router, (transport,), self.routed.lengths)
 
 
 def find_place(fitted: FittedMap) -> Place:
@@ -125,10 +130,7 @@ def table_routes(fitted: FittedMap, X: FloatArray, subjects: Int64 | None = None
         Group of each row.
     """
     place = find_place(fitted)
-    for part in place.before:
-        X = part(X)
-    seen = X @ place.routed.basis if isinstance(place.routed, SubspaceMap) else X
-    scores = place.router.scores(seen)
+    scores = place.router.scores(place.seen(X))
     if subjects is None:
         return np.asarray(scores.argmax(axis=1))
     return shared_routes(scores, subjects)
