@@ -89,6 +89,7 @@ def test_the_battery_holds_every_attacker_of_the_design(full):
         "logistic regression",
         "RBF-SVM",
         "regularised QDA",
+        "QDA by groups",
         "quadratic",
         "MLP",
         "histogram gradient boosting",

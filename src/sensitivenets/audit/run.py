@@ -91,7 +91,12 @@ def run_audit(
         If something does not fit.
     """
     tables = _open(before, after, attributes, continuous or {}, split)
-    tasks = [ClassTask.make(labels, split, random_state) for labels in attributes.values()]
+    tasks = [
+        replace(
+            ClassTask.make(labels, split, random_state), others=_others(name, attributes, split)
+        )
+        for name, labels in attributes.items()
+    ]
     if plan.joint_attackers and len(attributes) > 1:
         crossed = ClassTask.make(joint(attributes), split, random_state)
         tasks.append(replace(crossed, is_joint=True))
@@ -156,6 +161,15 @@ def _open(
             "make the split from the same table"
         )
     return {name: _vectors(table, name)[order] for name, table in tables.items()}
+
+
+def _others(name: str, attributes: Mapping[str, Labels], split: Split) -> IntArray | None:
+    """Cross the codes of all attributes but one, by row of the prepared arrays."""
+    others = [labels.codes for other, labels in attributes.items() if other != name]
+    if not others:
+        return None
+    order = np.concatenate([split.train, split.test])
+    return np.unique(np.stack(others)[:, order], axis=1, return_inverse=True)[1].ravel()
 
 
 def _vectors(table: EmbeddingTable | FloatArray, name: str) -> FloatArray:

@@ -10,6 +10,7 @@ from sklearn.base import ClassifierMixin
 from sensitivenets.audit.attack import Attacker
 from sensitivenets.audit.attackers.linear_quadratic import (
     logistic_regression,
+    qda_by_groups,
     quadratic,
     regularised_qda,
     ridge_regression,
@@ -38,6 +39,7 @@ def class_attackers() -> tuple[Attacker, ...]:
         logistic_regression(),
         rbf_svm(),
         regularised_qda(),
+        qda_by_groups(),
         quadratic(),
         mlp(),
         histogram_gradient_boosting(),
@@ -181,7 +183,9 @@ def full_plan(extra: Mapping[str, ClassifierMixin], *, curves: bool) -> AuditPla
         mode="full",
         attackers=attackers,
         # The joint attribute has the same signal in finer classes: two preparations tell.
-        joint_attackers=tuple(_restricted(a, (STANDARDISED, WHITENED)) for a in attackers),
+        joint_attackers=tuple(
+            _restricted(a, (STANDARDISED, WHITENED)) for a in attackers if not a.by_groups
+        ),
         shuffled_attackers=control_attackers(),
         projection_attackers=(*control_attackers(), svm),
         preparations=ALL_PREPARATIONS,
