@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from sensitivenets.audit import Split
-from sensitivenets.audit.attack import run_trial
+from sensitivenets.audit.attack import Trial, run_trial
 from sensitivenets.audit.attackers.catalogue import full_plan
 from sensitivenets.audit.attackers.linear_quadratic import (
     logistic_regression,
@@ -20,9 +20,10 @@ from sensitivenets.audit.attackers.linear_quadratic import (
 )
 from sensitivenets.audit.attackers.neighbours import nearest_neighbours
 from sensitivenets.audit.attackers.trees import random_forest
-from sensitivenets.audit.metrics import strongest_of
+from sensitivenets.audit.metrics import TrueLabels, strongest_of
 from sensitivenets.audit.preparations import prepare
 from sensitivenets.audit.run import run_audit
+from sensitivenets.audit.subsets import confident_subsets, detection_rates
 from sensitivenets.audit.tasks import ClassTask, NumberTask
 from sensitivenets.embeddings import encode
 
@@ -151,3 +152,124 @@ def test_shuffled_labels_of_twenty_seeds_raise_no_alarm(attacker):
         best = strongest_of(task.truth(np.arange(500), seed), predictions)
         above += best.value > best.noise_bound
     assert above <= 2  # of 20 at 1 %: three happen once in a thousand
+
+
+def in_few_rows(seed=0, n=2400, share=0.05):
+    """One row in twenty tells its label loudly, the others nothing."""
+    rng = np.random.default_rng(seed)
+    y, X = rng.integers(2, size=n), rng.standard_normal((n, 12))
+    told = rng.random(n) < share
+    X[told, 0] += 8 * (2 * y[told] - 1)
+    return X, y
+
+
+def in_a_tiny_cluster(seed=0, n=4000):
+    """One row in fifty sits in a far corner where all are of one class."""
+    rng = np.random.default_rng(seed)
+    y, X = rng.integers(2, size=n), rng.standard_normal((n, 12))
+    corner = (rng.random(n) < 0.04) & (y == 1)
+    X[corner] = 0.3 * X[corner] + 3
+    return X, y
+
+
+@pytest.mark.parametrize("plant", [in_few_rows, in_a_tiny_cluster])
+def test_the_average_hides_a_few_people_and_the_confident_subset_shows_them(plant):
+    X, y = plant()
+    result = attack(X, {"label": y}, FAST, len(y) // 2)
+    found = [one for one in result.before.confident if one.above_chance]
+    assert found
+    assert found[0].precision > 0.9
+    assert found[0].low > found[0].expected
+    detected = [one for one in result.before.detections if one.above_chance]
+    assert detected[0].low > 0.02  # where luck finds 0.01
+    assert any("people it is surest of are read right" in note for note in result.before.notes)
+    # The average does not: the headline stays at chance.
+    assert result.before.strongest.balanced_accuracy < 0.56
+    assert not result.before.strongest.above_chance
+
+
+def test_precision_and_detection_by_hand():
+    # Ten people of each class, each attacked once; the score is that of class 1.
+    y = np.repeat([0, 1], 100)
+    score = np.concatenate([np.linspace(-5, -1, 100), np.linspace(-6, 2, 100)])
+    trial = Trial("mine", "raw", np.stack([np.zeros(200), score], axis=1))
+    truth = TrueLabels.make(y, 2, np.arange(200), 0)
+    shares = {one.share: one for one in confident_subsets([trial], truth)}
+    # The surest 20 are 13 of class 1 at -6 to -5, and 7 of class 0: all read as class 0.
+    assert shares[0.1].n == 20
+    surest = np.argsort(-np.abs(score), kind="stable")[:20]
+    assert shares[0.1].precision == np.mean(y[surest] == 0)
+    assert shares[0.1].expected == 0.5
+    (one,) = detection_rates([trial], truth, ("no", "yes"))
+    # One false alarm of 100 is allowed: what is above the second highest negative counts.
+    second = np.sort(score[y == 0])[-2]
+    assert (one.detected, one.false_positive_rate, one.n) == ("yes", 0.01, 100)
+    assert one.true_positive_rate == np.mean(score[y == 1] > second)
+
+
+def test_each_person_counts_once():
+    y = np.repeat([0, 1], 100)
+    rng = np.random.default_rng(0)
+    trial = Trial("mine", "raw", rng.standard_normal((200, 2)))
+    truth = TrueLabels.make(y, 2, np.arange(200) // 10, 0)
+    assert [one.n for one in confident_subsets([trial], truth)] == [1, 1, 2]
+
+
+def people_of_many_rows(seed=0, n_people=300, images=20, shift=0.12):
+    """Each row tells almost nothing of the label, twenty of a person tell it."""
+    rng = np.random.default_rng(seed)
+    y = np.repeat(rng.integers(2, size=n_people), images)
+    X = rng.standard_normal((n_people * images, 6))
+    X[:, 0] += shift * (2 * y - 1)
+    return X, y, encode("subject", np.repeat(np.arange(n_people), images))
+
+
+def test_what_one_row_does_not_tell_many_rows_of_a_person_do():
+    X, y, subject = people_of_many_rows()
+    attackers = (logistic_regression(),)
+    result = attack(X, {"label": y}, attackers, 150 * 20, subject).before
+    told = {one.templates: one.strongest for one in result.several_templates}
+    assert list(told) == [1, 2, 5, None]
+    assert not told[1].above_chance
+    assert told[None].above_chance
+    assert told[None].n == 150
+    assert told[None].balanced_accuracy > result.strongest.balanced_accuracy + 0.1
+    # Where nobody knows who is whom there is nothing to add.
+    assert not attack(X, {"label": y}, attackers, 150 * 20).before.several_templates
+
+
+def in_one_subgroup(seed=0, n=3000):
+    """The label is told in one of ten groups only."""
+    rng = np.random.default_rng(seed)
+    y, group = rng.integers(2, size=n), rng.integers(10, size=n)
+    X = rng.standard_normal((n, 8))
+    X[group == 3, 1] += 3
+    X[group == 3, 0] += 2 * (2 * y[group == 3] - 1)
+    return X, {"label": y, "group": group}
+
+
+def test_the_worst_subgroup_is_named():
+    X, labels = in_one_subgroup()
+    result = attack(X, labels, (logistic_regression(),), 1500)
+    worst = result.before.worst_subgroup
+    assert (worst.column, worst.value) == ("group", "3")
+    assert worst.strongest.above_chance
+    assert worst.strongest.balanced_accuracy > 0.8
+    assert worst.strongest.balanced_accuracy > result.strongest.balanced_accuracy + 0.2
+    assert attack(X, {"label": labels["label"]}, FAST[:1], 1500).before.worst_subgroup is None
+
+
+def test_no_look_raises_an_alarm_on_twenty_seeds_of_shuffled_labels():
+    alarms = np.zeros(4)
+    for seed in range(20):
+        X, y, subject = people_of_many_rows(seed, n_people=100, images=4)
+        y = np.repeat(np.random.default_rng([seed, 1]).permutation(y[::4]), 4)
+        group = np.random.default_rng([seed, 2]).integers(3, size=len(y))
+        result = attack(X, {"label": y, "group": group}, FAST[:2], 200, subject).before
+        alarms += [
+            any(one.above_chance for one in result.confident),
+            any(one.above_chance for one in result.detections),
+            any(one.strongest.above_chance for one in result.several_templates),
+            result.worst_subgroup is not None and result.worst_subgroup.strongest.above_chance,
+        ]
+    assert alarms.max() <= 2, alarms  # of 20 at 1 %: three happen once in a thousand

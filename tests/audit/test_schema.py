@@ -26,6 +26,10 @@ DOCS = Path(__file__).parents[2] / "docs"
         audit.Curve,
         audit.CurvePoint,
         audit.DescriptionLength,
+        audit.ConfidentSubset,
+        audit.Detection,
+        audit.SeveralTemplates,
+        audit.Subgroup,
         Collapse,
     ],
 )

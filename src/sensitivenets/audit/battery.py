@@ -147,10 +147,13 @@ def summarise_numbers(
 
 
 def headline_of(
-    trials: Sequence[Trial], predictions: npt.NDArray[np.int64], truth: TrueLabels
+    trials: Sequence[Trial],
+    predictions: npt.NDArray[np.int64],
+    truth: TrueLabels,
+    n_tests: int = 1,
 ) -> Headline:
-    """Name the strongest of these trials (see `Headline`)."""
-    best = strongest_of(truth, predictions)
+    """Name the strongest of these trials (see `Headline`), for one of several looks at them."""
+    best = strongest_of(truth, predictions, n_tests)
     return Headline(
         attacker=trials[best.column].attacker,
         preparation=trials[best.column].preparation,

@@ -29,6 +29,7 @@ from sensitivenets.audit.results import (
     SplitSummary,
 )
 from sensitivenets.audit.splits import IntArray, Split
+from sensitivenets.audit.subsets import look_closer
 from sensitivenets.audit.tasks import AttackTask, ClassTask, NumberTask, seed_of
 from sensitivenets.embeddings import EmbeddingTable, FloatArray, Labels, check_vectors
 from sensitivenets.embeddings.collapse import Collapse, measure_collapse
@@ -56,6 +57,7 @@ def run_audit(
     progress: Progress | None,
     continuous: Mapping[str, FloatArray] | None = None,
     phi: Phi | None = None,
+    subgroups: Mapping[str, Labels] | None = None,
 ) -> AuditResult:
     """Run a plan; see `audit` for the parameters.
 
@@ -79,6 +81,8 @@ def run_audit(
         Continuous attributes.
     phi : callable, optional
         The map, for the inversion attack.
+    subgroups : mapping of str to Labels, optional
+        Columns of subgroups to look into.
 
     Returns
     -------
@@ -90,7 +94,7 @@ def run_audit(
     InputError
         If something does not fit.
     """
-    tables = _open(before, after, attributes, continuous or {}, split)
+    tables = _open(before, after, attributes, continuous or {}, split, subgroups or {})
     tasks = [
         replace(
             ClassTask.make(labels, split, random_state), others=_others(name, attributes, split)
@@ -105,8 +109,10 @@ def run_audit(
     with threadpool_limits(1):
         prepared, inversion = _prepare_all(tables, phi, n_train, random_state, plan)
         control = _projection(prepared, tables[BEFORE], n_train, random_state, plan)
-    identities = split.identities(_n_rows(before))[np.concatenate([split.train, split.test])]
-    adversary = _Adversary(plan, prepared | control, identities, random_state, n_jobs)
+    order = np.concatenate([split.train, split.test])
+    identities = split.identities(_n_rows(before))[order]
+    columns = {k: labels.take(order) for k, labels in {**attributes, **(subgroups or {})}.items()}
+    adversary = _Adversary(plan, prepared | control, identities, columns, random_state, n_jobs)
     results, numbers = adversary.read(tasks, values, Steps(0, progress))
     reasons = _copies(tables[BEFORE], n_train)
     found = [(r.name, r.reasons) for r in results] + [(r.name, r.reasons) for r in numbers]
@@ -136,6 +142,7 @@ def _open(
     attributes: Mapping[str, Labels],
     continuous: Mapping[str, FloatArray],
     split: Split,
+    subgroups: Mapping[str, Labels],
 ) -> dict[str, FloatArray]:
     """Check what was given, and order the rows: training first, then test."""
     tables = {BEFORE: before} | ({} if after is None else {AFTER: after})
@@ -147,6 +154,7 @@ def _open(
     lengths = {f"table {name}": _n_rows(table) for name, table in tables.items()}
     lengths |= {f"attribute {k!r}": len(labels) for k, labels in attributes.items()}
     lengths |= {f"attribute {k!r}": len(y) for k, y in continuous.items()}
+    lengths |= {f"subgroups {k!r}": len(labels) for k, labels in subgroups.items()}
     n_rows = _n_rows(before)
     for name, length in lengths.items():
         if length != n_rows:
@@ -193,6 +201,7 @@ class _Adversary:
     plan: AuditPlan
     representations: Mapping[str, Preparations]
     identities: IntArray
+    columns: Mapping[str, Labels]
     seed: int
     n_jobs: int
 
@@ -243,6 +252,12 @@ class _Adversary:
             for one, trials in done
             if one.representation != SHUFFLED
         }
+        if not task.is_joint:
+            for name in (BEFORE, AFTER, INVERTED):
+                if name in batteries:
+                    batteries[name] = look_closer(
+                        batteries[name], truth, task.classes, self._subgroups(task)
+                    )
         batteries[SHUFFLED] = self._control(*done[-1], self.seed)
         if batteries[SHUFFLED].result.strongest.above_chance:
             # One shuffle in a hundred beats the noise bound by luck; a broken audit does it twice.
@@ -250,6 +265,13 @@ class _Adversary:
             (trials,) = attack([again], seed=self.seed + 1, n_jobs=1, steps=Steps(0))
             batteries[SHUFFLED] = self._control(again, trials, self.seed + 1)
         return batteries
+
+    def _subgroups(self, task: ClassTask) -> dict[str, Labels]:
+        return {
+            name: labels.take(task.test)
+            for name, labels in self.columns.items()
+            if name != task.name
+        }
 
     def _control(self, done: Attack, trials: Trials, seed: int) -> Battery:
         task = done.task
