@@ -18,14 +18,17 @@ from sensitivenets.audit.attackers.linear_quadratic import (
     regularised_qda,
     ridge_regression,
 )
-from sensitivenets.audit.attackers.neighbours import nearest_neighbours
-from sensitivenets.audit.attackers.trees import random_forest
+from sensitivenets.audit.attackers.local_votes import (
+    nearest_neighbours,
+    number_reader,
+    random_forest,
+)
 from sensitivenets.audit.metrics import TrueLabels, strongest_of
 from sensitivenets.audit.preparations import prepare
 from sensitivenets.audit.run import run_audit
 from sensitivenets.audit.subsets import confident_subsets, detection_rates
 from sensitivenets.audit.tasks import ClassTask, NumberTask
-from sensitivenets.embeddings import encode
+from sensitivenets.embeddings import canonical_values, encode
 
 FAST = (
     logistic_regression(),
@@ -273,3 +276,101 @@ def test_no_look_raises_an_alarm_on_twenty_seeds_of_shuffled_labels():
             result.worst_subgroup is not None and result.worst_subgroup.strongest.above_chance,
         ]
     assert alarms.max() <= 2, alarms  # of 20 at 1 %: three happen once in a thousand
+
+
+def in_the_last_bit(X, y):
+    words = X.view(np.uint32)
+    words[:, 5] = (words[:, 5] & ~np.uint32(1)) | y.astype(np.uint32)
+
+
+def in_the_signs_of_zeros(X, y):
+    X[:, 2] = np.where(np.arange(len(X)) % 3 == 0, 0, X[:, 2])
+    X[(X[:, 2] == 0) & (y == 1), 2] = -0.0
+
+
+def in_the_rounding(X, y):
+    X[y == 1] = np.round(X[y == 1] * 2**16) / 2**16
+
+
+def in_copies(X, y):
+    rows = np.flatnonzero(y == 1)
+    rows = rows[: len(rows) // 2 * 2]
+    X[rows[1::2]] = X[rows[::2]]
+
+
+PLANTS = [in_the_last_bit, in_the_signs_of_zeros, in_the_rounding, in_copies]
+
+
+@pytest.mark.parametrize("plant", PLANTS)
+def test_what_digits_tell_is_read_and_called_out(plant):
+    rng = np.random.default_rng(2)
+    y = rng.integers(2, size=1200)
+    X = rng.standard_normal((1200, 10)).astype(np.float32)
+    plant(X, y)
+    result = attack(X, {"label": y}, (*FAST, number_reader()), 800).before
+    assert result.strongest.attacker == "number reader"
+    assert result.strongest.balanced_accuracy > 0.6
+    assert any(note.startswith("the digits of the numbers tell label (") for note in result.notes)
+    if plant is not in_copies:  # test rows whose copy is a training row are recognised
+        assert not attack(X, {"label": y}, FAST, 800).strongest.above_chance
+
+
+@pytest.mark.parametrize("plant", PLANTS[:2])
+def test_canonical_values_have_no_digits_to_read(plant):
+    rng = np.random.default_rng(2)
+    y = rng.integers(2, size=1200)
+    X = rng.standard_normal((1200, 10)).astype(np.float32)
+    plant(X, y)
+    result = attack(canonical_values(X), {"label": y}, (number_reader(),), 800).before
+    assert not result.strongest.above_chance
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        lambda X: np.sign(X),
+        lambda X: np.round(X * 20),
+        lambda X: np.round(X * 2**12) / 2**12,
+        lambda X: X.astype(np.float16),
+        lambda X: np.maximum(X, 0),
+    ],
+    ids=["bits", "bytes", "a fixed grid", "half precision", "rectified"],
+)
+def test_digits_are_no_values(table):
+    """A label that values tell is not told by their digits, however few there are."""
+    rng = np.random.default_rng(0)
+    y = rng.integers(2, size=3000)
+    X = rng.standard_normal((3000, 10)) * (1 + 0.5 * y[:, None]) + y[:, None]
+    result = attack(table(X), {"label": y}, (number_reader(),), 2000).before
+    assert not result.strongest.above_chance
+
+
+def test_digits_of_shuffled_labels_raise_no_alarm_on_twenty_seeds():
+    above = 0
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        y = rng.integers(2, size=500)
+        X = rng.standard_normal((500, 10)).astype(np.float32)
+        in_the_last_bit(X, y)
+        result = attack(X, {"label": rng.permutation(y)}, (number_reader(),), 300)
+        above += result.strongest.above_chance
+    assert above <= 2  # of 20 at 1 %: three happen once in a thousand
+
+
+def test_the_order_of_the_rows_is_called_out():
+    rng = np.random.default_rng(0)
+    y, split = np.sort(rng.integers(2, size=600)), rng.permutation(600)
+    X = rng.standard_normal((600, 6)).astype(np.float32)
+    for order, told in ((y, True), (rng.permutation(y), False)):
+        result = run_audit(
+            X,
+            None,
+            {"label": encode("label", order)},
+            plan=replace(full_plan({}, curves=False), attackers=FAST[:1]),
+            split=Split(np.sort(split[:400]), np.sort(split[400:])),
+            random_state=0,
+            n_jobs=1,
+            progress=None,
+        ).attributes[0]
+        called_out = [note for note in result.notes if note.startswith("the row number alone")]
+        assert bool(called_out) == told

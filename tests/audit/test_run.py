@@ -15,7 +15,7 @@ from sensitivenets.audit.attackers.linear_quadratic import (
     quadratic,
     regularised_qda,
 )
-from sensitivenets.audit.attackers.neighbours import nearest_neighbours
+from sensitivenets.audit.attackers.local_votes import nearest_neighbours
 from sensitivenets.audit.run import run_audit
 from sensitivenets.embeddings import Labels
 from sensitivenets.errors import InputError

@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from sensitivenets.audit.attack import Attack, Trial, attack
+from sensitivenets.audit.attack import Attack, Trial, attack, run_trial
 from sensitivenets.audit.attackers.catalogue import AuditPlan
+from sensitivenets.audit.attackers.local_votes import row_number_reader
 from sensitivenets.audit.battery import Battery, summarise_classes, summarise_numbers
 from sensitivenets.audit.comparison import join_classes, join_numbers
 from sensitivenets.audit.curves import add_curves
 from sensitivenets.audit.inversion import Phi, invert
-from sensitivenets.audit.metrics import TrueLabels
+from sensitivenets.audit.metrics import TrueLabels, strongest_of
 from sensitivenets.audit.preparations import Preparations, prepare
 from sensitivenets.audit.results import (
     AFTER,
@@ -112,6 +113,7 @@ def run_audit(
     order = np.concatenate([split.train, split.test])
     identities = split.identities(_n_rows(before))[order]
     columns = {k: labels.take(order) for k, labels in {**attributes, **(subgroups or {})}.items()}
+    tasks = [_with_order_noted(task, order, identities, random_state) for task in tasks]
     adversary = _Adversary(plan, prepared | control, identities, columns, random_state, n_jobs)
     results, numbers = adversary.read(tasks, values, Steps(0, progress))
     reasons = _copies(tables[BEFORE], n_train)
@@ -309,6 +311,26 @@ class _Adversary:
             n_jobs=self.n_jobs,
             steps=steps,
         )
+
+
+def _with_order_noted(
+    task: ClassTask, order: IntArray, identities: IntArray, seed: int
+) -> ClassTask:
+    """Note it if the order of the rows tells the attribute, whatever their embeddings are."""
+    if task.is_joint:
+        return task
+    reader = row_number_reader()
+    trial = run_trial(reader, "row number", order[:, None].astype(np.float64), task, seed)
+    if trial.outputs is None:
+        return task
+    best = strongest_of(task.truth(identities, seed), trial.predictions[:, None], n_tests=10)
+    if best.value <= best.noise_bound:
+        return task
+    note = (
+        f"the row number alone tells {task.name} ({100 * best.value:.1f} %): the rows are sorted; "
+        "shuffle them before the table is given away"
+    )
+    return replace(task, notes=(*task.notes, note))
 
 
 def _prepare_all(

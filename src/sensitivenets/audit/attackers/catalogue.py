@@ -15,19 +15,17 @@ from sensitivenets.audit.attackers.linear_quadratic import (
     regularised_qda,
     ridge_regression,
 )
-from sensitivenets.audit.attackers.neighbours import (
+from sensitivenets.audit.attackers.local_votes import (
+    boosted_regression,
     gallery_vote,
+    histogram_gradient_boosting,
     nearest_neighbours,
     neighbour_regression,
-)
-from sensitivenets.audit.attackers.networks import mlp, mlp_regression
-from sensitivenets.audit.attackers.rbf_svm import rbf_svm, rbf_svr
-from sensitivenets.audit.attackers.trees import (
-    boosted_regression,
-    histogram_gradient_boosting,
+    number_reader,
     random_forest,
 )
-from sensitivenets.audit.preparations import ALL_PREPARATIONS, L2, RAW, STANDARDISED, WHITENED
+from sensitivenets.audit.attackers.smooth_functions import mlp, mlp_regression, rbf_svm, rbf_svr
+from sensitivenets.audit.preparations import ALL_PREPARATIONS, BITS, L2, RAW, STANDARDISED, WHITENED
 from sensitivenets.audit.results import PROJECTED, SHUFFLED
 from sensitivenets.audit.tasks import AttackTask, ClassTask
 from sensitivenets.errors import InputError
@@ -46,6 +44,7 @@ def class_attackers() -> tuple[Attacker, ...]:
         random_forest(),
         nearest_neighbours(),
         gallery_vote(),
+        number_reader(),
     )
 
 
@@ -188,7 +187,7 @@ def full_plan(extra: Mapping[str, ClassifierMixin], *, curves: bool) -> AuditPla
         ),
         shuffled_attackers=control_attackers(),
         projection_attackers=(*control_attackers(), svm),
-        preparations=ALL_PREPARATIONS,
+        preparations=(*ALL_PREPARATIONS, BITS),
         curves=curves,
         number_attackers=number_attackers(),
         shuffled_number_attackers=(ridge_regression(), neighbour_regression()),

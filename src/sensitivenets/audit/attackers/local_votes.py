@@ -1,8 +1,11 @@
-"""Attackers that compare with labelled rows: nearest neighbours, and the vote of a gallery.
+"""Attackers that let labelled rows nearby vote: nearest neighbours, a gallery, and decision trees.
 
 Osorio-Roig et al., "An attack on facial soft-biometric privacy enhancement" (TBIOM 2022): templates
 that classifiers could not read gave gender away to a comparison with a small labelled gallery.
 Whoever keeps the comparison scores useful keeps this attack useful too.
+
+In a tree the rows of one leaf vote. It splits single features at a threshold: any increasing change
+of a feature leaves it alone, so raw rows equal standardised ones.
 """
 
 from __future__ import annotations
@@ -10,10 +13,16 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.ensemble import (
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+    RandomForestClassifier,
+)
+from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 
 from sensitivenets.audit.attack import Attacker
-from sensitivenets.audit.preparations import L2, STANDARDISED, WHITENED
+from sensitivenets.audit.preparations import BITS, L2, STANDARDISED, WHITENED
 from sensitivenets.embeddings import FloatArray
 
 _BLOCK_ROWS = 4096
@@ -104,3 +113,66 @@ class GalleryVote(ClassifierMixin, BaseEstimator):
 def _unit(rows: FloatArray) -> FloatArray:
     norms = np.linalg.norm(rows, axis=1, keepdims=True)
     return rows / np.where(norms == 0, 1, norms)
+
+
+_NOT_SCALES = (L2, STANDARDISED, WHITENED)
+_BOOSTING = "histogram gradient boosting"
+
+
+def histogram_gradient_boosting() -> Attacker:
+    """Boosted trees on binned features, for classes."""
+    trees = HistGradientBoostingClassifier(
+        max_iter=60,
+        learning_rate=0.15,
+        max_leaf_nodes=15,
+        max_bins=63,
+        early_stopping=False,
+    )
+    return Attacker(
+        _BOOSTING,
+        (({"max_iter": 60, "max_leaf_nodes": 15}, trees),),
+        _NOT_SCALES,
+        sees_coordinates=True,
+        corrects_prior=True,
+        cost=5,
+    )
+
+
+def boosted_regression() -> Attacker:
+    """Boosted trees on binned features, for numbers."""
+    trees = HistGradientBoostingRegressor(max_iter=80, max_leaf_nodes=15, early_stopping=False)
+    return Attacker(
+        _BOOSTING,
+        (({"max_iter": 80, "max_leaf_nodes": 15}, trees),),
+        (STANDARDISED, WHITENED),
+        sees_coordinates=True,
+        cost=4,
+    )
+
+
+def random_forest(name: str = "random forest") -> Attacker:
+    """Bagged trees, for classes."""
+    trees = RandomForestClassifier(100, min_samples_leaf=5, max_samples=0.3)
+    return Attacker(
+        name,
+        (({"n_estimators": 100, "min_samples_leaf": 5}, trees),),
+        _NOT_SCALES,
+        sees_coordinates=True,
+        corrects_prior=True,
+        cost=3,
+    )
+
+
+def number_reader() -> Attacker:
+    """Digits instead of values: low bits, signs of zero, grids, copies; linear or by trees."""
+    linear = LogisticRegression(C=0.01, max_iter=300, class_weight="balanced")
+    trees = HistGradientBoostingClassifier(
+        max_iter=40, max_leaf_nodes=7, max_bins=15, early_stopping=False, class_weight="balanced"
+    )
+    candidates = (({"model": "linear", "C": 0.01}, linear), ({"model": "trees"}, trees))
+    return Attacker("number reader", candidates, (BITS,), sees_coordinates=True, cost=4)
+
+
+def row_number_reader() -> Attacker:
+    """Vote of the nearest rows of the table: what the order of the rows tells."""
+    return Attacker("row number", (({"k": 5}, KNeighborsClassifier(5)),), corrects_prior=True)
