@@ -24,10 +24,10 @@ from sensitivenets.audit import (
     audit,
     progress_bar,
     quick_audit,
-    save_json,
     split_by_column,
 )
 from sensitivenets.embeddings import FloatArray, Labels, encode, read_table
+from sensitivenets.report import save_json
 
 N_TRAIN, N_TEST, DIM = 9000, 1800, 128
 NOISE = 0.06

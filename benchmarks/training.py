@@ -15,16 +15,14 @@ from __future__ import annotations
 import argparse
 import resource
 import time
-from dataclasses import replace
 
 import numpy as np
 import torch
 
 from sensitivenets.embeddings import Labels
 from sensitivenets.sensitivenet.detectors import Adversary, DetectorTrainer, best_responses
-from sensitivenets.sensitivenet.estimator import SensitiveNet
+from sensitivenets.sensitivenet.parameters import PhiParameters
 from sensitivenets.sensitivenet.phi import Phi
-from sensitivenets.sensitivenet.settings import TrainingSettings
 from sensitivenets.sensitivenet.tasks import TripletTask
 from sensitivenets.sensitivenet.training import eq4_terms
 from sensitivenets.sensitivenet.triplets import Triplets
@@ -61,22 +59,20 @@ def adversaries(X: np.ndarray, rng: np.random.Generator) -> list[Adversary]:
     return found
 
 
-def default_settings() -> TrainingSettings:
-    """Take the settings of `SensitiveNet` as it comes."""
-    parameters = SensitiveNet(n_epochs=1).get_params()
-    names = TrainingSettings.__dataclass_fields__
-    return replace(TrainingSettings(**{name: parameters[name] for name in names}), n_units=N_UNITS)
+def default_parameters() -> PhiParameters:
+    """Take the parameters of `SensitiveNet` as it comes."""
+    return PhiParameters(n_epochs=1, n_units=N_UNITS)
 
 
 def epoch(d: int, seed: int) -> tuple[float, float, float]:
     """Return seconds of the steps, of their bare products, and of the detectors."""
     rng = np.random.default_rng(seed)
-    settings = default_settings()
+    parameters = default_parameters()
     X = unit_rows(N_ROWS, d, rng)
-    task = TripletTask(random_triplets(rng), margin=settings.margin, hinge=settings.hinge)
+    task = TripletTask(random_triplets(rng), margin=parameters.margin, hinge=parameters.hinge)
     phi = Phi(X, N_UNITS, CPU)
-    phi.add_layer(settings.init, torch.Generator().manual_seed(seed))
-    optimiser = torch.optim.Adam([phi.weight], lr=settings.learning_rate, fused=True)
+    phi.add_layer(parameters.init, torch.Generator().manual_seed(seed))
+    optimiser = torch.optim.Adam([phi.weight], lr=parameters.learning_rate, fused=True)
     opponents = adversaries(unit_rows(DETECTOR_ROWS, d, rng), rng)
     started = time.perf_counter()
     for _ in range(DETECTOR_FITS):
@@ -84,11 +80,11 @@ def epoch(d: int, seed: int) -> tuple[float, float, float]:
     detecting = time.perf_counter() - started
     inputs, weight = torch.from_numpy(X), phi.weight.detach().clone()
     steps = products = 0.0
-    for step, batch in enumerate(task.batches(settings.batch_size, rng)):
+    for step, batch in enumerate(task.batches(parameters.batch_size, rng)):
         started = time.perf_counter()
-        primary, hidden = eq4_terms(phi, task, batch, detectors, settings, step)
+        primary, hidden = eq4_terms(phi, task, batch, detectors, parameters, step)
         optimiser.zero_grad()
-        (primary + settings.adversarial_weight * hidden).backward()
+        (primary + parameters.adversarial_weight * hidden).backward()
         optimiser.step()
         middle = time.perf_counter()
         rows = inputs[torch.from_numpy(batch.rows)]

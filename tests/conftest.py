@@ -1,5 +1,6 @@
 import dataclasses
 import signal
+import time
 
 import numpy as np
 import pyarrow as pa
@@ -9,10 +10,34 @@ import pytest
 from sensitivenets.cli import main
 from sensitivenets.datasets import synthetic_diveface
 from sensitivenets.embeddings import EmbeddingTable, write_table
+from sensitivenets.embeddings.rows import row_blocks
 from sensitivenets.maps.base import Model
 from sensitivenets.maps.model_folder import save_model
 from sensitivenets.maps.projection import Projection
 from sensitivenets.verification.drawn_pairs import draw_pairs
+
+# Long enough for a machine that has thirty other things to do; met only by what is broken.
+PATIENCE = 120
+
+
+@pytest.fixture(scope="session")
+def patience():
+    """Seconds that a test waits for anything before it says that it waited in vain."""
+    return PATIENCE
+
+
+@pytest.fixture(scope="session")
+def wait_until():
+    """Wait for a condition, whose value is returned; however long it takes on a busy machine."""
+
+    def wait(condition, what="the condition"):
+        end = time.monotonic() + PATIENCE
+        while not (value := condition()):
+            assert time.monotonic() < end, f"waited in vain for {what}"
+            time.sleep(0.02)
+        return value
+
+    return wait
 
 
 @pytest.fixture
@@ -44,6 +69,12 @@ def model():
         fingerprint={"X": {"rows": 12, "features": 4, "sha256": "ab" * 32}},
         curve=({"epoch": 0, "loss": 0.5}, {"epoch": 1, "loss": 0.25}),
     )
+
+
+@pytest.fixture
+def set_block_rows(monkeypatch):
+    """Let the loops that take blocks of the usual size take blocks of so many rows."""
+    return lambda size: monkeypatch.setattr(row_blocks, "__defaults__", (size,))
 
 
 @pytest.fixture(scope="module")

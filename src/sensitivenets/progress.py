@@ -79,8 +79,16 @@ def progress_bar(title: str = "audit", *, rate: bool = False) -> Iterator[Progre
         *((Rate(), TimeRemainingColumn()) if rate else (TimeElapsedColumn(),)),
         TextColumn("{task.description}"),
     )
-    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=None)
-        yield lambda done, total, what: bar.update(
-            task, completed=done, total=total, description=what
-        )
+    bar = Bar(*columns, console=Console(stderr=True), transient=True)
+    task = bar.add_task("", total=None)
+
+    def show(done: int, total: int, what: str) -> None:
+        # Not before there is something to show: an error in what was given then stands alone.
+        bar.start()
+        bar.update(task, completed=done, total=total, description=what)
+
+    try:
+        yield show
+    finally:
+        if bar.live.is_started:
+            bar.stop()

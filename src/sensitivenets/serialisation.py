@@ -1,4 +1,8 @@
-"""Records to JSON values and back, with every field checked on the way in."""
+"""Records to JSON values and back, with every field checked on the way in.
+
+A record is a dataclass; its JSON object has the names of its fields. A record that is written
+otherwise says so by `to_dict` and `from_dict`, which then are used for it, however deep it lies.
+"""
 
 from __future__ import annotations
 
@@ -6,31 +10,42 @@ import dataclasses
 import math
 import types
 import typing
+from collections.abc import Mapping
 from typing import Any
+
+import numpy as np
 
 from sensitivenets.errors import InputError
 
 
 def encode(value: Any) -> Any:
-    """Turn records, tuples and numpy scalars into JSON values; undefined figures are None."""
+    """Turn records, tuples and numpy values into JSON values; undefined figures are None."""
+    if isinstance(value, np.ndarray):
+        return encode(value.tolist())
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: encode(getattr(value, f.name)) for f in dataclasses.fields(value)}
-    if isinstance(value, dict):
+        return encode(value.to_dict()) if hasattr(value, "to_dict") else encode_fields(value)
+    if isinstance(value, Mapping):
         return {str(key): encode(item) for key, item in value.items()}
     if isinstance(value, (tuple, list)):
         return [encode(item) for item in value]
-    if hasattr(value, "item"):
+    if isinstance(value, np.generic):
         value = value.item()
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
+def encode_fields(record: Any) -> dict[str, Any]:
+    """Turn a record into an object of its fields, whatever its own `to_dict` does."""
+    return {f.name: encode(getattr(record, f.name)) for f in dataclasses.fields(record)}
+
+
 def decode(value: Any, kind: Any, where: str) -> Any:
-    """Turn JSON values back into records of a dataclass `kind`.
+    """Turn JSON values back into what the type hint `kind` says, records of a dataclass first.
 
     Raises
     ------
     InputError
-        If a field is missing, unknown or of another type; `where` is put in front.
+        If a field is missing, unknown or of another type, or a number is not finite; `where` is
+        put in front.
     """
     if dataclasses.is_dataclass(kind):
         return _decode_record(value, kind, where)
@@ -41,14 +56,29 @@ def decode(value: Any, kind: Any, where: str) -> Any:
         _expect(value, list, where)
         return tuple(decode(item, arguments[0], f"{where}[{i}]") for i, item in enumerate(value))
     if origin is dict:
-        return _expect(value, dict, where)
+        _expect(value, dict, where)
+        return {key: decode(item, arguments[1], f"{where}.{key}") for key, item in value.items()}
+    if kind is Any:
+        return value
+    if origin is typing.Literal:
+        if value not in arguments:
+            raise InputError(f"{where}: expected one of {arguments}, found {value!r:.60}")
+        return value
     if kind is float:
-        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        return float(value) if is_number else _expect(value, float, where)
+        return _number(value, where)
+    if kind is int and isinstance(value, bool):
+        raise InputError(f"{where}: expected int, found {value}; run it again")
     return _expect(value, kind, where)
 
 
-def _decode_record(value: Any, kind: Any, where: str) -> Any:
+def decode_fields(value: Any, kind: Any, where: str) -> Any:
+    """Turn an object of its fields back into a record, whatever its own `from_dict` does.
+
+    Raises
+    ------
+    InputError
+        As `decode` does.
+    """
     _expect(value, dict, where)
     hints = typing.get_type_hints(kind)
     missing, unknown = hints.keys() - value.keys(), value.keys() - hints.keys()
@@ -60,6 +90,22 @@ def _decode_record(value: Any, kind: Any, where: str) -> Any:
             "run it again"
         )
     return kind(**{key: decode(value[key], hints[key], f"{where}.{key}") for key in hints})
+
+
+def _decode_record(value: Any, kind: Any, where: str) -> Any:
+    if not hasattr(kind, "from_dict"):
+        return decode_fields(value, kind, where)
+    _expect(value, dict, where)
+    try:
+        return kind.from_dict(value)
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from error
+
+
+def _number(value: Any, where: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise InputError(f"{where}: expected a finite number, found {value!r:.60}; run it again")
+    return float(value)
 
 
 def _expect(value: Any, kind: type, where: str) -> Any:

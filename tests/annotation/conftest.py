@@ -19,6 +19,8 @@ from sensitivenets.annotation.server import listen, make_app
 from sensitivenets.embeddings import EmbeddingTable
 
 N_ROWS = 40
+# Seconds: met only by what is broken.
+PATIENCE = 120
 
 
 def make_table(n_rows=N_ROWS):
@@ -42,7 +44,7 @@ class Client:
         self.requests = 0
 
     def ask(self, method, path, body=None, **headers):
-        connection = http.client.HTTPConnection("127.0.0.1", self.gate.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.gate.port, timeout=PATIENCE)
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         sent = {k: v for k, v in {**self.headers, **named}.items() if v is not None}
         with contextlib.closing(connection):
@@ -97,7 +99,7 @@ def serving(folder, token=None, host="127.0.0.1", **choice):
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     try:
-        assert ready.wait(10)
+        assert ready.wait(PATIENCE)
         client = Client(gate)
         client.labelling = labelling
         yield client

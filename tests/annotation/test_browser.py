@@ -23,6 +23,8 @@ websocket = pytest.importorskip("websocket", reason="websocket-client is not ins
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
 
 N_ROWS = 60
+# Seconds: met only by what is broken.
+PATIENCE = 120
 HOSTILE = "<img src=x onerror=document.title='hacked'>"
 FLAGS = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-sync "
@@ -36,7 +38,7 @@ class Tab:
     """One tab of the browser."""
 
     def __init__(self, address):
-        self._socket = websocket.create_connection(address, timeout=30)
+        self._socket = websocket.create_connection(address, timeout=PATIENCE)
         self._sent = 0
         self.complaints = []
         self.call("Page.enable")
@@ -61,9 +63,9 @@ class Tab:
         assert "exceptionDetails" not in result, result
         return result["result"].get("value")
 
-    def wait(self, expression, seconds=120):
+    def wait(self, expression):
         # Long: the classifier's process makes way for whatever else a machine is at.
-        end = time.monotonic() + seconds
+        end = time.monotonic() + PATIENCE
         while time.monotonic() < end:
             # While a page loads, what is asked for may not be there.
             value = self.js(
@@ -139,7 +141,7 @@ def new_tab(browser):
     with contextlib.ExitStack() as stack:
 
         def make():
-            connection = http.client.HTTPConnection("127.0.0.1", browser, timeout=10)
+            connection = http.client.HTTPConnection("127.0.0.1", browser, timeout=PATIENCE)
             with contextlib.closing(connection):
                 connection.request("PUT", "/json/new?about:blank")
                 described = json.loads(connection.getresponse().read())

@@ -14,6 +14,9 @@ from sensitivenets.cli import main
 from sensitivenets.cli.annotate import _gate
 from sensitivenets.embeddings import EmbeddingTable, read_table, write_table
 
+# Seconds: met only by what is broken.
+PATIENCE = 120
+
 
 @pytest.fixture
 def table(tmp_path):
@@ -27,7 +30,7 @@ def table(tmp_path):
 
 def decide(address, row, label):
     host = re.fullmatch(r"http://(.*)/", address).group(1)
-    connection = http.client.HTTPConnection(host, timeout=10)
+    connection = http.client.HTTPConnection(host, timeout=PATIENCE)
     connection.request("GET", "/api/session")
     csrf = json.loads(connection.getresponse().read())["csrf"]
     body = {
@@ -45,7 +48,7 @@ def decide(address, row, label):
 
 def end(process, how):
     process.send_signal(how)
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=PATIENCE)
     assert out == ""
     return process.returncode, err
 

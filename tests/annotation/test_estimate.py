@@ -1,4 +1,4 @@
-"""Label error, doubt and agreement: hand-computed, simulated, and beside scipy and scikit-learn."""
+"""Label error and agreement: hand-computed, simulated, and beside scipy and scikit-learn."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ from scipy.stats import binomtest
 
 from sensitivenets.annotation.agreement import agreements
 from sensitivenets.annotation.label_error import Checks, label_error
-from sensitivenets.annotation.queues import doubt, most_doubtful_first
+from sensitivenets.annotation.queues import label_error_probability, least_confident_first
 from sensitivenets.intervals import clopper_pearson
 
 
@@ -48,7 +48,7 @@ def test_by_hand():
     )
 
 
-def test_doubtful_rows_looked_at_first_are_no_sample():
+def test_least_confident_rows_looked_at_first_are_no_sample():
     # The rows found wrong lie behind an unseen row of the random order.
     human = [-1, 1, 1, 1, -1, -1]
     assert label_error(checks([0] * 6, human)) is None
@@ -81,17 +81,19 @@ def test_rows_given_back_after_a_round_began_widen_the_interval():
 
 
 @pytest.mark.parametrize("share_wrong", [0.02, 0.1])
-def test_the_interval_covers_what_is_left_though_the_doubtful_are_corrected_first(share_wrong):
+def test_the_interval_covers_what_is_left_though_the_least_confident_are_corrected_first(
+    share_wrong,
+):
     n, covered, estimates, truths, naives = 600, 0, [], [], []
     for seed in range(150):
         rng = np.random.default_rng(seed)
         truth = rng.integers(0, 2, n)
         wrong = rng.random(n) < share_wrong
         machine = np.where(wrong, 1 - truth, truth)
-        # A doubt that finds most of the wrong labels, as it should.
-        doubts = wrong + rng.normal(0, 0.4, n)
+        # A measure that finds most of the wrong labels, as it should.
+        suspicion = wrong + rng.normal(0, 0.4, n)
         human = np.full(n, -1)
-        human[np.argsort(-doubts)[:60]] = truth[np.argsort(-doubts)[:60]]
+        human[np.argsort(-suspicion)[:60]] = truth[np.argsort(-suspicion)[:60]]
         order = rng.permutation(n)
         human[order[:150]] = truth[order[:150]]
         found = label_error(checks(machine, human, order))
@@ -107,14 +109,16 @@ def test_the_interval_covers_what_is_left_though_the_doubtful_are_corrected_firs
     assert np.mean(naives) > np.mean(truths) + 0.02 * n
 
 
-def test_doubt_is_the_probability_of_another_label():
+def test_the_error_probability_is_the_probability_of_another_label():
     probabilities = np.array([[0.9, 0.1], [0.9, 0.1], [0.5, 0.5], [0.2, 0.8]])
     labels = np.array([0, 1, 0, -1])
-    assert doubt(labels, probabilities) == pytest.approx([0.1, 0.9, 0.5, 1.0])
+    assert label_error_probability(labels, probabilities) == pytest.approx([0.1, 0.9, 0.5, 1.0])
 
 
-def test_the_most_doubtful_come_first_and_ties_stay():
-    order = most_doubtful_first(np.array([0.1, 0.9, 0.5, 0.9]), np.array([True, True, False, True]))
+def test_the_least_confident_come_first_and_ties_stay():
+    order = least_confident_first(
+        np.array([0.1, 0.9, 0.5, 0.9]), np.array([True, True, False, True])
+    )
     assert order.tolist() == [1, 3, 0]
 
 

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +16,7 @@ RNG = np.random.default_rng(0)
 CODES = np.arange(60) % 2
 VECTORS = RNG.standard_normal((60, 4)).astype(np.float32) + CODES[:, None]
 ALIVE = """
-import sys, time
+import sys
 import numpy as np
 from sensitivenets.annotation.learner import Learner
 from sensitivenets.annotation.proposals import Proposer
@@ -25,7 +24,7 @@ from sensitivenets.annotation.proposals import Proposer
 learner = Learner(Proposer(np.random.default_rng(0).standard_normal((60, 4))))
 learner.propose(np.arange(60) % 2, 2)
 print(learner._running[0].pid, flush=True)
-time.sleep(60)
+sys.stdin.read()
 """
 
 
@@ -45,13 +44,6 @@ def is_alive(pid):
     return state != "Z"
 
 
-def wait_until(condition, seconds=20):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.02)
-
-
 def test_it_proposes_what_the_proposer_does_again_and_again(learner):
     for codes in (CODES, np.where(np.arange(60) < 20, CODES, -1)):
         found, expected = learner.propose(codes, 2), Proposer(VECTORS, None, 3).propose(codes, 2)
@@ -66,7 +58,7 @@ def test_what_fails_there_is_told_here_and_ends_nothing(learner):
     assert learner.propose(CODES, 2).n_labelled == 60
 
 
-def test_killed_it_is_started_again_and_closed_it_is_not(learner):
+def test_killed_it_is_started_again_and_closed_it_is_not(learner, wait_until):
     learner.propose(CODES, 2)
     process = learner._running[0]
     os.kill(process.pid, signal.SIGKILL)
@@ -84,8 +76,10 @@ def test_killed_it_is_started_again_and_closed_it_is_not(learner):
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
-def test_killed_with_its_server_it_ends():
-    server = subprocess.Popen([sys.executable, "-c", ALIVE], stdout=subprocess.PIPE, text=True)
+def test_killed_with_its_server_it_ends(wait_until):
+    server = subprocess.Popen(
+        [sys.executable, "-c", ALIVE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
     pid = int(server.stdout.readline())
     assert is_alive(pid)
     server.kill()

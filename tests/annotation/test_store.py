@@ -16,7 +16,7 @@ TASK = LabellingTask("gender", ("Female", "Male"), 10, "ab" * 32)
 
 
 def label(row, name="Female", annotator="anna"):
-    return NewEvent(annotator, Kind.LABEL, row, name, Queue.DOUBT, "Male", 0.25)
+    return NewEvent(annotator, Kind.LABEL, row, name, Queue.LEAST_CONFIDENT, "Male", 0.25)
 
 
 @pytest.fixture
@@ -30,7 +30,12 @@ def test_events_come_back_as_they_were_written(store):
     written = store.append("request1", [label(3), NewEvent("ben", Kind.UNSURE, 4)])
     assert [event.seq for event in written] == [1, 2]
     first, second = store.events()
-    assert (first.row, first.label, first.queue, first.shown) == (3, "Female", Queue.DOUBT, "Male")
+    assert (first.row, first.label, first.queue, first.shown) == (
+        3,
+        "Female",
+        Queue.LEAST_CONFIDENT,
+        "Male",
+    )
     assert (first.confidence, first.request, first.annotator) == (0.25, "request1", "anna")
     assert first.time.endswith("+00:00")
     assert (second.kind, second.label, second.queue) == (Kind.UNSURE, None, None)

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
-from sensitivenets.audit import Split, audit, from_json, to_json
+from sensitivenets.audit import Split, audit
 from sensitivenets.errors import InputError
+from sensitivenets.report import AuditRecord, from_json, to_json
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +45,7 @@ def test_intervals_hold_the_value(result):
 
 
 def test_it_survives_json(result):
-    assert from_json(to_json(result[1])) == result[1]
+    assert from_json(to_json(result[1])) == AuditRecord.of(result[1])
 
 
 def test_noise_makes_the_audit_untrustworthy():

@@ -25,7 +25,7 @@ def test_blocks_of_test_rows_make_no_difference(monkeypatch):
     X = np.random.default_rng(0).standard_normal((300, 4)).astype(np.float32)
     split = Split(np.arange(200), np.arange(200, 300))
     whole = without_look_alikes(split, X, 0.95).train
-    monkeypatch.setattr("sensitivenets.audit.splits._BLOCK_ROWS", 7)
+    monkeypatch.setattr("sensitivenets.audit.splits._COMPARED_ROWS", 7)
     assert without_look_alikes(split, X, 0.95).train.tolist() == whole.tolist()
     assert 0 < len(whole) < 200
 
@@ -81,4 +81,4 @@ def test_audit_command_names_the_option(run, tmp_path):
         *("--apart", "2", "--out", tmp_path / "report"),
     )
     assert code == 2
-    assert "--apart: cosine: expected a number above -1 and at most 1; found 2" in error
+    assert "apart: cosine: expected a number above -1 and at most 1; found 2" in error

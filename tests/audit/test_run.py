@@ -8,7 +8,7 @@ import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.naive_bayes import GaussianNB
 
-from sensitivenets.audit import Split, audit, from_json, quick_audit, split_by_identity, to_json
+from sensitivenets.audit import Split, audit, quick_audit, split_by_identity
 from sensitivenets.audit.attackers.catalogue import class_attackers, full_plan
 from sensitivenets.audit.attackers.linear_quadratic import (
     logistic_regression,
@@ -19,6 +19,7 @@ from sensitivenets.audit.attackers.local_votes import nearest_neighbours
 from sensitivenets.audit.run import run_audit
 from sensitivenets.embeddings import Labels
 from sensitivenets.errors import InputError
+from sensitivenets.report import AuditRecord, from_json, to_json
 
 
 def unit(rows):
@@ -162,7 +163,7 @@ def test_the_code_is_short_where_the_label_is_easy(full):
 
 
 def test_the_result_survives_json(full):
-    assert from_json(to_json(full)) == full
+    assert from_json(to_json(full)) == AuditRecord.of(full)
 
 
 def test_the_same_seed_gives_the_same_report_whatever_the_processes(people):

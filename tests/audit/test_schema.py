@@ -1,12 +1,13 @@
 """The page on audit.json names every key, and the example in docs is what it says."""
 
 import dataclasses
+import json
 import re
 from pathlib import Path
 
 import pytest
 
-from sensitivenets import audit
+from sensitivenets import audit, report
 from sensitivenets.embeddings.collapse import Collapse
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -15,7 +16,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 @pytest.mark.parametrize(
     "record",
     [
-        audit.AuditResult,
+        report.AuditRecord,
         audit.SplitSummary,
         audit.AttributeResult,
         audit.Threat,
@@ -39,10 +40,42 @@ def test_every_key_is_documented(record):
     assert f"schema version {audit.SCHEMA_VERSION}" in (DOCS / "audit_json.md").read_text("utf-8")
 
 
+def _without_what_version_2_added(document):
+    document["schema_version"] = 1
+    for attribute in (*document["attributes"], document["joint"]):
+        controls = attribute["controls"]
+        sides = [attribute[side] for side in ("before", "after", "inverted")]
+        for battery in filter(None, [*sides, controls["shuffled"], controls["random_projection"]]):
+            for key in ("confident", "detections", "several_templates", "worst_subgroup"):
+                battery.pop(key, None)
+
+
+def test_a_file_of_version_1_is_read_and_says_that_nothing_more_was_looked_for():
+    text = (DOCS / "example-report" / "audit.json").read_text(encoding="utf-8")
+    document = json.loads(text)
+    _without_what_version_2_added(document)
+    read = report.from_json(json.dumps(document))
+    assert read.attributes[0].before.confident == ()
+    assert read.attributes[0].before.worst_subgroup is None
+    again = report.from_json(report.to_json(read))
+    assert again.attributes == read.attributes
+
+
 def test_the_example_in_docs_is_whole():
-    example = audit.load_json(DOCS / "example-report" / "audit.json")
+    example = report.load_json(DOCS / "example-report" / "audit.json")
     assert example.trustworthy
     assert [attribute.name for attribute in example.attributes] == ["gender", "ethnicity"]
     assert set(example.fairness) == {"attractive", "smiling"}
+    assert example.recognition.before == example.verification[0].before.accuracy.estimate
+    assert example.provenance.given.fairness == ("celeba_attractive.json", "celeba_smiling.json")
     page = (DOCS / "example-report" / "report.html").read_text(encoding="utf-8")
     assert f"{100 * example.attributes[0].strongest.balanced_accuracy:.1f}" in page
+
+
+def test_what_an_earlier_version_wrote_is_written_as_it_was():
+    path = DOCS / "example-report" / "audit.json"
+    written = json.loads(report.to_json(report.load_json(path)))
+    earlier = json.loads(path.read_text(encoding="utf-8"))
+    for document in (written, earlier):
+        _without_what_version_2_added(document)
+    assert written == earlier

@@ -89,29 +89,37 @@ def command(table, own_methods, tmp_path):
     ]
 
 
-def end(command, how, seen):
+@pytest.fixture
+def end(command, tmp_path, wait_until, patience):
     """Start it, end it in its second run, wait until that is gone too; return its exit code."""
-    started = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    _wait_for(lambda: seen.exists() and seen.read_text())
-    started.send_signal(how)
-    output, _ = started.communicate(timeout=30)
-    assert output == ""
-    _wait_for(lambda: not _is_alive(int(seen.read_text())))
-    return started.returncode
+    seen = tmp_path / "wait.seen"
+
+    def end_with(how):
+        started = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        wait_until(lambda: seen.exists() and seen.read_text(), "the second run")
+        started.send_signal(how)
+        output, _ = started.communicate(timeout=patience)
+        assert output == ""
+        wait_until(lambda: not _is_alive(int(seen.read_text())), "the end of the second run")
+        return started.returncode
+
+    return end_with
 
 
 def test_a_killed_benchmark_leaves_nothing_but_records_and_is_taken_up_again(
-    command, tmp_path, monkeypatch
+    command, end, tmp_path, monkeypatch, wait_until
 ):
     out, seen, working = tmp_path / "out", tmp_path / "wait.seen", tmp_path / "working"
     working.mkdir()
     monkeypatch.setenv("TMPDIR", str(working))
-    assert end(command, signal.SIGKILL, seen) == -signal.SIGKILL
-    _wait_for(lambda: not list(working.iterdir()))
+    assert end(signal.SIGKILL) == -signal.SIGKILL
+    wait_until(lambda: not list(working.iterdir()))
     (record,) = (out / RUNS).iterdir()
     written = record.stat().st_mtime_ns
     seen.unlink()
-    assert end(command, signal.SIGTERM, seen) == 128 + signal.SIGTERM
+    assert end(signal.SIGTERM) == 128 + signal.SIGTERM
     assert {path.name for path in out.iterdir()} == {RUNS}
     assert (list((out / RUNS).iterdir()), list(working.iterdir())) == ([record], [])
     (tmp_path / "wait").unlink()
@@ -130,13 +138,6 @@ def _is_alive(process):
     return status.rpartition(")")[2].split()[0] != "Z"
 
 
-def _wait_for(condition, seconds=60):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.05)
-
-
 def test_a_run_has_as_many_threads_as_asked_for(monkeypatch, tmp_path):
     started = []
     monkeypatch.setattr(
@@ -148,12 +149,13 @@ def test_a_run_has_as_many_threads_as_asked_for(monkeypatch, tmp_path):
 
 
 def sleeping(seconds, tmp_path):
+    # Far longer than any test: it is ended, and nobody waits for it.
     command = [sys.executable, "-c", f"import time; time.sleep({seconds})"]
     return processes._Running(NONE, subprocess.Popen(command), time.monotonic(), tmp_path / "said")
 
 
 def test_what_still_runs_is_ended_when_the_benchmark_is(tmp_path):
-    one = sleeping(60, tmp_path)
+    one = sleeping(3600, tmp_path)
 
     def interrupted():
         with processes._processes() as running:

@@ -34,17 +34,12 @@ AUDIT = ["audit", "table.parquet", "--quick", "--out", "new"]
         (["fitt"], "fitt"),
         (["fit"], '"fit" parameter TABLE requires an argument; `sensitivenets fit --help`'),
         (["info", "table.parquet", "--colour", "red"], "--colour"),
-        ([*FIT, "--remove", "gender", "--n-layers", "x"], "--n-layers"),
+        ([*FIT, "--remove", "gender", "--random-state", "x"], "--random-state"),
         (["info", "nowhere.parquet"], "nowhere.parquet: no such file"),
         (["info", "table.parquet", "--embedding", "vec"], "no column 'vec'; it has 'embedding'"),
-        ([*FIT, "--remove", "gender"], "--loss triplet keeps identities: name their column with"),
         (
-            [*FIT, "--remove", "gender", "--loss", "bce"],
-            "--loss bce keeps a label: name its column with --task",
-        ),
-        (
-            [*FIT, "--remove", "gender", "--identity", "subject", "--task", "split"],
-            "--task: --loss triplet keeps identities",
+            [*FIT, "--remove", "gender"],
+            "--method sensitivenet keeps identities or a label: name their column with",
         ),
         (
             [*FIT, "--remove", "sex", "--identity", "subject"],
@@ -68,7 +63,7 @@ AUDIT = ["audit", "table.parquet", "--quick", "--out", "new"]
             "--detector-where: expected --detector with it",
         ),
         (
-            [*FIT, "--remove", "gender", "--identity", "subject", "--n-layers", "0"],
+            [*FIT, "--remove", "gender", "--identity", "subject", "--set", "n_layers=0"],
             "n_layers",
         ),
         (["transform", "model", "table.parquet", "--out", "new.csv"], "written as .parquet"),

@@ -3,14 +3,15 @@ import json
 import numpy as np
 import pytest
 
-from sensitivenets.cli.method_options import TrainingOptions, estimator_parameters
+from sensitivenets.cli.method_options import estimator_parameters
 from sensitivenets.embeddings import read_table
 from sensitivenets.erasers.linear.leace import LEACE
 from sensitivenets.maps.model_folder import load_model
 from sensitivenets.tradeoff import CANDIDATES
 
 FIT = ("fit", "table.parquet", "--remove", "gender")
-SMALL = ("--n-layers", "1", "--n-units", "16", "--n-epochs", "1", "--n-triplets", "200")
+SETTINGS = ("n_layers=1", "n_units=16", "n_epochs=1", "n_triplets=200")
+SMALL = [option for setting in SETTINGS for option in ("--set", setting)]
 
 
 def test_another_method_is_the_estimator_with_its_parameters(run, tmp_path):
@@ -50,9 +51,10 @@ def test_a_label_may_be_kept_instead_of_identities(run, tmp_path):
     assert load_model(tmp_path / "m").method == "SPLINCE"
 
 
-def test_what_sensitivenet_has_no_option_for_can_be_set(run, tmp_path):
+def test_sensitivenet_is_set_like_any_other_method(run, tmp_path):
     code, _, _ = run(
-        *(*FIT, "--identity", "subject", *SMALL, "--set", "remine=false"),
+        *(*FIT, "--identity", "subject", "--method", "sensitivenet", *SMALL),
+        *("--set", "remine=false"),
         *("--out", tmp_path / "m"),
     )
     assert code == 0
@@ -69,12 +71,13 @@ def test_what_sensitivenet_has_no_option_for_can_be_set(run, tmp_path):
         ),
         (["--method", "leace", "--set", "tolerance"], "--set: expected NAME=VALUE, such as"),
         (["--method", "leace", "--set", "tolerance=x"], "tolerance: expected a number"),
+        (["--method", "leace", "--set", "device=cpu"], "leace: no parameter 'device' to set"),
+        (["--method", "leace", "--set", "random_state=1"], "leace: no parameter 'random_state'"),
+        (["--identity", "subject", "--set", "margin=-1"], "margin: expected a number above 0"),
         (
-            ["--method", "leace", "--margin", "0.5"],
-            "--margin is for --method sensitivenet; parameters of leace are given as --set",
+            ["--task", "ethnicity"],
+            "--task: sensitivenet with loss=triplet keeps identities; add --set loss=cross_entropy",
         ),
-        (["--method", "leace", "--device", "cpu"], "--device is for --method sensitivenet"),
-        (["--identity", "subject", "--set", "margin=0.5"], "--set margin: give it as --margin"),
         (
             ["--method", "splince"],
             "--method splince keeps identities or a label: name their column with --identity",
@@ -95,7 +98,7 @@ def test_what_a_method_cannot_use_is_refused(run, tmp_path, arguments, message):
 
 def test_values_are_json_or_text():
     settings = ["init=random", "n_components=4", "margin=1e-3"]
-    found = estimator_parameters("rlace", TrainingOptions(random_state=2), settings)
+    found = estimator_parameters("rlace", settings, 2)
     assert found == {"init": "random", "n_components": 4, "margin": 1e-3, "random_state": 2}
 
 

@@ -23,7 +23,7 @@ def start(arguments, **options):
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_stops_the_work_and_leaves_nothing_half_written(tmp_path, number, code):
+def test_a_signal_stops_the_work_and_leaves_nothing_half_written(tmp_path, number, code, patience):
     # A pipe that nobody feeds: reading the table blocks until the signal comes.
     os.mkfifo(tmp_path / "verification.json")
     write_table(synthetic_diveface(12, 2, dim=32), tmp_path / "t.parquet")
@@ -36,17 +36,17 @@ def test_a_signal_stops_the_work_and_leaves_nothing_half_written(tmp_path, numbe
     # Opening the other end returns once the command has opened its own.
     with (tmp_path / "verification.json").open("w"):
         process.send_signal(number)
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=patience)
     assert process.returncode == code
     assert "Traceback" not in err
     assert entries(tmp_path) == {"t.parquet", "verification.json"}
 
 
-def test_a_reader_that_stops_early_is_no_error(place):
+def test_a_reader_that_stops_early_is_no_error(place, patience):
     process = start(
         ["info", place / "table.parquet"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     process.stdout.close()
     with process.stderr:
         assert process.stderr.read() == ""
-    assert process.wait(timeout=60) == 0
+    assert process.wait(timeout=patience) == 0

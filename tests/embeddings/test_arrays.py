@@ -15,7 +15,6 @@ from scipy import sparse
 
 from sensitivenets.embeddings import (
     EmbeddingTable,
-    arrays,
     as_vectors,
     check_vectors,
     squared_norms,
@@ -374,8 +373,8 @@ def test_what_is_no_matrix():
         check_vectors(np.ones(3), "t")
 
 
-def test_the_blocks_of_the_check_hide_nothing(monkeypatch):
-    monkeypatch.setattr(arrays, "_BLOCK_ROWS", 2)
+def test_the_blocks_of_the_check_hide_nothing(set_block_rows):
+    set_block_rows(2)
     np.testing.assert_allclose(squared_norms(ROWS), (ROWS**2).sum(axis=1))
     vectors = np.ones((5, 2), dtype=np.float32)
     vectors[4, 1] = np.nan

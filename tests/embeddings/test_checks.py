@@ -5,7 +5,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from sensitivenets.embeddings import EmbeddingTable, encode
+from sensitivenets.embeddings import EmbeddingTable, encode, rows
 from sensitivenets.embeddings import checks as data_checks
 from sensitivenets.embeddings.checks import find_contradictions, find_duplicates, warn_about
 from sensitivenets.errors import DataWarning, InputError
@@ -23,7 +23,7 @@ def naive_duplicates(vectors):
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 @pytest.mark.parametrize("dim", [1, 2, 5])
 def test_duplicates_are_those_of_a_loop(monkeypatch, dtype, dim):
-    monkeypatch.setattr(data_checks, "_BLOCK_ROWS", 7)
+    monkeypatch.setattr(rows, "_HASHED_ROWS", 7)
     vectors = np.random.default_rng(0).integers(2, size=(50, dim)).astype(dtype)
     pairs = naive_duplicates(vectors)
     found = find_duplicates(vectors)
@@ -43,9 +43,7 @@ def test_minus_zero_equals_zero():
 
 
 def test_a_hash_collision_is_not_a_duplicate(monkeypatch):
-    monkeypatch.setattr(
-        data_checks, "_row_hashes", lambda vectors: np.zeros(len(vectors), np.uint64)
-    )
+    monkeypatch.setattr(rows, "_row_hashes", lambda X: np.zeros(len(X), np.uint64))
     assert find_duplicates(np.array([[1.0], [2.0], [2.0]])).examples == ((1, 2),)
 
 

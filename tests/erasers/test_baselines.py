@@ -1,10 +1,8 @@
 import numpy as np
 import pytest
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from sensitivenets.erasers.baselines import RandomProjection, Unchanged
+from sensitivenets.erasers.baselines import RandomProjection
 from sensitivenets.errors import InputError
-from sensitivenets.maps.model_folder import load_model, save_model
 
 SENSITIVE = ["a", "b"] * 30
 
@@ -37,15 +35,3 @@ def test_the_projection_does_not_depend_on_the_attributes():
 def test_components_that_cannot_be_are_refused(n, message):
     with pytest.raises(InputError, match=f"n_components: expected .*{message}"):
         RandomProjection(n_components=n).fit(X, sensitive=SENSITIVE)
-
-
-@pytest.mark.parametrize("eraser", [Unchanged(), RandomProjection(n_components=2)])
-def test_a_model_folder_holds_it(eraser, tmp_path):
-    save_model(eraser.fit(X, sensitive=SENSITIVE).model_, tmp_path / "model")
-    assert np.array_equal(load_model(tmp_path / "model").map(X), eraser.transform(X))
-
-
-@pytest.mark.filterwarnings("ignore::sensitivenets.errors.DetectorWarning")
-@parametrize_with_checks([Unchanged(), RandomProjection(n_components=1)])
-def test_scikit_learn_contract(estimator, check):
-    check(estimator)

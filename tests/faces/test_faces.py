@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -264,7 +263,7 @@ def test_names_may_be_hashes_and_subjects_stay(run, photos, means, tmp_path):
     assert table.column("subject").to_pylist() == [path.parent.name for path in images]
 
 
-def test_a_killed_run_goes_on(photos, means, tmp_path):
+def test_a_killed_run_goes_on(photos, means, tmp_path, wait_until):
     for k in range(3000):
         (photos / "s0" / f"more{k}.png").write_bytes((photos / "s0" / "0.png").read_bytes())
     (tmp_path / "n.json").write_text(json.dumps({"side": 8}))
@@ -275,8 +274,7 @@ def test_a_killed_run_goes_on(photos, means, tmp_path):
     ]
     parts = tmp_path / "t.parquet.parts"
     started = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    while not list(parts.glob("*.parquet")) and started.poll() is None:
-        time.sleep(0.01)
+    wait_until(lambda: list(parts.glob("*.parquet")) or started.poll() is not None)
     started.send_signal(signal.SIGKILL)
     started.wait()
     if (tmp_path / "t.parquet").exists():

@@ -174,7 +174,7 @@ def test_same_seeds_same_result_and_json_holds_all_of_it():
     assert data["runs"][0]["after"]["gap"] == first.runs[0].after.gap
     assert EqualityOfOpportunity.from_dict(data) == first
     del data["before"]["gap"]
-    with pytest.raises(InputError, match=r"fairness: expected what .* 'gap'; run it again"):
+    with pytest.raises(InputError, match=r"fairness.before: .* lacks \['gap'\]; run it again"):
         EqualityOfOpportunity.from_dict(data)
 
 

@@ -5,7 +5,6 @@ from hypothesis import strategies as st
 
 from sensitivenets.embeddings.rows import normalise_rows
 from sensitivenets.errors import InputError
-from sensitivenets.maps import projection
 from sensitivenets.maps.projection import Projection
 
 
@@ -23,8 +22,8 @@ def phi():
 
 
 @pytest.mark.parametrize(("dtype", "rtol"), [(np.float32, 1e-5), (np.float64, 1e-12)])
-def test_it_is_a_product_and_a_normalisation_row_by_row(phi, monkeypatch, dtype, rtol):
-    monkeypatch.setattr(projection, "_BLOCK_ROWS", 4)
+def test_it_is_a_product_and_a_normalisation_row_by_row(phi, set_block_rows, dtype, rtol):
+    set_block_rows(4)
     X = np.random.default_rng(1).standard_normal((10, 5)).astype(dtype)
     mapped = phi(X)
     assert mapped.dtype == dtype

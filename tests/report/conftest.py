@@ -8,7 +8,6 @@ import pytest
 from sensitivenets.audit import (
     AttackerResult,
     AttributeResult,
-    AuditResult,
     BatteryResult,
     Controls,
     Curve,
@@ -29,6 +28,8 @@ from sensitivenets.fairness import (
     RateSummary,
 )
 from sensitivenets.intervals import Estimate
+from sensitivenets.report import AuditRecord, Experiment, Provenance, TableOrigin
+from sensitivenets.verification import Accuracy, AllPairsResult, OperatingPoint, VerificationResult
 from sensitivenets.verification.rates import error_curve
 
 TABLE_I = {"NN": 0.0, "SVM": 0.01, "RF": -0.02}
@@ -115,25 +116,23 @@ def verification(separation, accuracy):
     rng = np.random.default_rng(0)
     same = np.arange(6000) < 3000
     curve = error_curve(rng.normal(size=6000) + separation * same, same)
-    rate = {"low": accuracy - 0.01, "high": accuracy + 0.005, "n": 6000}
-    point = {"target_fmr": 0.01, "fmr": 0.01, "threshold": 0.3, "refused": None}
-    point["fnmr"] = {"value": 1 - accuracy, "low": 0.0, "high": 0.1, "n": 3000}
-    point["tar"] = {"value": accuracy, "low": 0.9, "high": 1.0, "n": 3000}
-    refused = dict.fromkeys(point) | {"target_fmr": 1e-4}
-    refused["refused"] = "FMR 0.0001 is below the resolution of 3000 impostor comparisons"
-    return {
-        "protocol": "view2",
-        "score": "cosine similarity, higher is more alike",
-        "n_genuine": 3000,
-        "n_impostor": 3000,
-        "n_subjects": 4000,
-        "subjects_from": "column 'subject'",
-        "accuracy": {"value": accuracy} | rate,
-        "eer": {"value": 1 - accuracy, "low": 0.0, "high": 0.02, "n": 6000, "threshold": 0.2},
-        "auc": {"value": 0.999} | rate,
-        "fnmr_at_fmr": [point, refused],
-        "roc": curve.to_dict(),
-    }
+    rate = Estimate(accuracy, accuracy - 0.01, accuracy + 0.005, 6000)
+    point = OperatingPoint(0.01, Estimate(1 - accuracy, 0.0, 0.1, 3000), 0.01, 0.3)
+    why = "FMR 0.0001 is below the resolution of 3000 impostor comparisons"
+    return VerificationResult(
+        protocol="view2",
+        accuracy=Accuracy(rate, 0.001, (0.2,), (accuracy,), "all other folds", "Student's t"),
+        eer=Estimate(1 - accuracy, 0.0, 0.02, 6000),
+        eer_threshold=0.2,
+        auc=Estimate(0.999, rate.low, rate.high, 6000),
+        fnmr_at_fmr=(point, OperatingPoint(1e-4, refused=why)),
+        groups=(),
+        curve=curve,
+        n_genuine=3000,
+        n_impostor=3000,
+        n_subjects=4000,
+        subjects_from="column 'subject'",
+    )
 
 
 def opportunity(before_gap=0.3, after_gap=0.05):
@@ -185,7 +184,7 @@ def ethnicity():
 @pytest.fixture(scope="session")
 def audit(gender, ethnicity):
     joint = attribute("gender x ethnicity", tuple("abcdef"), 0.75, 0.35)
-    return AuditResult(
+    return AuditRecord(
         mode="full",
         random_state=0,
         split=SplitSummary(9000, 1800, 9000, 1800, True),
@@ -200,14 +199,14 @@ def audit(gender, ethnicity):
         trustworthy=True,
         reasons=(),
         notes=("1 attacker failed: QDA, raw",),
-        verification={"before": verification(4.5, 0.9957), "after": verification(3.6, 0.9718)},
-        fairness={"smiling": opportunity().to_dict()},
-        maps=maps().to_dict(),
-        provenance={
-            "before": {"file": "lfw.parquet", "sha256": "ab" * 32, "rows": 10800},
-            "after": {"file": "agnostic.parquet", "sha256": "cd" * 32, "rows": 10800},
-            "command": "sensitivenets audit lfw.parquet agnostic.parquet --attribute gender",
-        },
+        verification=(Experiment(verification(4.5, 0.9957), verification(3.6, 0.9718)),),
+        fairness={"smiling": opportunity()},
+        maps=maps(),
+        provenance=Provenance(
+            before=TableOrigin("lfw.parquet", 10800, 128, {"sha256": "ab" * 32}),
+            after=TableOrigin("agnostic.parquet", 10800, 512, {"sha256": "cd" * 32}),
+            remarks={"command": "sensitivenets audit lfw.parquet agnostic.parquet"},
+        ),
         library_version="0.1.0",
     )
 
@@ -235,8 +234,31 @@ def alone(audit):
         joint=None,
         collapse_after=None,
         inversion=None,
-        verification={},
+        verification=(),
         fairness={},
-        maps={},
-        provenance={},
+        maps=None,
+        provenance=Provenance(),
     )
+
+
+@pytest.fixture(scope="session")
+def over_all_pairs():
+    """Return the function that gives the figures of a result to all pairs of a table."""
+
+    def measured(given, groups=()):
+        return AllPairsResult(
+            eer=given.eer,
+            eer_threshold=given.eer_threshold,
+            auc=given.auc,
+            fnmr_at_fmr=given.fnmr_at_fmr,
+            groups=groups,
+            curve=given.curve,
+            n_rows=100,
+            n_unlabelled=0,
+            n_subjects=30,
+            n_genuine=given.n_genuine,
+            n_impostor=given.n_impostor,
+            resolution=0.001,
+        )
+
+    return measured

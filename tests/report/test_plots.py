@@ -7,9 +7,7 @@ import pytest
 from matplotlib.figure import Figure
 from scipy import stats
 
-from sensitivenets.embeddings.tsne import MapPair
 from sensitivenets.errors import InputError
-from sensitivenets.fairness import EqualityOfOpportunity
 from sensitivenets.intervals import Estimate
 from sensitivenets.plots import (
     CAPTION,
@@ -31,7 +29,7 @@ from sensitivenets.verification.rates import error_curve
 
 @pytest.fixture
 def maps(audit):
-    return MapPair.from_dict(audit.maps)
+    return audit.maps
 
 
 @pytest.fixture
@@ -64,7 +62,7 @@ def estimate(value):
 
 def all_pictures(audit, maps, curves):
     """Return each picture as a function of the axes to draw on."""
-    fairness = EqualityOfOpportunity.from_dict(audit.fairness["smiling"])
+    fairness = audit.fairness["smiling"]
     points = [PlanePoint("a", estimate(0.9), estimate(0.6))]
     return {
         "attackers": lambda ax: plot_attackers(audit.attributes[0], ax),
@@ -205,7 +203,7 @@ def test_large_curves_are_drawn_thin_and_keep_their_place(curves):
 
 
 def test_opportunity_joins_the_rates_of_both_groups(audit):
-    result = EqualityOfOpportunity.from_dict(audit.fairness["smiling"])
+    result = audit.fairness["smiling"]
     ax = plot_opportunity([result])
     assert [t.get_text() for t in ax.get_yticklabels()] == ["smiling, after", "smiling, before"]
     spans = [line.get_xdata() for line in ax.get_lines() if len(line.get_xdata()) == 2]

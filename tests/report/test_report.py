@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import math
 import shutil
 import subprocess
 import tempfile
@@ -8,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from sensitivenets.audit import to_json
 from sensitivenets.errors import InputError
-from sensitivenets.report import write_report
+from sensitivenets.intervals import Estimate
+from sensitivenets.report import Experiment, Provenance, TableOrigin, to_json, write_report
 from sensitivenets.report.numbers import percent
 from sensitivenets.report.pictures import pictures
 from sensitivenets.report.table_one import table_one
+from sensitivenets.verification import GroupComparison, GroupRates, RateRatio
 
 VOID = {"meta", "br", "img", "link", "input", "hr"}
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{ 7*7 }}</style> $x_1$ \x08 中"
@@ -61,15 +63,33 @@ def page(written):
     return Page(written.html.read_text("utf-8"))
 
 
+def of_groups(second):
+    """Two groups, the second too small for a false match rate, and unboundedly worse."""
+    rate = Estimate(0.02, 0.01, 0.03, 100)
+    why = f"group '{second}' has 3 subjects, at least 20 needed"
+    return GroupComparison(
+        "gender",
+        0.001,
+        0.4,
+        (
+            GroupRates("Female", rate, rate, None, None, 30, 40, 400),
+            GroupRates(second, None, rate, why, None, 30, 40, 400),
+        ),
+        RateRatio(refused="figures of at least 2 groups needed, found 1"),
+        RateRatio(2.0, 1.5, math.inf, "Female", second),
+    )
+
+
 @pytest.fixture(scope="module")
 def hostile(audit, gender):
     """Return the audit with names that try to break out of the page wherever a user can put one."""
     bad = dataclasses.replace(
         gender, name=HOSTILE, classes=(HOSTILE, "Male"), trustworthy=False, reasons=(HOSTILE,)
     )
-    fairness = audit.fairness["smiling"] | {"target": HOSTILE, "favoured": HOSTILE}
-    groups = [["Female", HOSTILE], *audit.maps["groups"][1:]]
-    measured = audit.verification["before"] | {"protocol": HOSTILE}
+    fairness = dataclasses.replace(audit.fairness["smiling"], target=HOSTILE, favoured=HOSTILE)
+    groups = (("Female", HOSTILE), *audit.maps.groups[1:])
+    maps = dataclasses.replace(audit.maps, groups=groups, attributes=(HOSTILE, "ethnicity"))
+    measured = dataclasses.replace(audit.verification[0].before, groups=(of_groups(HOSTILE),))
     return dataclasses.replace(
         audit,
         attributes=(bad, *audit.attributes[1:]),
@@ -77,9 +97,9 @@ def hostile(audit, gender):
         reasons=(HOSTILE,),
         notes=(HOSTILE,),
         fairness={HOSTILE: fairness},
-        maps=audit.maps | {"groups": groups, "attributes": [HOSTILE, "ethnicity"]},
-        verification={"before": measured},
-        provenance={HOSTILE: {"file": HOSTILE, "rows": [HOSTILE]}},
+        maps=maps,
+        verification=(Experiment(measured),),
+        provenance=Provenance(before=TableOrigin(HOSTILE), remarks={HOSTILE: HOSTILE}),
     )
 
 
@@ -205,26 +225,10 @@ def test_a_negative_figure_has_a_minus_sign():
     assert percent(0.618) == "61.8\N{NO-BREAK SPACE}%"
 
 
-def test_groups_and_refusals_are_shown(audit, alone, tmp_path):
-    estimate = {"value": 0.02, "low": 0.01, "high": 0.03, "n": 100}
-    counts = {"n_subjects": 30, "n_genuine": 40, "n_impostor": 400}
-    female = {"group": "Female", "fmr": estimate, "fnmr": estimate} | counts
-    male = {"group": "Male", "fmr": None, "fnmr": estimate} | counts
-    male |= {"fmr_refused": "group 'Male' has 3 subjects, at least 20 needed"}
-    ratio = {"value": 2.0, "low": 1.5, "high": None, "refused": None}
-    groups = {
-        "attribute": "gender",
-        "target_fmr": 0.001,
-        "threshold": 0.4,
-        "groups": [female | {"fmr_refused": None, "fnmr_refused": None}, male],
-        "fmr_ratio": {"value": None, "refused": "figures of at least 2 groups needed, found 1"},
-        "fnmr_ratio": ratio,
-    }
-    left_out = {"accuracy", "roc"}
-    measured = {k: v for k, v in audit.verification["after"].items() if k not in left_out}
-    all_pairs = measured | {"protocol": "all pairs", "groups": [groups]}
-    pairs = {"after": audit.verification["after"] | {"roc": None}}
-    verification = {"pairs": pairs, "all": {"after": all_pairs}}
+def test_groups_and_refusals_are_shown(audit, alone, over_all_pairs, tmp_path):
+    given = audit.verification[0].after
+    all_pairs = over_all_pairs(given, (of_groups("Male"),))
+    verification = (Experiment(None, given, "pairs"), Experiment(None, all_pairs, "all"))
     result = dataclasses.replace(alone, verification=verification)
     text = Page(write_report(result, tmp_path).html.read_text("utf-8")).text.replace("\xa0", " ")
     assert "Given pairs (LFW view 2)" in text

@@ -1,41 +1,34 @@
 """Fig. 2 against a loop written from the paper: three copies of phi, autograd, no caching."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
 
 from sensitivenets.embeddings import encode
 from sensitivenets.sensitivenet.detectors import Adversary, DetectorTrainer, best_responses
+from sensitivenets.sensitivenet.parameters import PhiParameters
 from sensitivenets.sensitivenet.phi import Phi, compact, initial_weight, unit_rows
-from sensitivenets.sensitivenet.settings import TrainingSettings
 from sensitivenets.sensitivenet.tasks import ClassificationTask, TripletMiner, TripletTask
 from sensitivenets.sensitivenet.training import train
 from sensitivenets.sensitivenet.triplets import mine_triplets
 
 CPU = torch.device("cpu")
-SETTINGS = TrainingSettings(
-    loss="triplet",
-    n_layers=2,
-    n_units=12,
-    n_epochs=2,
-    batch_size=40,
-    learning_rate=1e-2,
-    init="orthogonal",
-    margin=0.2,
-    n_triplets=100,
-    remine=False,
-    hinge=True,
-    adversarial_weight=0.5,
-    target=0.9,
-    target_classes=None,
-    schedule="alternate",
-    detector_solver="lbfgs",
-    detector_C=1.0,
-    detector_interval=2,
-    memory_limit=2**30,
-)
+SETTINGS = {
+    "n_layers": 2,
+    "n_units": 12,
+    "n_epochs": 2,
+    "batch_size": 40,
+    "learning_rate": 1e-2,
+    "n_triplets": 100,
+    "remine": False,
+    "adversarial_weight": 0.5,
+    "target": 0.9,
+    "detector_interval": 2,
+}
+
+
+def changed(**parameters):
+    return PhiParameters(**SETTINGS | parameters)
 
 
 def faces(n_subjects=30, images=4, d=5, seed=0):
@@ -112,7 +105,7 @@ def paper_loop(X, triplets, opponents, settings, seed):
 @pytest.mark.parametrize("d", [5, 9], ids=["by metric", "by output"])
 @pytest.mark.parametrize("hinge", [True, False])
 def test_training_is_the_papers_loop(d, hinge):
-    settings = replace(SETTINGS, hinge=hinge)
+    settings = changed(hinge=hinge)
     X, subjects, attributes = faces(d=d)
     triplets = triplets_of(X, subjects, settings)
     records = []
@@ -172,7 +165,7 @@ def test_an_orthogonal_layer_starts_where_the_last_one_stopped():
 
 def test_a_batch_holds_each_row_once_and_counts_its_uses():
     X, subjects, _ = faces()
-    task = TripletTask(triplets_of(X, subjects, SETTINGS), margin=0.2, hinge=True)
+    task = TripletTask(triplets_of(X, subjects, changed()), margin=0.2, hinge=True)
     [batch] = task.batches(1000, np.random.default_rng(0))
     assert len(np.unique(batch.rows)) == len(batch.rows)
     assert float(batch.weights.sum()) == pytest.approx(3)
@@ -198,15 +191,15 @@ def test_classification_losses_match_torch_on_labelled_rows(n_outputs, classes):
 
 def test_each_layer_is_given_the_output_of_the_layers_before_it():
     X, subjects, attributes = faces()
-    triplets = triplets_of(X, subjects, SETTINGS)
+    triplets = triplets_of(X, subjects, changed())
     given = []
 
     def make_task(output):
         given.append(output)
         return TripletTask(triplets, margin=0.2, hinge=True)
 
-    settings = replace(SETTINGS, n_layers=1)
-    for layers in (settings, replace(settings, n_layers=2)):
+    settings = changed(n_layers=1)
+    for layers in (settings, changed(n_layers=2)):
         given.clear()
         opponents = adversaries(X, attributes)
         folded = train(X, make_task, opponents, layers, seed=3, device=CPU, report=lambda _: None)
@@ -233,9 +226,7 @@ def test_triplets_are_mined_again_on_each_output_or_once(remine):
     )
     miner(X)
     miner(stretched)
-    expected = [
-        triplets_of(Z, subjects, replace(SETTINGS, n_triplets=10**6)) for Z in (X, stretched)
-    ]
+    expected = [triplets_of(Z, subjects, changed(n_triplets=10**6)) for Z in (X, stretched)]
     assert expected[0].n_found != expected[1].n_found
     found = [triplets.n_found for triplets in miner.mined]
     assert found == [triplets.n_found for triplets in expected][: 2 if remine else 1]

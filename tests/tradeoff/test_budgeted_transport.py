@@ -4,7 +4,6 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sensitivenets.datasets.synthetic import synthetic_diveface
 from sensitivenets.embeddings import encode
@@ -34,15 +33,6 @@ MEASURED = [
     (point(Candidate(2), 0.5), 0.93),
     (point(Candidate(3), 0.1), 0.90),
 ]
-
-
-@pytest.mark.filterwarnings("ignore::sensitivenets.errors.DetectorWarning")
-@parametrize_with_checks(
-    [BudgetedTransport(candidates=[Candidate(1)], n_pairs=20, random_state=0)],
-    expected_failed_checks=lambda _: {},
-)
-def test_scikit_learn_contract(estimator, check):
-    check(estimator)
 
 
 @pytest.mark.parametrize(

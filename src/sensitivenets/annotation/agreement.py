@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from sensitivenets.intervals import percentile_interval
+
 IntArray = npt.NDArray[np.int64]
 
 _N_RESAMPLES = 1000
@@ -83,8 +85,8 @@ def _compare(
     np.add.at(table, (a, b), 1)
     rng = np.random.default_rng(random_state)
     drawn = rng.multinomial(len(a), table.ravel() / len(a), _N_RESAMPLES)
-    low, high = np.nanpercentile(_kappas(drawn.reshape(-1, n_classes, n_classes)), [2.5, 97.5])
-    return Agreement(first, second, len(a), observed, kappa, float(low), float(high))
+    low, high = percentile_interval(_kappas(drawn.reshape(-1, n_classes, n_classes)))
+    return Agreement(first, second, len(a), observed, kappa, low, high)
 
 
 def _kappas(tables: IntArray) -> npt.NDArray[np.float64]:

@@ -22,7 +22,8 @@ class Queue(StrEnum):
     In `RANDOM` and `SECOND` the label at hand is hidden, so that nobody is led by it.
     """
 
-    DOUBT = "doubt"
+    # Stored and shown under the name it was first given.
+    LEAST_CONFIDENT = "doubt"
     SWEEP = "sweep"
     RANDOM = "random"
     SECOND = "second"

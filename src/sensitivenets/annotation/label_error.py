@@ -76,7 +76,8 @@ def label_error(checks: Checks) -> LabelError | None:
     Rows come in a random order that nothing else depends on. So the rows of the population at
     its head, up to the first that nobody has seen, are a simple random sample of it, and their
     wrong labels say how many the whole population had. Those that people have corrected are
-    known and are taken off. Doubtful rows, looked at first, are never taken for a sample.
+    known and are taken off. Rows looked at first because the classifier is not sure of them are
+    never taken for a sample.
 
     Parameters
     ----------

@@ -131,7 +131,7 @@ class Labelling:
         """Take back an annotator's last action; the rows come back as they were shown."""
         with self._lock:
             taken_back = self.ledger.last_action(annotator)
-            queue_of = {event.row: event.queue or Queue.DOUBT for event in taken_back}
+            queue_of = {event.row: event.queue or Queue.LEAST_CONFIDENT for event in taken_back}
             undoing = [
                 NewEvent(annotator, Kind.UNDO, event.row, queue=event.queue, undoes=event.seq)
                 for event in taken_back
@@ -139,7 +139,7 @@ class Labelling:
             stored = self.store.append(request, undoing)
             self.trainer.notice(len(stored))
             rows = [event.row for event in stored if event.row is not None]
-            return [self._item(row, queue_of.get(row, Queue.DOUBT)) for row in rows]
+            return [self._item(row, queue_of.get(row, Queue.LEAST_CONFIDENT)) for row in rows]
 
     def begin_round(self, annotator: str, request: str) -> None:
         """Draw the random checks anew, from the rows that nobody has seen by now."""
@@ -165,7 +165,7 @@ class Labelling:
             return self._agreements[1]
 
     def final(self) -> IntArray:
-        """Return the label of each row: people's, else the machine's; -1 if in doubt."""
+        """Return the label of each row: people's, else the machine's; -1 if undecided."""
         with self._lock:
             ledger = self.ledger
             return np.where(ledger.seen, ledger.codes, self.machine)
@@ -174,7 +174,7 @@ class Labelling:
         """Count the rows that wait in each queue."""
         with self._lock:
             scene = self._scene()
-            chosen = (Queue.DOUBT, Queue.RANDOM, Queue.SECOND, Queue.DISPUTES)
+            chosen = (Queue.LEAST_CONFIDENT, Queue.RANDOM, Queue.SECOND, Queue.DISPUTES)
             return {queue: len(queues.waiting(scene, queue, annotator)) for queue in chosen}
 
     def train(self) -> Proposals | None:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from sensitivenets.embeddings import FloatArray
 from sensitivenets.embeddings.labels import UNLABELLED
+from sensitivenets.embeddings.rows import row_blocks
 from sensitivenets.intervals import Estimate, clopper_pearson
 
 IntArray = npt.NDArray[np.int64]
@@ -21,7 +22,8 @@ _N_FOLDS = 5
 _N_LANDMARKS = 600
 # More labelled rows than this teach little more, and would make people wait.
 _MAX_TRAINING_ROWS = 20_000
-_BLOCK_ROWS = 65_536
+# Copies of the rows of one product with the weights.
+_PRODUCT_ROWS = 65_536
 
 
 @dataclass(frozen=True)
@@ -141,8 +143,7 @@ class Proposer:
             weights, bias = _fit(features[labelled[fit]], target[fit], logits.shape[1])
             rows = labelled[held_out]
             logits[rows] = features[rows] @ weights + bias
-            for start in range(0, len(features), _BLOCK_ROWS):
-                block = slice(start, start + _BLOCK_ROWS)
+            for block in row_blocks(len(features), _PRODUCT_ROWS):
                 mine = unlabelled[block]
                 logits[block][mine] += (features[block][mine] @ weights + bias) / n_folds
         return logits
@@ -163,8 +164,8 @@ class Proposer:
             rng = np.random.default_rng(self._random_state)
             kernel.fit(z[rng.choice(len(z), min(len(z), _MAX_TRAINING_ROWS), replace=False)])
             parts = [
-                kernel.transform(z[start : start + _BLOCK_ROWS]).astype(np.float32)
-                for start in range(0, len(z), _BLOCK_ROWS)
+                kernel.transform(z[block]).astype(np.float32)
+                for block in row_blocks(len(z), _PRODUCT_ROWS)
             ]
             self._features = np.hstack([z / np.sqrt(np.float32(z.shape[1])), np.vstack(parts)])
         return self._features

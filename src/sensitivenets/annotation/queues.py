@@ -50,7 +50,7 @@ def waiting(scene: Scene, queue: Queue, annotator: str, only: int | None = None)
     scene : Scene
         The state of things.
     queue : Queue
-        ``doubt``: nobody has seen them, the most doubtful first. ``sweep``: the same, of one
+        ``doubt``: nobody has seen them, the least confident first. ``sweep``: the same, of one
         class. ``random``: of the round's population, in its random order. ``second``: others
         have seen them, in random order. ``disputes``: annotators disagree, then unsure ones,
         then labels of people that the classifier finds unlikely.
@@ -65,13 +65,15 @@ def waiting(scene: Scene, queue: Queue, annotator: str, only: int | None = None)
         Row numbers.
     """
     ledger = scene.ledger
-    if queue in {Queue.DOUBT, Queue.SWEEP}:
+    if queue in {Queue.LEAST_CONFIDENT, Queue.SWEEP}:
         candidates = ~ledger.seen
         if queue == Queue.SWEEP:
             candidates &= scene.machine == only
         if scene.probabilities is None:
             return scene.order[candidates[scene.order]]
-        return most_doubtful_first(doubt(scene.machine, scene.probabilities), candidates)
+        return least_confident_first(
+            label_error_probability(scene.machine, scene.probabilities), candidates
+        )
     if queue == Queue.RANDOM:
         candidates = ledger.population & ~ledger.seen
         return scene.order[candidates[scene.order]]
@@ -90,9 +92,9 @@ def _disputes(scene: Scene) -> IntArray:
         for state in (State.DISPUTED, State.UNSURE)
     ]
     if scene.probabilities is not None:
-        doubts = doubt(ledger.codes, scene.probabilities)
+        errors = label_error_probability(ledger.codes, scene.probabilities)
         decided = (ledger.states == State.DECIDED) & open_rows
-        parts.append(most_doubtful_first(doubts, decided & (doubts > 1 - UNLIKELY)))
+        parts.append(least_confident_first(errors, decided & (errors > 1 - UNLIKELY)))
     return np.concatenate(parts)
 
 
@@ -123,7 +125,7 @@ class Leases:
         return taken
 
 
-def doubt(labels: IntArray, probabilities: FloatArray) -> FloatArray:
+def label_error_probability(labels: IntArray, probabilities: FloatArray) -> FloatArray:
     """Probability that the label at hand is wrong.
 
     One measure for both kinds of row: a label of the table that the classifier finds unlikely
@@ -145,7 +147,7 @@ def doubt(labels: IntArray, probabilities: FloatArray) -> FloatArray:
     return np.where(labels >= 0, 1 - probabilities[rows, np.maximum(labels, 0)], 1.0)
 
 
-def most_doubtful_first(doubts: FloatArray, candidates: BoolArray) -> IntArray:
-    """Sort the candidates, the most doubtful first; ties stay in the order of the table."""
+def least_confident_first(error_probability: FloatArray, candidates: BoolArray) -> IntArray:
+    """Sort the candidates by falling error probability; ties stay in the order of the table."""
     rows = np.flatnonzero(candidates)
-    return rows[np.argsort(-doubts[rows], kind="stable")]
+    return rows[np.argsort(-error_probability[rows], kind="stable")]

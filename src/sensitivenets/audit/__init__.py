@@ -2,7 +2,6 @@
 
 from sensitivenets.audit.audits import audit, quick_audit
 from sensitivenets.audit.inversion import Phi
-from sensitivenets.audit.result_json import from_json, load_json, save_json, to_json
 from sensitivenets.audit.results import (
     SCHEMA_VERSION,
     AttackerResult,
@@ -61,14 +60,10 @@ __all__ = [
     "Subgroup",
     "Threat",
     "audit",
-    "from_json",
-    "load_json",
     "progress_bar",
     "quick_audit",
-    "save_json",
     "split_by_column",
     "split_by_identity",
     "split_rows",
-    "to_json",
     "without_look_alikes",
 ]

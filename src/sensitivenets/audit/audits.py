@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from sklearn.base import ClassifierMixin
 
@@ -11,13 +12,13 @@ from sensitivenets.audit.inversion import Phi
 from sensitivenets.audit.results import AuditResult
 from sensitivenets.audit.run import run_audit
 from sensitivenets.audit.splits import Split
-from sensitivenets.embeddings import EmbeddingTable, FloatArray, Labels
+from sensitivenets.embeddings import FloatArray, Labels
 from sensitivenets.progress import Progress
 
 
 def audit(
-    before: EmbeddingTable | FloatArray,
-    after: EmbeddingTable | FloatArray | None,
+    before: Any,
+    after: Any,
     attributes: Mapping[str, Labels],
     *,
     split: Split,
@@ -47,9 +48,9 @@ def audit(
 
     Parameters
     ----------
-    before : EmbeddingTable or ndarray of shape (n, d)
+    before : EmbeddingTable or array-like of shape (n, d)
         The embeddings as they were, or the only ones.
-    after : EmbeddingTable or ndarray of shape (n, k), or None
+    after : EmbeddingTable or array-like of shape (n, k), or None
         The same rows after the map, whoever made it.
     attributes : mapping of str to Labels
         Categorical attributes of the n rows; unlabelled rows are left out. Several are also
@@ -106,8 +107,8 @@ def audit(
 
 
 def quick_audit(
-    before: EmbeddingTable | FloatArray,
-    after: EmbeddingTable | FloatArray | None,
+    before: Any,
+    after: Any,
     attributes: Mapping[str, Labels],
     *,
     split: Split,
@@ -119,9 +120,9 @@ def quick_audit(
 
     Parameters
     ----------
-    before : EmbeddingTable or ndarray of shape (n, d)
+    before : EmbeddingTable or array-like of shape (n, d)
         The embeddings as they were, or the only ones.
-    after : EmbeddingTable or ndarray of shape (n, k), or None
+    after : EmbeddingTable or array-like of shape (n, k), or None
         The same rows after the map.
     attributes : mapping of str to Labels
         Categorical attributes of the n rows; unlabelled rows are left out.

@@ -11,6 +11,12 @@ from scipy.stats import rankdata
 
 from sensitivenets.audit.splits import IntArray
 from sensitivenets.embeddings import FloatArray
+from sensitivenets.intervals import (
+    draw_subjects,
+    percentile_interval,
+    rate_interval,
+    rule_of_three,
+)
 
 N_DRAWS = 1000
 # Of many identities fewer draws are enough, and their weights fit into memory.
@@ -69,11 +75,10 @@ def _draw_identities(identities: IntArray, seed: int) -> tuple[IntArray, FloatAr
     """Return numbers of the m identities, and draws of m of them, up to `N_DRAWS` times."""
     index = np.unique(identities, return_inverse=True)[1]
     m = int(index.max()) + 1
-    rng = np.random.default_rng(seed)
     n_draws = min(N_DRAWS, max(_FEWEST_DRAWS, _WEIGHTS // m))
     weights = np.empty((n_draws, m), dtype=np.float32)
-    for draw in weights:
-        draw[:] = np.bincount(rng.integers(m, size=m), minlength=m)
+    for row, draw in zip(weights, draw_subjects(m, n_draws, seed), strict=True):
+        row[:] = draw
     return index, weights
 
 
@@ -131,18 +136,13 @@ class TrueLabels:
         return recalls / np.maximum(present, 1)
 
     @property
-    def slack(self) -> float:
-        """With no error among m identities the rate is below 3 / m with 95 % (rule of three)."""
-        return min(3 / int(self.weights.shape[1]), 1.0)
+    def n_identities(self) -> int:
+        """Identities attacked."""
+        return int(self.weights.shape[1])
 
     def interval(self, value: float, draws: FloatArray) -> tuple[float, float]:
         """95 % percentile interval; a perfect score on few identities is not certain either."""
-        low, high = np.percentile(draws, [2.5, 97.5])
-        if value == 1:
-            low = min(low, 1 - self.slack)
-        if value == 0:
-            high = max(high, self.slack)
-        return float(min(low, value)), float(max(high, value))
+        return rate_interval(value, *percentile_interval(draws), self.n_identities)
 
     def noise_draws(self, predictions: npt.NDArray[np.int64]) -> FloatArray:
         """Best balanced accuracy of these predictions against permuted labels, shape (draws,).
@@ -164,7 +164,7 @@ class TrueLabels:
         return np.asarray(total.max(axis=1) / self.n_classes)
 
     def _permute(self, rng: np.random.Generator) -> IntArray:
-        m = self.weights.shape[1]
+        m = self.n_identities
         if m == len(self.y):
             return rng.permutation(self.y)
         label_of = np.zeros(m, dtype=np.int64)
@@ -174,7 +174,7 @@ class TrueLabels:
         return rng.permutation(self.y)
 
     def _sum_by_identity(self, rows: npt.NDArray[np.bool_], values: npt.NDArray) -> FloatArray:  # type: ignore[type-arg]
-        sums = np.zeros((self.weights.shape[1], values.shape[1]), dtype=np.float32)
+        sums = np.zeros((self.n_identities, values.shape[1]), dtype=np.float32)
         np.add.at(sums, self.identities[rows], values[rows].astype(np.float32))
         return sums
 
@@ -205,8 +205,8 @@ class TrueValues:
     def interval(self, predicted: FloatArray) -> tuple[float, float]:
         """95 % percentile interval of R2, of values of shape (n,); it holds the value itself."""
         value = r_squared(self.y, predicted)
-        low, high = np.percentile(self._draws(predicted), [2.5, 97.5])
-        return float(min(low, value)), float(max(high, value))
+        low, high = percentile_interval(self._draws(predicted))
+        return min(low, value), max(high, value)
 
     def _draws(self, predicted: FloatArray) -> FloatArray:
         columns = [np.ones_like(self.y), self.y, self.y**2, (self.y - predicted) ** 2]
@@ -263,7 +263,8 @@ def strongest_of(
     # No attacker strays further from its true value than this in 95 of 100 draws, so neither
     # does the largest of them from the true largest.
     strayed = np.abs(truth.draws(predictions) - np.asarray(values)).max(axis=1)
-    half = max(float(np.quantile(strayed, 0.95)), truth.slack if value == 1 else 0.0)
+    unseen = rule_of_three(truth.n_identities) if value == 1 else 0.0
+    half = max(float(np.quantile(strayed, 0.95)), unseen)
     quantile = 1 - (1 - _NOISE_QUANTILE) / n_tests
     noise = float(np.quantile(truth.noise_draws(predictions), quantile))
     return Strongest(column, value, max(value - half, 0.0), min(value + half, 1.0), noise)
@@ -289,5 +290,4 @@ def reduction_interval(
     headroom = before - chance
     if np.quantile(headroom, 0.025) <= 0:
         return None
-    low, high = np.percentile((before - after) / np.maximum(headroom, 1e-9), [2.5, 97.5])
-    return float(low), float(high)
+    return percentile_interval((before - after) / np.maximum(headroom, 1e-9))

@@ -18,6 +18,7 @@ _LOW_BITS = 2
 _MOST_ZEROS = 8
 # Digits that a number must have for the last one to be rounding, and not what it says.
 _FINE_BITS = 8
+_SEED = [0x6469, 0x6769, 0x7473]
 
 
 def number_bits(X: FloatArray, n_train: int) -> FloatArray:
@@ -75,7 +76,8 @@ def _low_bits(stored: FloatArray) -> npt.NDArray[np.float64]:
 
 def _fill_in(features: npt.NDArray[np.int64], unknown: npt.NDArray[np.bool_]) -> None:
     """Give what has no digits those of any other row: how often it is zero, others see."""
-    rng = np.random.default_rng(0)
+    # Not a seed that a table may have been drawn with: the digits would follow its labels.
+    rng = np.random.default_rng(_SEED)
     for feature, without in zip(features.T, unknown.T, strict=True):
         if without.any() and not without.all():
             feature[without] = rng.choice(feature[~without], without.sum())

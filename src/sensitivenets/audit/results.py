@@ -1,6 +1,6 @@
 """What an audit found: frozen records that the report and the pictures are drawn from.
 
-Every record maps to one JSON object of the same field names (see `result_json`). Figures are
+Every record maps to one JSON object of the same field names (see `serialisation`). Figures are
 fractions in [0, 1]; an undefined one is None in Python and null in JSON.
 """
 
@@ -586,7 +586,7 @@ class SplitSummary:
 
 @dataclass(frozen=True)
 class AuditResult:
-    """What an audit found; `result_json.to_json` writes it, `from_json` reads it back.
+    """What the attackers found; `report` puts the evidence beside it and writes both.
 
     Attributes
     ----------
@@ -608,12 +608,6 @@ class AuditResult:
         Rank, spread and distinct rows of the two tables.
     inversion : Inversion or None
         How well the map was undone, if it was given.
-    verification, fairness : dict
-        Utility and equality of opportunity, as JSON values: filled by those who measure them.
-    maps : dict
-        The t-SNE map of a sample of rows, before and after, as JSON values (see `maps.MapPair`).
-    provenance : dict
-        What was audited, as JSON values: files, fingerprints, the model, the command.
     trustworthy : bool
         Whether every attribute's figures can be trusted.
     reasons : tuple of str
@@ -640,9 +634,5 @@ class AuditResult:
     trustworthy: bool
     reasons: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-    verification: dict[str, Any] = field(default_factory=dict)
-    fairness: dict[str, Any] = field(default_factory=dict)
-    maps: dict[str, Any] = field(default_factory=dict)
-    provenance: dict[str, Any] = field(default_factory=dict)
     library_version: str = ""
     schema_version: int = SCHEMA_VERSION

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -32,9 +33,10 @@ from sensitivenets.audit.results import (
 from sensitivenets.audit.splits import IntArray, Split
 from sensitivenets.audit.subsets import look_closer
 from sensitivenets.audit.tasks import AttackTask, ClassTask, NumberTask, seed_of
-from sensitivenets.embeddings import EmbeddingTable, FloatArray, Labels, check_vectors
+from sensitivenets.embeddings import FloatArray, Labels, as_vectors, check_vectors
 from sensitivenets.embeddings.collapse import Collapse, measure_collapse
 from sensitivenets.embeddings.labels import joint
+from sensitivenets.embeddings.rows import first_occurrences
 from sensitivenets.errors import InputError
 from sensitivenets.progress import Progress, Steps
 from sensitivenets.version import __version__
@@ -47,8 +49,8 @@ _MOST_COPIES = 0.02
 
 
 def run_audit(
-    before: EmbeddingTable | FloatArray,
-    after: EmbeddingTable | FloatArray | None,
+    before: Any,
+    after: Any,
     attributes: Mapping[str, Labels],
     *,
     plan: AuditPlan,
@@ -64,7 +66,7 @@ def run_audit(
 
     Parameters
     ----------
-    before, after : EmbeddingTable, ndarray or None
+    before, after : EmbeddingTable, array-like or None
         The tables.
     attributes : mapping of str to Labels
         Categorical attributes.
@@ -139,8 +141,8 @@ def run_audit(
 
 
 def _open(
-    before: EmbeddingTable | FloatArray,
-    after: EmbeddingTable | FloatArray | None,
+    before: Any,
+    after: Any,
     attributes: Mapping[str, Labels],
     continuous: Mapping[str, FloatArray],
     split: Split,
@@ -182,17 +184,13 @@ def _others(name: str, attributes: Mapping[str, Labels], split: Split) -> IntArr
     return np.unique(np.stack(others)[:, order], axis=1, return_inverse=True)[1].ravel()
 
 
-def _vectors(table: EmbeddingTable | FloatArray, name: str) -> FloatArray:
-    if isinstance(table, EmbeddingTable):
-        return table.vectors
-    vectors = np.asarray(table)
-    if vectors.dtype.kind != "f":
-        vectors = vectors.astype(np.float64)
+def _vectors(table: Any, name: str) -> FloatArray:
+    vectors = as_vectors(table, f"table {name}")
     check_vectors(vectors, f"table {name}")
     return vectors
 
 
-def _n_rows(table: EmbeddingTable | FloatArray) -> int:
+def _n_rows(table: Any) -> int:
     return len(table)
 
 
@@ -370,10 +368,9 @@ def _collapse(rows: FloatArray) -> Collapse:
 
 def _copies(rows: FloatArray, n_train: int) -> tuple[str, ...]:
     """Refuse to trust a split whose test rows are training rows, identities or not."""
-    keys = np.ascontiguousarray(rows).view(np.dtype((np.void, rows.shape[1] * rows.itemsize)))
-    copied = float(np.mean(np.isin(keys[n_train:, 0], keys[:n_train, 0])))
-    constant = len(np.unique(keys[:, 0])) == 1
-    if constant or copied <= _MOST_COPIES:
+    first = first_occurrences(rows)
+    copied = float(np.mean(first[n_train:] < n_train))
+    if not first.any() or copied <= _MOST_COPIES:
         return ()
     return (
         f"{100 * copied:.0f} % of the test rows are copies of training rows: attackers that "

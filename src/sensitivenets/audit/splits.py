@@ -8,12 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 from sensitivenets.embeddings import FloatArray, Labels
-from sensitivenets.embeddings.rows import normalise_rows
+from sensitivenets.embeddings.rows import normalise_rows, row_blocks
 from sensitivenets.errors import InputError, require_real
 
 IntArray = npt.NDArray[np.int64]
 # Test rows compared at once: 40 MiB of float32 against 10 000 training rows.
-_BLOCK_ROWS = 1024
+# Test rows that are compared with all training rows at once.
+_COMPARED_ROWS = 1024
 
 
 @dataclass(frozen=True)
@@ -205,8 +206,8 @@ def without_look_alikes(split: Split, X: FloatArray, cosine: float) -> Split:
     normalise_rows(train)
     normalise_rows(test)
     nearest = np.full(len(train), -np.inf, dtype=np.float32)
-    for start in range(0, len(test), _BLOCK_ROWS):
-        np.maximum(nearest, (train @ test[start : start + _BLOCK_ROWS].T).max(axis=1), out=nearest)
+    for block in row_blocks(len(test), _COMPARED_ROWS):
+        np.maximum(nearest, (train @ test[block].T).max(axis=1), out=nearest)
     kept = split.train[nearest < cosine]
     if not len(kept):
         raise InputError(

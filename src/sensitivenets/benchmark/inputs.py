@@ -13,6 +13,7 @@ from sensitivenets.audit import Split
 from sensitivenets.benchmark.plan import digest
 from sensitivenets.embeddings import FloatArray, Labels, check_vectors
 from sensitivenets.embeddings.fingerprint import fingerprint
+from sensitivenets.embeddings.rows import first_occurrences
 from sensitivenets.errors import InputError
 from sensitivenets.verification import Pairs
 
@@ -137,7 +138,10 @@ class Inputs:
             learned.append(self.fitting.X_sensitive)
         split = self.attacking.split
         attacked = self.attacking.X[np.concatenate([split.train, split.test])]
-        copied = float(np.mean(np.isin(_keys(attacked), np.concatenate(list(map(_keys, learned))))))
+        n_learned = sum(map(len, learned))
+        copied = float(
+            np.mean(first_occurrences(np.vstack([*learned, attacked]))[n_learned:] < n_learned)
+        )
         if copied > _MOST_COPIES:
             raise InputError(
                 f"benchmark: {100 * copied:.0f} % of the rows to attack are among the rows to fit "
@@ -188,8 +192,3 @@ def _named(kind: str, attributes: Mapping[str, Labels]) -> dict[str, Labels]:
 
 def _sha(column: np.ndarray[Any, Any]) -> str:
     return hashlib.sha256(np.ascontiguousarray(column, dtype=np.float64).data).hexdigest()
-
-
-def _keys(rows: FloatArray) -> np.ndarray[Any, Any]:
-    rows = np.ascontiguousarray(rows)
-    return rows.view(np.dtype((np.void, rows.shape[1] * rows.itemsize)))[:, 0]

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import dataclasses
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sensitivenets.cli.output import print_line, print_notice
 from sensitivenets.errors import InputError
 
 if TYPE_CHECKING:
-    from sensitivenets.audit import AuditResult
     from sensitivenets.embeddings import EmbeddingTable
     from sensitivenets.maps.base import Model
+    from sensitivenets.report import Audit
+    from sensitivenets.verification import VerificationResult
 
 _ATTRIBUTES = ("gender", "ethnicity")
 # Fewer than the estimator's default: the synthetic set is small, and a demo must not take long.
@@ -71,35 +72,34 @@ def _fit(table: EmbeddingTable, random_state: int) -> Model:
     return estimator.fit(table.vectors, table.column("subject"), sensitive=sensitive).model_
 
 
-def _audit(
-    before: EmbeddingTable, after: EmbeddingTable, random_state: int, n_jobs: int
-) -> AuditResult:
-    from sensitivenets.audit import progress_bar, quick_audit, split_by_column
+def _audit(before: EmbeddingTable, after: EmbeddingTable, random_state: int, n_jobs: int) -> Audit:
+    from sensitivenets import report
+    from sensitivenets.audit import split_by_column
+    from sensitivenets.progress import progress_bar
 
     split = split_by_column(
         before.labels("split"), "attack_train", "attack_test", before.labels("subject")
     )
     with progress_bar("audit") as progress:
-        result = quick_audit(
+        result = report.quick_audit(
             before,
             after,
-            before.attributes(_ATTRIBUTES),
+            _ATTRIBUTES,
+            identity="subject",
             split=split,
+            verification={
+                "before": _verify(before, random_state),
+                "after": _verify(after, random_state),
+            },
             random_state=random_state,
             n_jobs=n_jobs,
             progress=progress,
         )
-    return dataclasses.replace(
-        result,
-        verification={
-            "before": _verify(before, random_state),
-            "after": _verify(after, random_state),
-        },
-        provenance={"data": "synthetic DiveFace: made up, no face and no person is behind it"},
-    )
+    made_up = {"data": "synthetic DiveFace: made up, no face and no person is behind it"}
+    return replace(result, provenance=report.Provenance(remarks=made_up))
 
 
-def _verify(table: EmbeddingTable, random_state: int) -> dict[str, Any]:
+def _verify(table: EmbeddingTable, random_state: int) -> VerificationResult:
     """Verify pairs of subjects that the model has not seen, in the manner of LFW view 2."""
     import numpy as np
 
@@ -108,7 +108,7 @@ def _verify(table: EmbeddingTable, random_state: int) -> dict[str, Any]:
 
     unseen = table.take(np.asarray(table.labels("split").codes != _code(table, "fit")))
     pairs = draw_pairs(unseen.labels("subject"), random_state=random_state)
-    return verify(unseen, pairs, random_state=random_state).to_dict()
+    return verify(unseen, pairs, random_state=random_state)
 
 
 def _code(table: EmbeddingTable, value: str) -> int:

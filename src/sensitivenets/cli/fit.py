@@ -8,12 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from sensitivenets.cli.method_options import (
-    SENSITIVENET,
-    TrainingOptions,
-    estimator_parameters,
-    kept_column,
-)
+from sensitivenets.cli.method_options import estimator_parameters, kept_column
 from sensitivenets.cli.output import percent, print_json, print_line
 from sensitivenets.cli.selection import read_rows
 from sensitivenets.errors import InputError
@@ -34,9 +29,9 @@ def fit(
     where: list[str] | None = None,
     detector: Path | None = None,
     detector_where: list[str] | None = None,
-    method: str = SENSITIVENET,
+    method: str = "sensitivenet",
     settings: Annotated[list[str] | None, Parameter(name="--set")] = None,
-    training: TrainingOptions | None = None,
+    random_state: int = 0,
     embedding: str = "embedding",
     overwrite: bool = False,
     json: bool = False,
@@ -52,7 +47,8 @@ def fit(
     out
         Model folder to make.
     identity
-        Column that says who or what a row shows; needed by the triplet loss and some methods.
+        Column that says who or what a row shows; sensitivenet, as it is set, and some others need
+        it.
     task
         Column of the label to keep, instead of identities.
     where
@@ -66,8 +62,8 @@ def fit(
     settings
         Parameter of the method as NAME=VALUE, a value in JSON or plain text; give the option once
         for each.
-    training
-        The parameters of SensitiveNet.
+    random_state
+        The seed, which decides everything random.
     embedding
         Name of the embedding column.
     overwrite
@@ -78,16 +74,12 @@ def fit(
     from sensitivenets.benchmark.methods import method_named
     from sensitivenets.maps.model_folder import check_destination, save_model
 
-    training = training or TrainingOptions()
     chosen = method_named(method)
-    if method == SENSITIVENET:
-        kept: str | None = _kept_column(training.loss, identity, task)
-    else:
-        kept = kept_column(method, identity, task)
+    parameters = estimator_parameters(method, settings or [], random_state)
+    kept = kept_column(method, parameters, identity, task)
     check_destination(out, overwrite=overwrite)
     if chosen.needs_torch:
         require_torch()
-    parameters = estimator_parameters(method, training, settings or [])
     if detector is None and detector_where:
         raise InputError("--detector-where: expected --detector with it; give both or neither")
     primary = read_rows(table, where or [], embedding)
@@ -106,18 +98,6 @@ def fit(
         print_json(_summary(estimator.model_, out))
     else:
         _print_summary(estimator.model_, out)
-
-
-def _kept_column(loss: str, identity: str | None, task: str | None) -> str:
-    if loss == "triplet":
-        if identity is None:
-            raise InputError("--loss triplet keeps identities: name their column with --identity")
-        if task is not None:
-            raise InputError("--task: --loss triplet keeps identities; add --loss cross_entropy")
-        return identity
-    if task is None:
-        raise InputError(f"--loss {loss} keeps a label: name its column with --task")
-    return task
 
 
 def require_torch() -> None:

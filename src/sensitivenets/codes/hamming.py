@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sensitivenets.embeddings.rows import row_blocks
 from sensitivenets.errors import InputError, require_int
 from sensitivenets.maps.universal_code import PackedBits
 
@@ -79,8 +80,7 @@ def hamming_of_pairs(
             raise InputError(f"pairs: expected {name} rows 0 to {n - 1}, found others")
     out = np.empty(len(rows), dtype=np.int32)
     step = max(1, _BLOCK_PAIRS // a.shape[1])
-    for start in range(0, len(rows), step):
-        block = slice(start, start + step)
+    for block in row_blocks(len(rows), step):
         different = np.bitwise_count(a[rows[block]] ^ b[columns[block]])
         out[block] = different.sum(axis=1, dtype=np.int32)
     return out
@@ -115,8 +115,7 @@ def nearest_codes(probes: PackedBits, gallery: PackedBits, k: int = 1) -> tuple[
     rows = np.empty((len(left), k), dtype=np.int64)
     distances = np.empty((len(left), k), dtype=np.int32)
     step = max(1, _BLOCK_PAIRS // len(right))
-    for start in range(0, len(left), step):
-        block = slice(start, start + step)
+    for block in row_blocks(len(left), step):
         counts = _count(left[block], right).astype(np.int64)
         # Distance and row in one number, so that ties have an order.
         keys = counts * len(right) + np.arange(len(right))
@@ -136,11 +135,7 @@ def _count(left: npt.NDArray[Any], right: npt.NDArray[Any]) -> Counts:
 def _blocks(m: int, n: int) -> list[tuple[slice, slice]]:
     wide = min(max(n, 1), 2**13)
     high = max(1, _BLOCK_PAIRS // wide)
-    return [
-        (slice(i, i + high), slice(j, j + wide))
-        for i in range(0, m, high)
-        for j in range(0, n, wide)
-    ]
+    return [(rows, columns) for rows in row_blocks(m, high) for columns in row_blocks(n, wide)]
 
 
 def _words(left: PackedBits, right: PackedBits) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:

@@ -11,11 +11,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from sensitivenets.embeddings.rows import FloatArray as FloatArray
+from sensitivenets.embeddings.rows import row_blocks
 from sensitivenets.errors import InputError
 
-FloatArray = npt.NDArray[np.floating[Any]]
-
-_BLOCK_ROWS = 65_536
 # Of the 23 digits after the first that float32 has.
 _DROPPED_BITS = 7
 
@@ -279,9 +278,8 @@ def check_vectors(vectors: FloatArray, where: str) -> None:
 def squared_norms(vectors: FloatArray) -> FloatArray:
     """Squared Euclidean norm of each row, shape (n,), in blocks and without a copy of the input."""
     norms = np.empty(len(vectors), dtype=np.float64)
-    for start in range(0, len(vectors), _BLOCK_ROWS):
-        block = vectors[start : start + _BLOCK_ROWS]
-        norms[start : start + _BLOCK_ROWS] = np.einsum("ij,ij->i", block, block)
+    for block in row_blocks(len(vectors)):
+        norms[block] = np.einsum("ij,ij->i", vectors[block], vectors[block])
     return norms
 
 

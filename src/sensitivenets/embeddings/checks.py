@@ -7,14 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from sensitivenets.embeddings.arrays import FloatArray
 from sensitivenets.embeddings.labels import Labels
+from sensitivenets.embeddings.rows import first_occurrences
 from sensitivenets.embeddings.table import EmbeddingTable
 from sensitivenets.errors import DataWarning
 
-_BLOCK_ROWS = 8192
 _EXAMPLES = 3
 
 
@@ -157,30 +156,12 @@ def find_duplicates(vectors: FloatArray) -> Duplicates:
     Duplicates
         Counts, and the first pairs.
     """
-    hashes = _row_hashes(vectors)
-    order = np.argsort(hashes, kind="stable")
+    first = first_occurrences(vectors)
+    # Runs of equal rows, so that each repetition is shown beside the one before it.
+    order = np.argsort(first, kind="stable")
     earlier, later = order[:-1], order[1:]
-    alike = hashes[earlier] == hashes[later]
-    # Rows of one hash keep their order, so neighbours are enough; looking at the rows themselves
-    # makes a collision (odds of 2^-48 a pair) harmless.
-    earlier, later = earlier[alike], later[alike]
-    same = np.zeros(len(earlier), dtype=bool)
-    for start in range(0, len(earlier), _BLOCK_ROWS):
-        block = slice(start, start + _BLOCK_ROWS)
-        same[block] = np.all(vectors[earlier[block]] == vectors[later[block]], axis=1)
+    same = first[earlier] == first[later]
     earlier, later = earlier[same], later[same]
-    first = np.argsort(later, kind="stable")[:_EXAMPLES]
-    examples = tuple(zip(earlier[first].tolist(), later[first].tolist(), strict=True))
+    shown = np.argsort(later, kind="stable")[:_EXAMPLES]
+    examples = tuple(zip(earlier[shown].tolist(), later[shown].tolist(), strict=True))
     return Duplicates(len(vectors), len(later), examples)
-
-
-def _row_hashes(vectors: FloatArray) -> npt.NDArray[np.uint64]:
-    """Hash each row by a random linear form of its bits, modulo 2^64."""
-    words = vectors.shape[1] * vectors.dtype.itemsize // 2
-    factors = np.random.default_rng(0).integers(2**64, size=words, dtype=np.uint64)
-    hashes = np.empty(len(vectors), dtype=np.uint64)
-    for start in range(0, len(vectors), _BLOCK_ROWS):
-        # Adding 0 turns -0 into 0, which is equal but has other bits.
-        block = np.ascontiguousarray(vectors[start : start + _BLOCK_ROWS] + 0)
-        hashes[start : start + _BLOCK_ROWS] = block.view(np.uint16).astype(np.uint64) @ factors
-    return hashes

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sensitivenets.embeddings.arrays import FloatArray
+from sensitivenets.embeddings.rows import first_occurrences
 from sensitivenets.errors import CollapseWarning
 
 # Less than a tenth of the rank or the spread of the input says little about anyone.
@@ -69,7 +70,7 @@ def measure_collapse(X: FloatArray) -> Collapse:
         effective_rank=effective_rank(eigenvalues),
         rank=int(np.count_nonzero(eigenvalues > _rounding(rows, X.dtype))),
         spread=float(np.mean(np.sum((unit - unit.mean(axis=0)) ** 2, axis=1))),
-        distinct_rows=len(np.unique(X, axis=0)),
+        distinct_rows=len(np.unique(first_occurrences(X))),
         n_rows=len(X),
     )
 

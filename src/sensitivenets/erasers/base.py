@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, ClassVar, Self, TypeVar, dataclass_transform
 
 import numpy as np
 import numpy.typing as npt
@@ -24,10 +24,69 @@ from sensitivenets.embeddings import (
 )
 from sensitivenets.embeddings.fingerprint import Hashing, other_cores
 from sensitivenets.embeddings.labels import aligned, encode_attributes, row_index
-from sensitivenets.embeddings.rows import normalise_rows
-from sensitivenets.errors import DetectorWarning, InputError
-from sensitivenets.maps.affine import LowRankEdit
+from sensitivenets.errors import InputError
 from sensitivenets.maps.base import FittedMap, Model, json_parameters
+
+C = TypeVar("C")
+_PARAMETERS, _ATTRIBUTES = "Parameters\n----------\n", "\n\nAttributes\n----------\n"
+
+
+@dataclass_transform(kw_only_default=True, eq_default=False)
+def parameterised(cls: type[C]) -> type[C]:
+    """Make the annotated attributes of a class its parameters, beside those of its bases.
+
+    A parameter that several methods have is declared, and described, in a base they share. The
+    class gets an `__init__` that takes all parameters by keyword, from which scikit-learn reads
+    them, and its docstring lists the inherited ones below its own. What it describes itself, or
+    gives another default, stands in place of what its base says.
+
+    Parameters
+    ----------
+    cls : type
+        With numpydoc's section on parameters, if it declares any.
+
+    Returns
+    -------
+    type
+        The same class.
+    """
+    made = dataclass(kw_only=True, eq=False, repr=False)(cls)
+    text = inspect.cleandoc(made.__doc__ or "")
+    described = _described(text)
+    own = set(described)
+    for base in made.__bases__:
+        for name, entry in _described(inspect.cleandoc(base.__doc__ or "")).items():
+            described.setdefault(name, entry)
+    inherited = dict.fromkeys(entry for name, entry in described.items() if name not in own)
+    if inherited:
+        made.__doc__ = _with_entries(text, "\n".join(inherited))
+    return made
+
+
+def _described(text: str) -> dict[str, str]:
+    """Return the entries of the section on parameters, by the names they describe."""
+    entries: list[list[str]] = []
+    section = text.partition(_PARAMETERS)[2].partition("\n\n")[0]
+    for line in section.splitlines():
+        if line.startswith(" "):
+            entries[-1].append(line)
+        else:
+            entries.append([line])
+    return {
+        name: "\n".join(entry)
+        for entry in entries
+        for name in entry[0].partition(" : ")[0].split(", ")
+    }
+
+
+def _with_entries(text: str, entries: str) -> str:
+    """Add entries to the end of the section on parameters, or make one before the attributes."""
+    before, header, after = text.partition(_PARAMETERS)
+    if header:
+        own, gap, rest = after.partition("\n\n")
+        return f"{before}{header}{own}\n{entries}{gap}{rest}"
+    before, header, rest = text.partition(_ATTRIBUTES)
+    return f"{before}\n\n{_PARAMETERS}{entries}{header}{rest}"
 
 
 @dataclass(frozen=True)
@@ -43,7 +102,8 @@ class FitData:
     X_sensitive : ndarray of shape (m, d), float32
         D-S: the embeddings that `attributes` belong to; `X` itself unless another set was given.
     attributes : dict of str to Labels
-        The attributes to remove, if any; a row may be unlabelled.
+        The attributes to remove; a row may be unlabelled. Empty only for a method that is of use
+        without them.
     seed : int
         Decides everything random.
     """
@@ -89,17 +149,26 @@ class Learned:
     fingerprint: Mapping[str, Any] = field(default_factory=dict)
 
 
-def unchanged(n_features: int) -> Learned:
-    """Return what is learned where there is nothing to remove."""
-    nothing = np.zeros((n_features, 0), dtype=np.float32)
-    return Learned(LowRankEdit(read=nothing, offset=nothing[0], write=nothing.T))
-
-
+@parameterised
 class Eraser(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, ABC):
-    """Base of the estimators that remove attributes; a method implements `_learn`."""
+    """Base of the estimators that remove attributes; a method implements `_learn`.
 
-    model_: Model
-    random_state: int | np.random.RandomState | None
+    Parameters
+    ----------
+    random_state : int, RandomState or None, default=None
+        Decides everything random; the same int gives the same bits on the same machine with the
+        same number of threads.
+
+    Attributes
+    ----------
+    model_ : Model
+        The fitted map with its record.
+    """
+
+    random_state: int | np.random.RandomState | None = None
+
+    #: Whether a fit without attributes is refused: it could remove nothing.
+    _needs_attributes: ClassVar[bool] = True
 
     def fit(
         self,
@@ -118,7 +187,8 @@ class Eraser(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, A
         y : array-like of shape (n,), optional
             Identity of each row, or its class: what is to be kept. Null is unlabelled.
         sensitive : mapping, data frame or array-like, optional
-            Attributes to remove, by name, for the rows of `X`; null is unlabelled.
+            Attributes to remove, by name, for the rows of `X`; null is unlabelled. Needed, unless
+            `detector` is given, by every method that looks at attributes.
         detector : tuple (X, sensitive), optional
             D-S: other embeddings from the same network with their attributes. Given instead of
             `sensitive`.
@@ -134,18 +204,16 @@ class Eraser(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, A
         Raises
         ------
         InputError
-            If a parameter, the data, or their combination cannot be used.
-
-        Warns
-        -----
-        DetectorWarning
-            If no attribute is given: the map then changes nothing.
+            If a parameter, the data, or their combination cannot be used, or there is no attribute
+            to remove.
         """
         index = row_index(X)
         vectors: FloatArray = validate_data(
             self, as_plain(X, "X"), dtype=np.float32, ensure_min_samples=2
         )
         target = encode_target(y, len(vectors), index)
+        if sensitive is None and detector is None:
+            self._go_without_attributes()
         attributes, X_sensitive = detector_set(vectors, sensitive, detector, index)
         seed = int(check_random_state(self.random_state).randint(2**31))
         data = FitData(vectors, target, X_sensitive, attributes, seed)
@@ -155,13 +223,8 @@ class Eraser(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, A
             hashing = {name: Hashing(rows, pool) for name, rows in sets.items()}
             learned = self._learn(data)
             found = {name: one.result().to_dict() for name, one in hashing.items()}
-        self.model_ = Model(
-            map=learned.map,
-            method=type(self).__name__,
-            parameters=json_parameters(self.get_params()),
-            removed={name: labels.classes for name, labels in attributes.items()},
-            fingerprint=found | dict(learned.fingerprint),
-            curve=learned.curve,
+        self.model_: Model = self._record(
+            learned, {name: labels.classes for name, labels in attributes.items()}, found
         )
         return self
 
@@ -188,7 +251,32 @@ class Eraser(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, A
 
     @abstractmethod
     def _learn(self, data: FitData) -> Learned:
-        """Check the parameters, learn, and return the map; `data.attributes` may be empty."""
+        """Check the parameters, learn, and return the map."""
+
+    def _go_without_attributes(self) -> None:
+        """Refuse to, unless the method is of use without attributes."""
+        if self._needs_attributes:
+            raise InputError(
+                f"sensitive: {type(self).__name__} expects the attributes to remove, found none; "
+                "pass sensitive={'gender': [...]} with a label for each row of X, or "
+                "detector=(X, sensitive) with other rows that have labels"
+            )
+
+    def _record(
+        self,
+        learned: Learned,
+        removed: Mapping[str, tuple[str, ...]],
+        fingerprint: Mapping[str, Any],
+    ) -> Model:
+        """Put a map on record: how it was learned, what it removes, and from which data."""
+        return Model(
+            map=learned.map,
+            method=type(self).__name__,
+            parameters=json_parameters(self.get_params()),
+            removed=removed,
+            fingerprint={**fingerprint, **learned.fingerprint},
+            curve=learned.curve,
+        )
 
     @property
     def _n_features_out(self) -> int:
@@ -246,19 +334,8 @@ def detector_set(
     ------
     InputError
         If both are given, or the two sets do not fit together.
-
-    Warns
-    -----
-    DetectorWarning
-        If neither is given.
     """
     if detector is None and sensitive is None:
-        warnings.warn(
-            "no sensitive attribute given: phi is trained for the primary task alone and "
-            "removes nothing; pass sensitive= or detector=",
-            DetectorWarning,
-            stacklevel=3,
-        )
         return {}, X
     if detector is None:
         return encode_attributes(sensitive, len(X), index), X
@@ -273,17 +350,3 @@ def detector_set(
         )
     index = row_index(detector[0])
     return encode_attributes(detector[1], len(X_detector), index), X_detector
-
-
-def unit_copy(X: FloatArray, where: str) -> FloatArray:
-    """Return `X` with every row scaled to unit length.
-
-    Raises
-    ------
-    InputError
-        If a row is zero or not finite.
-    """
-    check_vectors(X, where)
-    unit = X.copy()
-    normalise_rows(unit)
-    return unit

@@ -1,14 +1,17 @@
-"""A random projection: what losing features alone does, whatever they say."""
+"""What to compare with: embeddings as they are, and what losing features alone does to them."""
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 
-from sensitivenets.erasers.base import Eraser, FitData, Learned, unchanged
+from sensitivenets.erasers.base import Eraser, FitData, Learned, parameterised
 from sensitivenets.errors import InputError, require_int
-from sensitivenets.maps.affine import Affine
+from sensitivenets.maps.affine import Affine, LowRankEdit
 
 
+@parameterised
 class RandomProjection(Eraser):
     """Keep a random subspace: a control, for it knows nothing of the attributes.
 
@@ -30,14 +33,9 @@ class RandomProjection(Eraser):
     (20, 3)
     """
 
-    def __init__(
-        self,
-        *,
-        n_components: int = 32,
-        random_state: int | np.random.RandomState | None = None,
-    ) -> None:
-        self.n_components = n_components
-        self.random_state = random_state
+    n_components: int = 32
+
+    _needs_attributes: ClassVar[bool] = False
 
     def _learn(self, data: FitData) -> Learned:
         require_int("n_components", self.n_components, minimum=1)
@@ -54,6 +52,7 @@ class RandomProjection(Eraser):
         return Learned(Affine(weight, np.zeros(self.n_components, dtype=np.float32)))
 
 
+@parameterised
 class Unchanged(Eraser):
     """Leave the embeddings as they are: all of the leakage and all of the utility.
 
@@ -69,8 +68,13 @@ class Unchanged(Eraser):
     True
     """
 
-    def __init__(self, *, random_state: int | np.random.RandomState | None = None) -> None:
-        self.random_state = random_state
+    _needs_attributes: ClassVar[bool] = False
 
     def _learn(self, data: FitData) -> Learned:
         return unchanged(data.X.shape[1])
+
+
+def unchanged(n_features: int) -> Learned:
+    """Return what is learned where nothing is to be removed."""
+    nothing = np.zeros((n_features, 0), dtype=np.float32)
+    return Learned(LowRankEdit(read=nothing, offset=nothing[0], write=nothing.T))

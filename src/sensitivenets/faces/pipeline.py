@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sensitivenets.atomic import atomic_file
+from sensitivenets.embeddings.rows import row_blocks
 from sensitivenets.errors import InputError
 from sensitivenets.faces.embedder import BATCH, Embedded, Embedder, EmbeddingPlan, Skipped
 from sensitivenets.faces.network import FaceNetwork
@@ -96,10 +97,10 @@ def _ahead(
 ) -> Iterator[tuple[list[Path], Path, Iterator[Embedded] | None]]:
     """Yield the parts; the next one is begun before one is waited for."""
     waiting = None
-    for start in range(0, len(images), PART):
-        some = images[start : start + PART]
+    for part in row_blocks(len(images), PART):
+        some = images[part]
         path = parts / f"{_key(some, work.plan, work.network)}.parquet"
-        chunks = [some[k : k + BATCH] for k in range(0, len(some), BATCH)]
+        chunks = [some[chunk] for chunk in row_blocks(len(some), BATCH)]
         following = (some, path, None if path.exists() else workers.map(work, chunks))
         if waiting is not None:
             yield waiting

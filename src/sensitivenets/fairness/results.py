@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -10,8 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sensitivenets.errors import InputError
 from sensitivenets.intervals import Estimate
+from sensitivenets.serialisation import decode_fields
 
 Flags = npt.NDArray[np.bool_]
 
@@ -141,53 +140,8 @@ class EqualityOfOpportunity:
         Raises
         ------
         InputError
-            If a field is missing, unknown or of the wrong kind.
+            If a field is missing, unknown or of another type; the message says which.
         """
-        try:
-            _require_kinds(data)
-            runs = tuple(_run(run) for run in data["runs"])
-            reduction, after = data["absolute_gap_reduction"], data["after"]
-            return cls(**{
-                **data,
-                "before": _rates(data["before"]),
-                "after": None if after is None else _rates(after),
-                "absolute_gap_reduction": None if reduction is None else _estimate(reduction),
-                "runs": runs,
-                "notes": tuple(data["notes"]),
-            })
-        except (AttributeError, KeyError, TypeError) as error:
-            raise InputError(
-                f"fairness: expected what equality_of_opportunity found, {error}; run it again"
-            ) from error
-
-
-def _require_kinds(data: Mapping[str, Any]) -> None:
-    for name in ("target", "positive", "sensitive", "favoured", "other"):
-        if not isinstance(data[name], str):
-            raise TypeError(f"{name!r} is {data[name]!r}, not text")
-    _require_number(data["bias"], "bias")
-    _require_number(data["dropped"], "dropped")
-
-
-def _require_number(value: Any, name: str) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        raise TypeError(f"{name!r} is {value!r}, not a number")
-
-
-def _rates(data: Mapping[str, Any]) -> RateSummary:
-    return RateSummary(**{name: _estimate(estimate) for name, estimate in data.items()})
-
-
-def _estimate(data: Mapping[str, Any]) -> Estimate:
-    for name, value in data.items():
-        _require_number(value, name)
-    return Estimate(**data)
-
-
-def _run(data: Mapping[str, Any]) -> OpportunityRun:
-    after = data["after"]
-    return OpportunityRun(**{
-        **data,
-        "before": ClassifierRates(**data["before"]),
-        "after": None if after is None else ClassifierRates(**after),
-    })
+        result = decode_fields(data, cls, "fairness")
+        assert isinstance(result, cls)
+        return result

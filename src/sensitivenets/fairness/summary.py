@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from scipy import stats
 
 from sensitivenets.fairness.biased_split import Cells
 from sensitivenets.fairness.results import (
@@ -14,7 +13,7 @@ from sensitivenets.fairness.results import (
     OpportunityRun,
     RateSummary,
 )
-from sensitivenets.intervals import Estimate
+from sensitivenets.intervals import Estimate, student_t_interval
 
 
 def summarise(
@@ -94,5 +93,4 @@ def mean_over_seeds(values: Sequence[float], test_share: float, lowest: float = 
     k = len(values)
     mean = float(np.mean(values))
     variance = float(np.var(values, ddof=1)) * (1 / k + test_share / (1 - test_share))
-    half = float(stats.t.ppf(0.975, k - 1)) * variance**0.5
-    return Estimate(mean, max(lowest, mean - half), min(1.0, mean + half), k)
+    return Estimate(mean, *student_t_interval(mean, variance**0.5, k, lowest), k)

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from sensitivenets.embeddings import FloatArray
-from sensitivenets.embeddings.rows import in_row_blocks
+from sensitivenets.embeddings.rows import in_row_blocks, row_blocks
 from sensitivenets.maps.base import DeclaredMap, Shapes, require_features
 
 # Rows whose input and output stay in the cache together.
@@ -77,10 +77,10 @@ class LowRankEdit(DeclaredMap):
         # For one direction, dot and outer products are faster than matrix products.
         one = len(write) == 1
         times = np.multiply if one else np.matmul
-        for start in range(0, len(X), _EDIT_ROWS):
-            block = X[start : start + _EDIT_ROWS]
+        for rows in row_blocks(len(X), _EDIT_ROWS):
+            block = X[rows]
             read_values = np.vecdot(block, read[:, 0])[:, None] if one else block @ read
             read_values -= offset
             part = taken[: len(block)]
             times(read_values, write, out=part)
-            np.subtract(block, part, out=out[start : start + len(block)])
+            np.subtract(block, part, out=out[rows])

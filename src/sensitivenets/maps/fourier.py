@@ -8,11 +8,10 @@ from typing import ClassVar
 import numpy as np
 
 from sensitivenets.embeddings import FloatArray
-from sensitivenets.embeddings.rows import normalise_rows
+from sensitivenets.embeddings.rows import normalise_rows, row_blocks
 from sensitivenets.maps.base import DeclaredMap, Shapes, require_features
 
 # Rows whose features are held at once.
-_BLOCK_ROWS = 4096
 
 
 @dataclass(frozen=True, repr=False)
@@ -50,11 +49,11 @@ class FourierProjection(DeclaredMap):
             a.astype(X.dtype, copy=False) for a in self.arrays().values()
         )
         out = np.empty((len(X), self.n_features_out), dtype=X.dtype)
-        for start in range(0, len(X), _BLOCK_ROWS):
-            cosines = X[start : start + _BLOCK_ROWS] @ frequencies
+        for rows in row_blocks(len(X)):
+            cosines = X[rows] @ frequencies
             cosines += phases
             np.cos(cosines, out=cosines)
-            block = out[start : start + _BLOCK_ROWS]
+            block = out[rows]
             np.matmul(cosines, weight, out=block)
             block += bias
             normalise_rows(block)

@@ -10,12 +10,11 @@ from typing import ClassVar
 import numpy as np
 
 from sensitivenets.embeddings import FloatArray
-from sensitivenets.embeddings.rows import normalise_rows
+from sensitivenets.embeddings.rows import normalise_rows, row_blocks
 from sensitivenets.errors import InputError
 from sensitivenets.maps.base import DeclaredMap, Shapes, require_features
 
 # Rows whose hidden layers are held at one time.
-_BLOCK_ROWS = 4096
 
 
 @dataclass(frozen=True, repr=False)
@@ -47,8 +46,8 @@ class MLP(DeclaredMap):
         weights = [weight.astype(X.dtype, copy=False) for weight in self.weights]
         biases = [bias.astype(X.dtype, copy=False) for bias in self.biases]
         out = np.empty((len(X), self.n_features_out), dtype=X.dtype)
-        for start in range(0, len(X), _BLOCK_ROWS):
-            rows = X[start : start + _BLOCK_ROWS]
+        for block in row_blocks(len(X)):
+            rows = X[block]
             for layer, (weight, bias) in enumerate(zip(weights, biases, strict=True)):
                 rows = rows @ weight
                 rows += bias
@@ -56,7 +55,7 @@ class MLP(DeclaredMap):
                     np.maximum(rows, 0, out=rows)
             if self.normalise:
                 normalise_rows(rows)
-            out[start : start + len(rows)] = rows
+            out[block] = rows
         return out
 
     def arrays(self) -> dict[str, FloatArray]:

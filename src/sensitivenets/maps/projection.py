@@ -8,11 +8,10 @@ from typing import ClassVar
 import numpy as np
 
 from sensitivenets.embeddings import FloatArray
-from sensitivenets.embeddings.rows import normalise_rows
+from sensitivenets.embeddings.rows import normalise_rows, row_blocks
 from sensitivenets.maps.base import DeclaredMap, Shapes, require_features
 
 # Rows whose input and output stay in the cache between the product and the normalisation.
-_BLOCK_ROWS = 4096
 
 
 @dataclass(frozen=True, repr=False)
@@ -60,9 +59,9 @@ class Projection(DeclaredMap):
         bias = None if self.bias is None else self.bias.astype(X.dtype, copy=False)
         if out is None:
             out = np.empty((len(X), self.n_features_out), dtype=X.dtype)
-        for start in range(0, len(X), _BLOCK_ROWS):
-            block = out[start : start + _BLOCK_ROWS]
-            np.matmul(X[start : start + _BLOCK_ROWS], weight, out=block)
+        for rows in row_blocks(len(X)):
+            block = out[rows]
+            np.matmul(X[rows], weight, out=block)
             if bias is not None:
                 block += bias
             normalise_rows(block)

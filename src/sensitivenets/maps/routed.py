@@ -10,14 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from sensitivenets.embeddings import FloatArray
-from sensitivenets.embeddings.rows import normalise_rows
+from sensitivenets.embeddings.rows import normalise_rows, row_blocks
 from sensitivenets.errors import InputError
 from sensitivenets.maps.base import DeclaredArrays, DeclaredMap, Shapes, by_part, require_features
 
 Groups = npt.NDArray[np.int64]
 
-# Rows that a router scores at a time.
-_ROUTER_ROWS = 4096
 # Rows that stay in the cache from the first product in a subspace to the last.
 _SUBSPACE_ROWS = 2048
 
@@ -52,12 +50,12 @@ class Router(DeclaredArrays):
         """Log posterior of each group up to a constant of the row, shape (n, groups)."""
         require_features(X, self.means.shape[1])
         scores = np.empty((len(X), self.n_groups), dtype=np.float32)
-        for start in range(0, len(X), _ROUTER_ROWS):
-            block = X[start : start + _ROUTER_ROWS].astype(np.float32, copy=False)
+        for rows in row_blocks(len(X)):
+            block = X[rows].astype(np.float32, copy=False)
             for g, (mean, whitening) in enumerate(zip(self.means, self.whitening, strict=True)):
                 white = (block - mean) @ whitening
                 distance = np.einsum("ij,ij->i", white, white)
-                scores[start : start + len(block), g] = self.offsets[g] - distance / 2
+                scores[rows, g] = self.offsets[g] - distance / 2
         return scores
 
     def __call__(self, X: FloatArray) -> npt.NDArray[np.int64]:
@@ -247,8 +245,7 @@ class SubspaceMap(DeclaredMap):
         require_features(X, self.n_features_in)
         basis = self.basis.astype(X.dtype, copy=False)
         out = np.empty_like(X)
-        for start in range(0, len(X), _SUBSPACE_ROWS):
-            rows = slice(start, start + _SUBSPACE_ROWS)
+        for rows in row_blocks(len(X), _SUBSPACE_ROWS):
             coordinates = X[rows] @ basis
             routes = self.router(coordinates) if groups is None else groups[rows]
             step = self.transport.moved(coordinates, routes)

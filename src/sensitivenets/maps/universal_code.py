@@ -16,14 +16,14 @@ import numpy as np
 import numpy.typing as npt
 
 from sensitivenets.embeddings import FloatArray
-from sensitivenets.embeddings.rows import in_row_blocks, normalise_rows
+from sensitivenets.embeddings.rows import in_row_blocks, normalise_rows, row_blocks
 from sensitivenets.errors import InputError
 from sensitivenets.maps.base import DeclaredMap, Shapes, require_features
 
 PackedBits = npt.NDArray[np.uint8]
 
 # Rows whose half turns are held at once: few enough that they stay in the cache.
-_BLOCK_ROWS = 256
+_HALF_TURN_ROWS = 256
 
 
 @dataclass(frozen=True, repr=False)
@@ -99,9 +99,8 @@ class UniversalCode(DeclaredMap):
         """
         directions = self.directions.astype(X.dtype, copy=False)
         offsets = (self.offsets.astype(np.float64) / np.pi + 0.5).astype(X.dtype)
-        buffer = np.empty((min(len(X), _BLOCK_ROWS), self.n_features_out), dtype=X.dtype)
-        for start in range(0, len(X), _BLOCK_ROWS):
-            block = slice(start, start + _BLOCK_ROWS)
+        buffer = np.empty((min(len(X), _HALF_TURN_ROWS), self.n_features_out), dtype=X.dtype)
+        for block in row_blocks(len(X), _HALF_TURN_ROWS):
             unit = X[block].copy()
             normalise_rows(unit)
             unit /= np.pi

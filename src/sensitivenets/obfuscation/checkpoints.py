@@ -16,7 +16,7 @@ from sensitivenets.atomic import atomic_file
 from sensitivenets.errors import InputError
 
 #: A network and its optimiser, if it has one.
-Player = tuple[nn.Module, torch.optim.Optimizer | None]
+TrainedNetwork = tuple[nn.Module, torch.optim.Optimizer | None]
 
 
 class Checkpoint:
@@ -28,16 +28,16 @@ class Checkpoint:
         Where; None writes nothing and restores nothing.
     settings : dict
         JSON values; a file of other settings is refused.
-    players : sequence of (Module, Adam or None)
+    networks : sequence of (Module, Adam or None)
         What is saved and restored, in order.
     """
 
     def __init__(
-        self, path: Path | None, settings: dict[str, Any], players: Sequence[Player]
+        self, path: Path | None, settings: dict[str, Any], networks: Sequence[TrainedNetwork]
     ) -> None:
         self._path = path
         self._settings = json.loads(json.dumps(settings))
-        self._players = players
+        self._networks = networks
 
     def write(self, curve: list[dict[str, float]]) -> None:
         """Write the present state and the records of the epochs done, whole or not at all."""
@@ -68,7 +68,7 @@ class Checkpoint:
             raise InputError(
                 f"{self._path}: a checkpoint of other settings; delete it to train anew"
             )
-        for k, (network, optimiser) in enumerate(self._players):
+        for k, (network, optimiser) in enumerate(self._networks):
             _restore_network(network, found, f"{k}.network.")
             if optimiser is not None:
                 _restore_optimiser(optimiser, found, f"{k}.optimiser.")
@@ -76,7 +76,7 @@ class Checkpoint:
         return curve
 
     def _tensors(self) -> Iterator[tuple[str, Tensor]]:
-        for k, (network, optimiser) in enumerate(self._players):
+        for k, (network, optimiser) in enumerate(self._networks):
             for name, value in network.state_dict().items():
                 yield f"{k}.network.{name}", value
             if optimiser is None:

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from sensitivenets.embeddings import Labels
+from sensitivenets.embeddings.rows import row_blocks
 from sensitivenets.errors import InputError
 from sensitivenets.faces.images import Image
 from sensitivenets.obfuscation.crops import check_pixels
@@ -99,8 +100,8 @@ def train_classifier(
 
 def batches(rows: np.typing.NDArray[np.int64], size: int) -> Iterator[np.typing.NDArray[np.int64]]:
     """Cut rows into batches; a last one of a single row is left out."""
-    for start in range(0, len(rows), size):
-        some = rows[start : start + size]
+    for batch in row_blocks(len(rows), size):
+        some = rows[batch]
         if len(some) > 1:
             yield some
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from sensitivenets.embeddings import FloatArray
+from sensitivenets.embeddings.rows import row_blocks
 from sensitivenets.errors import InputError
 from sensitivenets.faces.images import Image
 
@@ -81,8 +82,8 @@ class Obfuscator(nn.Module):
         device = self.last.weight.device
         with torch.no_grad():
             changed = [
-                to_pixels(self(to_planes(pixels[k : k + _BATCH], device)))
-                for k in range(0, len(pixels), _BATCH)
+                to_pixels(self(to_planes(pixels[batch], device)))
+                for batch in row_blocks(len(pixels), _BATCH)
             ]
         return _stack(changed, pixels)
 
@@ -158,8 +159,8 @@ class PixelClassifier(nn.Module):
         device = self.head.weight.device
         with torch.no_grad():
             found = [
-                self(to_planes(pixels[k : k + _BATCH], device)).log_softmax(1).cpu()
-                for k in range(0, len(pixels), _BATCH)
+                self(to_planes(pixels[batch], device)).log_softmax(1).cpu()
+                for batch in row_blocks(len(pixels), _BATCH)
             ]
         scores: FloatArray = torch.cat(found).numpy()
         return scores

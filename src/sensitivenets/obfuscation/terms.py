@@ -14,7 +14,7 @@ from torch.nn import functional
 from sensitivenets.erasers.dependence.decomposition import hsic
 from sensitivenets.erasers.dependence.measures import FourierKernel, draw_kernel, median_distance
 from sensitivenets.erasers.neural.training_rows import ClassCodes
-from sensitivenets.obfuscation.checkpoints import Player
+from sensitivenets.obfuscation.checkpoints import TrainedNetwork
 from sensitivenets.obfuscation.classifiers import shifted
 from sensitivenets.obfuscation.networks import PixelClassifier
 
@@ -48,7 +48,7 @@ class FaceBatch:
 class HidingTerm(Protocol):
     """A loss that is small where the attribute is hidden."""
 
-    def players(self) -> Sequence[Player]:
+    def trained_networks(self) -> Sequence[TrainedNetwork]:
         """Return what else changes during training: its state belongs in a checkpoint."""
         ...
 
@@ -93,7 +93,7 @@ class Confusion:
             for network in ensemble
         ]
 
-    def players(self) -> Sequence[Player]:
+    def trained_networks(self) -> Sequence[TrainedNetwork]:
         """Return the ensemble and its optimisers."""
         return list(zip(self._ensemble, self._optimisers, strict=True))
 
@@ -157,7 +157,7 @@ class Independence(nn.Module):
         self._groups = [ClassCodes(codes, 2)]
         self.register_buffer("latest", embeddings.clone())
 
-    def players(self) -> Sequence[Player]:
+    def trained_networks(self) -> Sequence[TrainedNetwork]:
         """Return itself: the latest embeddings are remembered."""
         return [(self, None)]
 

@@ -118,7 +118,9 @@ def train_obfuscator(
     obfuscator.to(device)
     matcher.to(device)
     optimiser = torch.optim.Adam(obfuscator.parameters(), lr=settings.learning_rate)
-    saved = Checkpoint(checkpoint, asdict(settings), [(obfuscator, optimiser), *term.players()])
+    saved = Checkpoint(
+        checkpoint, asdict(settings), [(obfuscator, optimiser), *term.trained_networks()]
+    )
     curve = saved.restore()
     per_epoch = len(list(batches(np.arange(len(faces.pixels)), settings.batch_size)))
     steps = Steps(settings.n_epochs * per_epoch, progress, len(curve) * per_epoch)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sensitivenets.audit import AttackerResult, AttributeResult, BatteryResult
-from sensitivenets.report.numbers import count, estimate_of, interval, percent, plain
-from sensitivenets.report.recognition import Experiment
+from sensitivenets.intervals import Estimate
+from sensitivenets.report.numbers import count, interval, percent, plain
+from sensitivenets.report.recognition import Experiment, Verified
+from sensitivenets.verification import GroupComparison, RateRatio, VerificationResult
 
 _RATIO = "Largest over smallest"
 
@@ -99,39 +102,37 @@ def description_lengths(attribute: AttributeResult) -> list[str]:
 def verification_rows(experiment: Experiment) -> list[TextRow]:
     """Write the figures of one protocol, one column a table."""
     sides = list(experiment.sides.values())
+    accuracies = [s.accuracy.estimate if isinstance(s, VerificationResult) else None for s in sides]
     rows = [
-        TextRow(label, tuple(_with_interval(side.get(key)) for side in sides))
-        for label, key in (
-            ("Accuracy (higher is better)", "accuracy"),
-            ("Equal error rate (lower is better)", "eer"),
-            ("Area under the ROC curve (higher is better)", "auc"),
+        TextRow(label, tuple(map(_with_interval, estimates)))
+        for label, estimates in (
+            ("Accuracy (higher is better)", accuracies),
+            ("Equal error rate (lower is better)", [side.eer for side in sides]),
+            ("Area under the ROC curve (higher is better)", [side.auc for side in sides]),
         )
-        if any(side.get(key) for side in sides)
+        if any(estimates)
     ]
-    targets = dict.fromkeys(p["target_fmr"] for side in sides for p in side.get("fnmr_at_fmr", ()))
-    for target in targets:
+    for target in dict.fromkeys(p.target_fmr for side in sides for p in side.fnmr_at_fmr):
         label = f"False non-match rate at a false match rate of {100 * target:g} %"
         rows.append(TextRow(label, tuple(_at(side, target) for side in sides)))
-    for label, key in (
-        ("Pairs of one person", "n_genuine"),
-        ("Pairs of two people", "n_impostor"),
-        ("People", "n_subjects"),
-    ):
-        rows.append(TextRow(label, tuple(count(side.get(key)) for side in sides)))
-    return rows
+    return [
+        *rows,
+        TextRow("Pairs of one person", tuple(count(side.n_genuine) for side in sides)),
+        TextRow("Pairs of two people", tuple(count(side.n_impostor) for side in sides)),
+        TextRow("People", tuple(count(side.n_subjects) for side in sides)),
+    ]
 
 
-def _with_interval(data: Any) -> str:
-    estimate = estimate_of(data)
+def _with_interval(estimate: Estimate | None) -> str:
     if estimate is None:
         return "–"
     return f"{percent(estimate.value, 2)} {interval(estimate.low, estimate.high)}"
 
 
-def _at(side: Mapping[str, Any], target: float) -> str:
-    for point in side.get("fnmr_at_fmr", ()):
-        if point["target_fmr"] == target:
-            return str(point["refused"]) if point.get("refused") else _with_interval(point["fnmr"])
+def _at(side: Verified, target: float) -> str:
+    for point in side.fnmr_at_fmr:
+        if point.target_fmr == target:
+            return point.refused or _with_interval(point.fnmr)
     return "–"
 
 
@@ -159,31 +160,23 @@ class GroupTable:
 
 def group_tables(experiment: Experiment) -> list[GroupTable]:
     """Write the error rates of each group, one table an attribute and a threshold."""
-    comparisons: dict[tuple[str, float], dict[str, Mapping[str, Any]]] = {}
+    comparisons: dict[tuple[str, float], dict[str, GroupComparison]] = {}
     for side, measured in experiment.sides.items():
-        for comparison in measured.get("groups", ()):
-            key = (comparison["attribute"], comparison["target_fmr"])
+        for comparison in measured.groups:
+            key = (comparison.attribute, comparison.target_fmr)
             comparisons.setdefault(key, {})[side] = comparison
     return [_group_table(*key, sides) for key, sides in comparisons.items()]
 
 
-def _group_table(
-    attribute: str, target: float, sides: Mapping[str, Mapping[str, Any]]
-) -> GroupTable:
-    rates = (("fmr", "false matches"), ("fnmr", "false non-matches"))
-    columns = tuple(f"{name}, {side}" for _, name in rates for side in sides)
+def _group_table(attribute: str, target: float, sides: Mapping[str, GroupComparison]) -> GroupTable:
+    kinds = ("false matches", "false non-matches")
+    columns = tuple(f"{name}, {side}" for name in kinds for side in sides)
     by_row: dict[str, list[str]] = {}
     # A reason is longer than a cell, and often the same on both tables.
     notes: dict[str, None] = {}
-    for rate, name in rates:
+    for name in kinds:
         for comparison in sides.values():
-            figures = [
-                (group["group"], _with_interval(group[rate]), group.get(f"{rate}_refused"))
-                for group in comparison["groups"]
-            ]
-            ratio = comparison[f"{rate}_ratio"]
-            figures.append((_RATIO, _ratio(ratio), ratio.get("refused")))
-            for label, figure, refused in figures:
+            for label, figure, refused in _group_figures(comparison, name == kinds[0]):
                 by_row.setdefault(label, []).append("refused" if refused else figure)
                 if refused:
                     notes[f"{label}, {name}: {refused}"] = None
@@ -192,11 +185,23 @@ def _group_table(
     return GroupTable(title, columns, rows, tuple(notes))
 
 
-def _ratio(ratio: Mapping[str, Any]) -> str:
-    if ratio.get("value") is None:
+def _group_figures(comparison: GroupComparison, matches: bool) -> list[tuple[str, str, str | None]]:
+    """Label, figure and reason for refusing it: of each group, then of their ratio."""
+    ratio = comparison.fmr_ratio if matches else comparison.fnmr_ratio
+    figures = [
+        (group.group, _with_interval(group.fmr), group.fmr_refused)
+        if matches
+        else (group.group, _with_interval(group.fnmr), group.fnmr_refused)
+        for group in comparison.groups
+    ]
+    return [*figures, (_RATIO, _ratio(ratio), ratio.refused)]
+
+
+def _ratio(ratio: RateRatio) -> str:
+    if ratio.value is None or ratio.high is None:
         return "–"
-    high = "∞" if ratio["high"] is None else plain(ratio["high"], 1)
-    return f"{plain(ratio['value'], 1)} [{plain(ratio['low'], 1)}, {high}]"
+    high = "∞" if math.isinf(ratio.high) else plain(ratio.high, 1)
+    return f"{plain(ratio.value, 1)} [{plain(ratio.low, 1)}, {high}]"
 
 
 def flat(tree: Mapping[str, Any], prefix: str = "") -> list[TextRow]:

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from sensitivenets.intervals import Estimate
-
 # A number and its unit stay on one line.
 _SPACE = "\N{NO-BREAK SPACE}"
 MISSING = "–"
@@ -46,15 +42,6 @@ def count(value: int | float | None) -> str:
 def plain(value: float | None, decimals: int = 2) -> str:
     """Write a number as it is."""
     return MISSING if value is None else f"{value:.{decimals}f}".replace("-", "−")
-
-
-def estimate_of(data: Any) -> Estimate | None:
-    """Read an estimate from its JSON object; None if it is not one."""
-    if not isinstance(data, dict) or data.get("value") is None:
-        return None
-    value = float(data["value"])
-    low, high = (float(value if data.get(end) is None else data[end]) for end in ("low", "high"))
-    return Estimate(value, low, high, int(data.get("n") or 0))
 
 
 def joined(parts: list[str]) -> str:

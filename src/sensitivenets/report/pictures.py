@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from matplotlib.axes import Axes
 
 from sensitivenets import plots
-from sensitivenets.audit import AttributeResult, AuditResult
-from sensitivenets.embeddings.tsne import MapPair
-from sensitivenets.fairness import EqualityOfOpportunity
+from sensitivenets.audit import AttributeResult
 from sensitivenets.intervals import Estimate
 from sensitivenets.plots import PlanePoint
-from sensitivenets.report.recognition import experiments, recognition
+from sensitivenets.report.record import AuditRecord
 
 
 @dataclass(frozen=True)
@@ -39,12 +37,12 @@ class ReportPicture:
     draw: Callable[[], Axes]
 
 
-def pictures(audit: AuditResult) -> list[ReportPicture]:
+def pictures(audit: AuditRecord) -> list[ReportPicture]:
     """List the pictures that the data of an audit allow.
 
     Parameters
     ----------
-    audit : AuditResult
+    audit : AuditRecord
         What was found.
 
     Returns
@@ -52,7 +50,7 @@ def pictures(audit: AuditResult) -> list[ReportPicture]:
     list of ReportPicture
         In the order of the report.
     """
-    everything = [*audit.attributes, *([audit.joint] if audit.joint else [])]
+    everything = audit.everything
     return [
         *_attackers(everything),
         *_plane(audit, everything),
@@ -63,7 +61,7 @@ def pictures(audit: AuditResult) -> list[ReportPicture]:
     ]
 
 
-def _attackers(attributes: list[AttributeResult]) -> list[ReportPicture]:
+def _attackers(attributes: Sequence[AttributeResult]) -> list[ReportPicture]:
     return [
         ReportPicture(
             f"attackers-{k}",
@@ -76,8 +74,8 @@ def _attackers(attributes: list[AttributeResult]) -> list[ReportPicture]:
     ]
 
 
-def _plane(audit: AuditResult, attributes: list[AttributeResult]) -> list[ReportPicture]:
-    kept = recognition(audit)
+def _plane(audit: AuditRecord, attributes: Sequence[AttributeResult]) -> list[ReportPicture]:
+    kept = audit.recognition
     if kept is None or kept.before is None or kept.after is None:
         return []
     points = [
@@ -96,7 +94,7 @@ def _plane(audit: AuditResult, attributes: list[AttributeResult]) -> list[Report
     return [ReportPicture("privacy-utility", "recognition", text, draw)]
 
 
-def _curves(attributes: list[AttributeResult]) -> list[ReportPicture]:
+def _curves(attributes: Sequence[AttributeResult]) -> list[ReportPicture]:
     found = []
     if any(b.removal_curve for a in attributes for b in (a.before, a.after) if b):
         text = (
@@ -115,10 +113,10 @@ def _curves(attributes: list[AttributeResult]) -> list[ReportPicture]:
     return found
 
 
-def _maps(audit: AuditResult) -> list[ReportPicture]:
-    if not audit.maps:
+def _maps(audit: AuditRecord) -> list[ReportPicture]:
+    maps = audit.maps
+    if maps is None:
         return []
-    maps = MapPair.from_dict(audit.maps)
     text = (
         f"A t-SNE map of {len(maps.codes)} rows, coloured by {' and '.join(maps.attributes)}; the "
         "same rows and the same seed in each."
@@ -131,12 +129,10 @@ def _maps(audit: AuditResult) -> list[ReportPicture]:
     return found
 
 
-def _verification(audit: AuditResult) -> list[ReportPicture]:
+def _verification(audit: AuditRecord) -> list[ReportPicture]:
     found = []
-    for k, experiment in enumerate(experiments(audit.verification)):
-        curves = experiment.curves()
-        if not curves:
-            continue
+    for k, experiment in enumerate(audit.verification):
+        curves = experiment.curves
         section = f"verification-{k}"
         roc = "How many pairs of one person are accepted, against how many of two people are."
         det = "Both errors on normal-deviate axes. Down and left is better."
@@ -145,8 +141,8 @@ def _verification(audit: AuditResult) -> list[ReportPicture]:
     return found
 
 
-def _fairness(audit: AuditResult) -> list[ReportPicture]:
-    results = [EqualityOfOpportunity.from_dict(data) for data in audit.fairness.values()]
+def _fairness(audit: AuditRecord) -> list[ReportPicture]:
+    results = list(audit.fairness.values())
     if not results:
         return []
     text = (

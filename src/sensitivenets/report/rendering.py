@@ -8,8 +8,6 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from sensitivenets.audit import AuditResult
-from sensitivenets.fairness import EqualityOfOpportunity
 from sensitivenets.report import numbers
 from sensitivenets.report.details import (
     attacker_rows,
@@ -21,17 +19,17 @@ from sensitivenets.report.details import (
 )
 from sensitivenets.report.inline_svg import inline_svg
 from sensitivenets.report.pictures import ReportPicture, pictures
-from sensitivenets.report.recognition import experiments
+from sensitivenets.report.record import AuditRecord
 from sensitivenets.report.summary import summarise
 from sensitivenets.report.table_one import table_one
 
 
-def render(audit: AuditResult) -> str:
+def render(audit: AuditRecord) -> str:
     """Draw the report of an audit as one self-contained HTML page.
 
     Parameters
     ----------
-    audit : AuditResult
+    audit : AuditRecord
         What was found.
 
     Returns
@@ -42,7 +40,6 @@ def render(audit: AuditResult) -> str:
     by_section: dict[str, list[dict[str, Any]]] = {}
     for picture in pictures(audit):
         by_section.setdefault(picture.section, []).append(_drawn(picture))
-    everything = [*audit.attributes, *([audit.joint] if audit.joint else [])]
     return (
         _environment()
         .get_template("report.html.j2")
@@ -50,12 +47,12 @@ def render(audit: AuditResult) -> str:
             audit=audit,
             summary=summarise(audit),
             groups=table_one(audit),
-            attributes=everything,
+            attributes=audit.everything,
             pictures=by_section,
-            experiments=experiments(audit.verification),
-            fairness=[EqualityOfOpportunity.from_dict(d) for d in audit.fairness.values()],
-            provenance=flat(audit.provenance),
-            given=audit.provenance.get("given", {}),
+            experiments=audit.verification,
+            fairness=list(audit.fairness.values()),
+            provenance=flat(audit.provenance.to_dict()),
+            given=audit.provenance.given,
             two_tables=audit.n_features_after is not None,
         )
     )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sensitivenets.audit import AttributeResult, AuditResult, ContinuousResult, Reduction
+from sensitivenets.audit import AttributeResult, ContinuousResult, Reduction
 from sensitivenets.report.numbers import joined, of_hundred, percent, plain
-from sensitivenets.report.recognition import recognition
+from sensitivenets.report.record import AuditRecord
 
 
 @dataclass(frozen=True)
@@ -33,12 +33,12 @@ class Summary:
     trust: str
 
 
-def summarise(audit: AuditResult) -> Summary:
+def summarise(audit: AuditRecord) -> Summary:
     """Put an audit into words.
 
     Parameters
     ----------
-    audit : AuditResult
+    audit : AuditRecord
         What was found.
 
     Returns
@@ -46,7 +46,7 @@ def summarise(audit: AuditResult) -> Summary:
     Summary
         Words only; names in them come from the user and must be escaped.
     """
-    everything = (*audit.attributes, *([audit.joint] if audit.joint else []))
+    everything = audit.everything
     leaks = [_leak_line(attribute) for attribute in everything]
     leaks += [_continuous_leak(c) for c in audit.continuous]
     return Summary(
@@ -59,7 +59,7 @@ def summarise(audit: AuditResult) -> Summary:
     )
 
 
-def _sentence(audit: AuditResult) -> str:
+def _sentence(audit: AuditRecord) -> str:
     if not audit.trustworthy:
         finding = _finding(audit)
         return (
@@ -69,17 +69,17 @@ def _sentence(audit: AuditResult) -> str:
     return f"{_finding(audit)}; the audit can be trusted."
 
 
-def _finding(audit: AuditResult) -> str:
+def _finding(audit: AuditRecord) -> str:
     if audit.n_features_after is None:
         return f"Audited alone, these embeddings {_leak_phrase(audit, 'let')}"
     parts = [part for part in (_removed_phrase(audit), _kept_phrase(audit)) if part]
     finding = f"The new embeddings {', '.join(parts)}, and {_leak_phrase(audit, 'still let')}"
-    if recognition(audit) is None:
+    if audit.recognition is None:
         finding += "; what they keep was not measured"
     return finding
 
 
-def _removed_phrase(audit: AuditResult) -> str:
+def _removed_phrase(audit: AuditRecord) -> str:
     readable = [a for a in audit.attributes if a.before.strongest.above_chance]
     reduced = [
         f"about {a.name} by {_share(a.reduction)}"
@@ -108,10 +108,10 @@ def _is_reduced(reduction: Reduction | None) -> bool:
     return reduction.low is None or reduction.low > 0
 
 
-def _kept_phrase(audit: AuditResult) -> str:
+def _kept_phrase(audit: AuditRecord) -> str:
     if audit.collapse_after is not None and audit.collapse_after.is_constant:
         return "keep nothing, for all their rows are equal"
-    kept = recognition(audit)
+    kept = audit.recognition
     if kept is None or kept.after is None:
         return ""
     figures = [kept.after.value, *([] if kept.before is None else [kept.before.value])]
@@ -120,7 +120,7 @@ def _kept_phrase(audit: AuditResult) -> str:
     return f"keep {name} of {after}" + "".join(f" ({figure} before)" for figure in before)
 
 
-def _leak_phrase(audit: AuditResult, let: str) -> str:
+def _leak_phrase(audit: AuditRecord, let: str) -> str:
     told = [
         f"{a.name} in {of_hundred(a.strongest.balanced_accuracy)} (a guess: {100 * a.chance:.0f})"
         for a in audit.attributes
@@ -182,9 +182,9 @@ def _last_r2(result: ContinuousResult) -> float:
     return max([r2 for r2 in seen if r2 is not None], default=0.0)
 
 
-def _kept_lines(audit: AuditResult) -> list[str]:
+def _kept_lines(audit: AuditRecord) -> list[str]:
     lines = []
-    kept = recognition(audit)
+    kept = audit.recognition
     if kept is None:
         lines.append(
             "whether people are still recognised was not measured: give an identity column"
@@ -199,7 +199,7 @@ def _kept_lines(audit: AuditResult) -> list[str]:
     return lines
 
 
-def _trust(audit: AuditResult) -> str:
+def _trust(audit: AuditRecord) -> str:
     if not audit.trustworthy:
         return "; ".join(audit.reasons) or "a control failed"
     return (

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sensitivenets.audit import AttributeResult, AuditResult, BatteryResult, Reduction
+from sensitivenets.audit import AttributeResult, BatteryResult, Reduction
 from sensitivenets.intervals import Estimate
 from sensitivenets.plots.attackers import best_of_each
-from sensitivenets.report.recognition import recognition
+from sensitivenets.report.record import AuditRecord
 
 # The paper's three attackers, by the names that the quick and the full battery give them.
 _PAPER_ATTACKERS = {
@@ -50,12 +50,12 @@ class TableGroup:
     rows: tuple[TableRow, ...]
 
 
-def table_one(audit: AuditResult) -> tuple[TableGroup, ...]:
+def table_one(audit: AuditRecord) -> tuple[TableGroup, ...]:
     """Build Table I from an audit.
 
     Parameters
     ----------
-    audit : AuditResult
+    audit : AuditRecord
         What was found.
 
     Returns
@@ -63,7 +63,7 @@ def table_one(audit: AuditResult) -> tuple[TableGroup, ...]:
     tuple of TableGroup
         Recognition where it was measured, the strongest attacker, then the paper's three.
     """
-    everything = (*audit.attributes, *([audit.joint] if audit.joint else []))
+    everything = audit.everything
     groups = [TableGroup("Strongest attacker", tuple(_strongest(a) for a in everything))]
     for title, names in _PAPER_ATTACKERS.items():
         rows = tuple(row for a in everything if (row := _first_of(a, names)) is not None)
@@ -73,14 +73,12 @@ def table_one(audit: AuditResult) -> tuple[TableGroup, ...]:
     return (*([kept] if kept else []), *groups)
 
 
-def _recognition(audit: AuditResult) -> TableGroup | None:
-    kept = recognition(audit)
+def _recognition(audit: AuditRecord) -> TableGroup | None:
+    kept = audit.recognition
     if kept is None:
         return None
-    share = None
-    if kept.before is not None and kept.after is not None and kept.before.value > 0.5:
-        share = (kept.before.value - kept.after.value) / (kept.before.value - 0.5)
-    row = TableRow(kept.name, kept.before, kept.after, share, None, None, 0.5)
+    sides = (kept.before, kept.after)
+    row = TableRow(kept.name, *sides, kept.reduction, None, None, kept.chance)
     return TableGroup("Recognition (to be kept)", (row,))
 
 

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from sensitivenets.atomic import atomic_file
-from sensitivenets.audit import AuditResult, from_json, load_json, to_json
+from sensitivenets.audit import AuditResult
 from sensitivenets.errors import InputError
 from sensitivenets.plots import save
+from sensitivenets.report.audit_json import from_json, load_json, to_json
 from sensitivenets.report.pictures import pictures
+from sensitivenets.report.record import AuditRecord, as_record
 from sensitivenets.report.rendering import render
 
 
@@ -44,7 +46,8 @@ def write_report(
     Parameters
     ----------
     audit : AuditResult, mapping, or path
-        What was found: a result, its JSON object, or the file that holds it.
+        What was found: a result, with its evidence or without, its JSON object, or the file that
+        holds it.
     out : str or Path
         Folder; made if it is not there. Files of the same names are replaced.
     save_pictures : bool, default=False
@@ -92,16 +95,16 @@ def save_all(audit: AuditResult, folder: str | Path) -> tuple[Path, ...]:
     """
     folder = Path(folder)
     written: list[Path] = []
-    for picture in pictures(audit):
+    for picture in pictures(as_record(audit)):
         figure = picture.draw().get_figure(root=True)
         if figure is not None:
             written += save(figure, folder / picture.name)
     return tuple(written)
 
 
-def _as_result(audit: AuditResult | Mapping[str, Any] | str | Path) -> AuditResult:
+def _as_result(audit: AuditResult | Mapping[str, Any] | str | Path) -> AuditRecord:
     if isinstance(audit, AuditResult):
-        return audit
+        return as_record(audit)
     if isinstance(audit, Mapping):
         return from_json(json.dumps(audit))
     return load_json(Path(audit))

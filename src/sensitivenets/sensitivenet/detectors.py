@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,9 +16,10 @@ from sklearn.metrics import balanced_accuracy_score
 from torch import Tensor
 
 from sensitivenets.embeddings import FloatArray, Labels
+from sensitivenets.errors import DetectorWarning, InputError, require_one_of
 from sensitivenets.sensitivenet.losses import sensitive_regulariser
+from sensitivenets.sensitivenet.parameters import PhiParameters, Solver
 from sensitivenets.sensitivenet.phi import compact, unit_rows
-from sensitivenets.sensitivenet.settings import Solver
 
 IntArray = npt.NDArray[np.int64]
 
@@ -249,3 +250,45 @@ def regulariser(products: Tensor, detectors: Sequence[FrozenDetector], weights: 
         total = total + weights @ sensitive_regulariser(probability, target=detector.target)
         first += len(detector.bias)
     return total
+
+
+def make_adversaries(
+    attributes: Mapping[str, Labels], X: FloatArray, parameters: PhiParameters, seed: int
+) -> list[Adversary]:
+    """Train the first detector of each attribute, on the embeddings themselves.
+
+    Raises
+    ------
+    InputError
+        If `target_classes` names an unknown attribute or class.
+
+    Warns
+    -----
+    DetectorWarning
+        If a detector reads its attribute no better than chance.
+    """
+    targets = dict(parameters.target_classes or {})
+    unknown = sorted(set(targets) - set(attributes))
+    if unknown:
+        raise InputError(
+            f"target_classes: {unknown} not among the attributes to remove, {list(attributes)}"
+        )
+    adversaries = []
+    for name, labels in attributes.items():
+        target = targets.get(name, labels.classes[0])
+        require_one_of(f"target_classes[{name!r}]", target, labels.classes)
+        trainer = DetectorTrainer(
+            labels, solver=parameters.detector_solver, C=parameters.detector_C, seed=seed
+        )
+        read = trainer.fit(X).balanced_accuracy
+        if not read > trainer.chance_ceiling:
+            warnings.warn(
+                f"the detector of {name!r} never learned it: balanced accuracy {100 * read:.1f} % "
+                f"on held-out rows, where chance reaches {100 * trainer.chance_ceiling:.1f} %; "
+                "there is nothing linear to remove, or D-S is too small to see it",
+                DetectorWarning,
+                stacklevel=2,
+            )
+        aim = 1 / len(labels.classes) if parameters.target == "chance" else float(parameters.target)
+        adversaries.append(Adversary(trainer, X, labels.classes.index(target), aim))
+    return adversaries

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from sensitivenets.embeddings import FloatArray
 from sensitivenets.embeddings.rows import normalise_rows
-from sensitivenets.sensitivenet.settings import Init
+from sensitivenets.sensitivenet.parameters import Init
 from sensitivenets.sensitivenet.triplets import IntArray
 
 

@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sensitivenets.audit.splits import split_by_identity, split_rows
-from sensitivenets.erasers.base import Eraser, FitData, Learned, unchanged
+from sensitivenets.erasers.base import Eraser, FitData, Learned
+from sensitivenets.erasers.baselines import unchanged
 from sensitivenets.erasers.transport.routed_transport import RoutedTransport
 from sensitivenets.errors import BudgetWarning, InputError, require_int, require_real
 from sensitivenets.maps.base import FittedMap
@@ -54,7 +55,7 @@ class BudgetedTransport(Eraser):
     model_ : Model
         The fitted map; its curve lists all candidates.
     trade_off_ : TradeOff
-        The privacy-utility front and the point taken; not there if nothing is to be removed.
+        The privacy-utility front and the point taken.
 
     Examples
     --------
@@ -88,8 +89,6 @@ class BudgetedTransport(Eraser):
     def _learn(self, data: FitData) -> Learned:
         candidates = self._check()
         data.require_target("BudgetedTransport", "identity")
-        if not data.attributes:
-            return unchanged(data.X.shape[1])
         part, held_out = _hold_out(data, self.n_pairs, self.n_attack_rows)
         with progress_bar("budget") if self.verbose else nullcontext() as progress:
             measured = _measured(candidates, part, held_out, progress)

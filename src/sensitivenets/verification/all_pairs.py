@@ -12,6 +12,7 @@ from joblib import effective_n_jobs
 from sensitivenets.embeddings import EmbeddingTable, FloatArray, Labels, check_vectors
 from sensitivenets.errors import InputError
 from sensitivenets.intervals import Estimate
+from sensitivenets.serialisation import decode_fields
 from sensitivenets.verification.bootstrap import replicate
 from sensitivenets.verification.groups import (
     MIN_SUBJECTS,
@@ -20,7 +21,12 @@ from sensitivenets.verification.groups import (
     check_group_labels,
     compare_groups,
 )
-from sensitivenets.verification.operating_points import OperatingPoint, curve_statistics, summarise
+from sensitivenets.verification.operating_points import (
+    OperatingPoint,
+    curve_statistics,
+    fields_of,
+    summarise,
+)
 from sensitivenets.verification.pair_sampling import plan_sample
 from sensitivenets.verification.rates import EER_METHOD, FMR_TARGETS, ErrorCurve, check_targets
 from sensitivenets.verification.score_histograms import (
@@ -90,6 +96,21 @@ class AllPairsResult:
             "groups": [comparison.to_dict() for comparison in self.groups],
             "roc": self.curve.to_dict(),
         }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> AllPairsResult:
+        """Rebuild from what `to_dict` returned; the curve has the points that were kept.
+
+        Raises
+        ------
+        InputError
+            If a field is missing, unknown or of another type.
+        """
+        fields = fields_of(data)
+        fields.pop("protocol", None)
+        result = decode_fields(fields, cls, "verification")
+        assert isinstance(result, cls)
+        return result
 
 
 def verify_all_pairs(

@@ -24,7 +24,12 @@ import numpy as np
 
 from sensitivenets.embeddings import Labels
 from sensitivenets.errors import InputError
-from sensitivenets.intervals import Estimate
+from sensitivenets.intervals import (
+    Estimate,
+    draw_subjects,
+    percentile_interval,
+    rate_interval,
+)
 from sensitivenets.verification.pairs import BoolArray, IntArray, Pairs
 from sensitivenets.verification.rates import ErrorCurve, curve_from_counts
 from sensitivenets.verification.scores import Float64Array
@@ -95,7 +100,6 @@ def replicate(
     ends = [(array[same], array[~same]) for array in (pairs.left, pairs.right, weight, cell)]
     (genuine, left), (_, right), (genuine_weight, impostor_weight), (genuine_cell, cells) = ends
     n_pairs = len(genuine), len(left)
-    generator = np.random.default_rng(random_state)
 
     def of_draw(times: Float64Array) -> Float64Array:
         true = np.bincount(genuine_cell, times[genuine] * genuine_weight, len(edges))
@@ -103,11 +107,9 @@ def replicate(
         return statistic(curve_from_counts(edges, np.cumsum(true), np.cumsum(false), n=n_pairs))
 
     rows = [of_draw(np.ones(pairs.n_subjects))]
-    for _ in range(n_bootstrap):
-        drawn = generator.integers(pairs.n_subjects, size=pairs.n_subjects)
-        times = np.bincount(drawn, minlength=pairs.n_subjects).astype(np.float64)
+    for times in draw_subjects(pairs.n_subjects, n_bootstrap, random_state):
         try:
-            rows.append(of_draw(times))
+            rows.append(of_draw(times.astype(np.float64)))
         except InputError:
             rows.append(np.full_like(rows[0], np.nan))
     return np.stack(rows)
@@ -133,26 +135,15 @@ def rate_estimate(value: float, replicates: Float64Array, n: int, n_units: int) 
     n : int
         Comparisons behind the rate.
     n_units : int
-        Independent subjects (for an FMR: pairs of subjects) behind the rate. Where no error, or
-        nothing but errors, was seen, no draw can show otherwise; the rule of three then gives the
-        end of the interval: 3 / n_units.
+        Independent subjects (for an FMR: pairs of subjects) behind the rate; see `rate_interval`.
 
     Returns
     -------
     Estimate
         Within [0, 1]; from 0 to 1 if no draw was usable.
     """
-    deviations = replicates[1:] - replicates[0]
-    deviations = deviations[np.isfinite(deviations)]
-    if not len(deviations):
-        return Estimate(value, 0.0, 1.0, n)
-    low, high = (value + np.quantile(deviations, q) for q in (0.025, 0.975))
-    unseen = min(3 / max(n_units, 1), 1.0)
-    if value <= 0:
-        high = max(high, unseen)
-    if value >= 1:
-        low = min(low, 1 - unseen)
-    return Estimate(value, float(max(min(low, value), 0)), float(min(max(high, value), 1)), n)
+    low, high = percentile_interval(replicates[1:] - replicates[0])
+    return Estimate(value, *rate_interval(value, value + low, value + high, n_units), n)
 
 
 def subjects_of_pairs(pairs: Pairs, n_rows: int, subject: Labels | None) -> IntArray:

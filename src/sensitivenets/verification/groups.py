@@ -16,7 +16,8 @@ import numpy as np
 
 from sensitivenets.embeddings import Labels
 from sensitivenets.errors import InputError
-from sensitivenets.intervals import Estimate
+from sensitivenets.intervals import Estimate, percentile_interval
+from sensitivenets.serialisation import decode_fields
 from sensitivenets.verification.bootstrap import ScoredPairs, rate_estimate, replicate
 from sensitivenets.verification.operating_points import OperatingPoint
 from sensitivenets.verification.pairs import Pairs
@@ -81,6 +82,20 @@ class RateRatio:
         """Return JSON-ready values; infinity becomes null."""
         finite = self.high is not None and math.isfinite(self.high)
         return asdict(self) | {"high": self.high if finite else None}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> RateRatio:
+        """Rebuild from what `to_dict` returned.
+
+        Raises
+        ------
+        InputError
+            If a field is missing, unknown or of another type.
+        """
+        ratio = decode_fields(data, cls, "ratio")
+        assert isinstance(ratio, cls)
+        unbounded = ratio.high is None and ratio.value is not None
+        return replace(ratio, high=math.inf) if unbounded else ratio
 
 
 @dataclass(frozen=True)
@@ -266,11 +281,8 @@ def _ratio(
         ratios = draws[highest] / draws[lowest]
         # The sample's own ratio differs from that of all pairs by its sampling error.
         ratios = value * ratios[1:] / ratios[0]
-    ratios = ratios[~np.isnan(ratios)]
-    if not len(ratios):
-        return RateRatio(value, 0.0, math.inf, highest, lowest)
-    low, high = np.quantile(ratios, [0.025, 0.975], method="inverted_cdf")
-    return RateRatio(value, float(low), float(high), highest, lowest)
+    low, high = percentile_interval(ratios, "inverted_cdf")
+    return RateRatio(value, max(low, 0.0), high, highest, lowest)
 
 
 @dataclass(frozen=True)

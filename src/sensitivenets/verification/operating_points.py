@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from sensitivenets.intervals import Estimate
+from sensitivenets.serialisation import decode_fields
 from sensitivenets.verification.bootstrap import Statistic, rate_estimate
 from sensitivenets.verification.rates import (
     ErrorCurve,
@@ -64,6 +66,21 @@ class OperatingPoint:
             "refused": self.refused,
         }
 
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> OperatingPoint:
+        """Rebuild from what `to_dict` returned.
+
+        Raises
+        ------
+        InputError
+            If a field is missing, unknown or of another type.
+        """
+        fields = {key: value for key, value in data.items() if key != "tar"}
+        point = decode_fields(fields, cls, "fnmr_at_fmr")
+        assert isinstance(point, cls)
+        never = point.threshold is None and point.fnmr is not None
+        return replace(point, threshold=math.inf) if never else point
+
 
 @dataclass(frozen=True)
 class CurveSummary:
@@ -83,6 +100,15 @@ class CurveSummary:
     eer_threshold: float
     auc: Estimate
     fnmr_at_fmr: tuple[OperatingPoint, ...]
+
+
+def fields_of(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Undo how a verification result is written: its EER with a threshold, its curve as "roc"."""
+    fields = {key: value for key, value in data.items() if key not in {"score", "roc"}}
+    fields["curve"] = data.get("roc")
+    eer = dict(data["eer"]) if isinstance(data.get("eer"), Mapping) else {}
+    eer.pop("method", None)
+    return fields | {"eer_threshold": eer.pop("threshold", None), "eer": eer}
 
 
 def curve_statistics(targets: tuple[float, ...]) -> Statistic:

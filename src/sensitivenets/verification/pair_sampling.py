@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sensitivenets.embeddings import FloatArray
+from sensitivenets.embeddings.rows import row_blocks
 from sensitivenets.verification.pairs import BoolArray, IntArray
 from sensitivenets.verification.scores import Float64Array
 
@@ -22,7 +23,6 @@ _PAIRS_PER_STRATUM = 50_000
 _GENUINE_PAIRS = 100_000
 # Pilot scores that must lie above a cutoff for it to be worth anything.
 _PILOT_SUPPORT = 20
-_BLOCK_PAIRS = 4096
 
 
 @dataclass(frozen=True)
@@ -149,9 +149,7 @@ def _random_impostors(codes: IntArray, generator: np.random.Generator) -> IntArr
 
 def _scores_of(unit: FloatArray, pairs: IntArray) -> Float64Array:
     scores = np.empty(len(pairs), dtype=np.float64)
-    for start in range(0, len(pairs), _BLOCK_PAIRS):
-        block = pairs[start : start + _BLOCK_PAIRS]
-        scores[start : start + _BLOCK_PAIRS] = np.einsum(
-            "ij,ij->i", unit[block[:, 0]], unit[block[:, 1]]
-        )
+    for block in row_blocks(len(pairs)):
+        left, right = pairs[block].T
+        scores[block] = np.einsum("ij,ij->i", unit[left], unit[right])
     return scores

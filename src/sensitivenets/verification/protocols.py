@@ -16,6 +16,7 @@ import numpy as np
 from sensitivenets.embeddings import EmbeddingTable, FloatArray, Labels
 from sensitivenets.errors import InputError
 from sensitivenets.intervals import Estimate
+from sensitivenets.serialisation import decode_fields
 from sensitivenets.verification.bootstrap import ScoredPairs, replicate, subjects_of_pairs
 from sensitivenets.verification.groups import (
     MIN_SUBJECTS,
@@ -24,7 +25,12 @@ from sensitivenets.verification.groups import (
     compare_groups,
     pairs_within_groups,
 )
-from sensitivenets.verification.operating_points import OperatingPoint, curve_statistics, summarise
+from sensitivenets.verification.operating_points import (
+    OperatingPoint,
+    curve_statistics,
+    fields_of,
+    summarise,
+)
 from sensitivenets.verification.pairs import Pairs
 from sensitivenets.verification.rates import (
     EER_METHOD,
@@ -119,6 +125,19 @@ class VerificationResult:
             "groups": [comparison.to_dict() for comparison in self.groups],
             "roc": self.curve.to_dict(),
         }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> VerificationResult:
+        """Rebuild from what `to_dict` returned; the curve has the points that were kept.
+
+        Raises
+        ------
+        InputError
+            If a field is missing, unknown or of another type.
+        """
+        result = decode_fields(fields_of(data), cls, "verification")
+        assert isinstance(result, cls)
+        return result
 
 
 def verify(

@@ -8,7 +8,7 @@ share of genuine comparisons that do not. TAR = 1 - FNMR; "TAR at FAR" is 1 - FN
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,6 +78,33 @@ class ErrorCurve:
             "n_genuine": self.n_genuine,
             "n_impostor": self.n_impostor,
         }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> ErrorCurve:
+        """Rebuild the points that `to_dict` kept.
+
+        Raises
+        ------
+        InputError
+            If a key is missing, the lists differ in length, or hold something else than numbers.
+        """
+        try:
+            thresholds = [math.inf if t is None else t for t in data["threshold"]]
+            curve = cls(
+                np.asarray(thresholds, dtype=np.float64),
+                np.asarray(data["fmr"], dtype=np.float64),
+                np.asarray(data["fnmr"], dtype=np.float64),
+                int(data["n_genuine"]),
+                int(data["n_impostor"]),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(f"roc: expected an error curve, {error!r}; run it again") from error
+        if not len(curve.thresholds) == len(curve.fmr) == len(curve.fnmr) > 0:
+            raise InputError(
+                f"roc: expected one rate of each kind for {len(curve.thresholds)} thresholds, "
+                f"found {len(curve.fmr)} and {len(curve.fnmr)}; run it again"
+            )
+        return curve
 
 
 def error_curve(scores: Float64Array, same: BoolArray) -> ErrorCurve:

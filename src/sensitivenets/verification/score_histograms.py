@@ -16,6 +16,7 @@ import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
 from sensitivenets.embeddings import FloatArray
+from sensitivenets.embeddings.rows import row_blocks
 from sensitivenets.errors import InputError
 from sensitivenets.verification.bootstrap import ScoredPairs
 from sensitivenets.verification.pair_sampling import SamplingPlan
@@ -169,8 +170,8 @@ def _blocks(codes: IntArray, first: int, columns: int) -> Iterator[_Block]:
     # From this column on, no row of the block has a subject in common with a column.
     apart = int(np.searchsorted(codes, codes[last - 1], side="right"))
     for begin, end, mixed in ((first, apart, True), (apart, len(codes), False)):
-        for start in range(begin, end, columns):
-            yield _Block(first, last, start, min(start + columns, end), mixed)
+        for part in row_blocks(end - begin, columns):
+            yield _Block(first, last, begin + part.start, begin + part.stop, mixed)
 
 
 class _Counter:

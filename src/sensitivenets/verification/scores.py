@@ -6,16 +6,14 @@ import numpy as np
 import numpy.typing as npt
 
 from sensitivenets.embeddings import FloatArray, check_vectors
-from sensitivenets.embeddings.rows import normalise_rows
+from sensitivenets.embeddings.rows import BLOCK_ROWS, normalise_rows, row_blocks
 from sensitivenets.verification.pairs import Pairs
 
 Float64Array = npt.NDArray[np.float64]
 
-_BLOCK_PAIRS = 4096
-
 
 def cosine_scores(
-    vectors: FloatArray, pairs: Pairs, *, block_pairs: int = _BLOCK_PAIRS
+    vectors: FloatArray, pairs: Pairs, *, block_pairs: int = BLOCK_ROWS
 ) -> Float64Array:
     """Compare the two embeddings of each pair.
 
@@ -25,7 +23,7 @@ def cosine_scores(
         Embeddings of any length; only their direction counts.
     pairs : Pairs
         Rows to compare.
-    block_pairs : int
+    block_pairs : int, default=4096
         Pairs whose embeddings are held at once.
 
     Returns
@@ -41,8 +39,7 @@ def cosine_scores(
     check_vectors(vectors, "embeddings")
     pairs.require_rows(len(vectors))
     scores = np.empty(len(pairs), dtype=np.float64)
-    for start in range(0, len(pairs), block_pairs):
-        block = slice(start, start + block_pairs)
+    for block in row_blocks(len(pairs), block_pairs):
         left = vectors[pairs.left[block]].astype(np.float64)
         right = vectors[pairs.right[block]].astype(np.float64)
         normalise_rows(left)

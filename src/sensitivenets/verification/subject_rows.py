@@ -8,10 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sensitivenets.embeddings import FloatArray
-from sensitivenets.embeddings.rows import normalise_rows
+from sensitivenets.embeddings.rows import normalise_rows, row_blocks
 from sensitivenets.verification.pairs import IntArray
-
-_COPY_ROWS = 4096
 
 
 @dataclass(frozen=True)
@@ -42,10 +40,10 @@ class SubjectRows:
         order = order[np.searchsorted(codes[order], 0) :]
         subjects, consecutive = np.unique(codes[order], return_inverse=True)
         unit = np.empty((len(order), vectors.shape[1]), dtype=np.float32)
-        for start in range(0, len(order), _COPY_ROWS):
-            block = vectors[order[start : start + _COPY_ROWS]].astype(np.float64)
+        for rows in row_blocks(len(order)):
+            block = vectors[order[rows]].astype(np.float64)
             normalise_rows(block)
-            unit[start : start + _COPY_ROWS] = block
+            unit[rows] = block
         return cls(unit, consecutive, order, len(subjects))
 
     def take(self, keep: npt.NDArray[np.bool_]) -> SubjectRows:

@@ -5,14 +5,15 @@ Every threshold that decides differently is a candidate, not a grid.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
 from sensitivenets.errors import InputError
-from sensitivenets.intervals import Estimate
+from sensitivenets.intervals import Estimate, student_t_interval, wilson
+from sensitivenets.serialisation import decode_fields
 from sensitivenets.verification.pairs import BoolArray, IntArray
 from sensitivenets.verification.scores import Float64Array
 
@@ -58,6 +59,22 @@ class Accuracy:
             "chosen_on": self.chosen_on,
             "interval": self.interval,
         }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Accuracy:
+        """Rebuild from what `to_dict` returned.
+
+        Raises
+        ------
+        InputError
+            If a field is missing, unknown or of another type.
+        """
+        ends = {field.name for field in fields(Estimate)}
+        rest = {key: value for key, value in data.items() if key not in ends}
+        estimate = {key: value for key, value in data.items() if key in ends}
+        accuracy = decode_fields({"estimate": estimate} | rest, cls, "accuracy")
+        assert isinstance(accuracy, cls)
+        return accuracy
 
 
 def best_threshold(scores: Float64Array, same: BoolArray) -> float:
@@ -138,9 +155,8 @@ def cross_validated_accuracy(scores: Float64Array, same: BoolArray, fold: IntArr
         accuracies.append(decide_accuracy(scores[test], same[test], threshold))
     mean = float(np.mean(accuracies))
     error = float(np.std(accuracies, ddof=1) / np.sqrt(len(accuracies)))
-    reach = float(stats.t.ppf(0.975, len(accuracies) - 1)) * error
     return Accuracy(
-        Estimate(mean, max(mean - reach, 0.0), min(mean + reach, 1.0), len(scores)),
+        Estimate(mean, *student_t_interval(mean, error, len(accuracies)), len(scores)),
         error,
         tuple(thresholds),
         tuple(accuracies),
@@ -169,9 +185,8 @@ def best_threshold_accuracy(scores: Float64Array, same: BoolArray) -> Accuracy:
 def _one_part(scores: Float64Array, same: BoolArray, threshold: float, chosen_on: str) -> Accuracy:
     accuracy = decide_accuracy(scores, same, threshold)
     n = len(scores)
-    wilson = stats.binomtest(round(accuracy * n), n).proportion_ci(method="wilson")
     return Accuracy(
-        Estimate(accuracy, float(wilson.low), float(wilson.high), n),
+        Estimate(accuracy, *wilson(round(accuracy * n), n), n),
         float(np.sqrt(accuracy * (1 - accuracy) / n)),
         (threshold,),
         (accuracy,),

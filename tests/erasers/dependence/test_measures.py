@@ -120,9 +120,9 @@ class TestNullProjection:
         narrow = self.project(n_components=80, tolerance=1e-2).n_features_out
         assert 1 < narrow < self.project(n_components=80, tolerance=1e-6).n_features_out
 
-    def test_blocks_add_up(self, monkeypatch):
+    def test_blocks_add_up(self, set_block_rows):
         whole = self.project()
-        monkeypatch.setattr("sensitivenets.erasers.dependence.null_projection._BLOCK_ROWS", 70)
+        set_block_rows(70)
         parts = self.project()
         product = np.abs(np.sum(whole.weight * parts.weight, axis=0))
         np.testing.assert_allclose(product, np.sum(whole.weight**2, axis=0), rtol=1e-3)
@@ -134,13 +134,13 @@ def fourier(d=3, D=7, k=2):
     return FourierProjection(*(rng.standard_normal(s).astype(np.float32) for s in shapes))
 
 
-def test_the_map_is_its_equation(monkeypatch):
+def test_the_map_is_its_equation(set_block_rows):
     f, X = fourier(), rows(10).numpy()
     plain = np.cos(X @ f.frequencies + f.phases) @ f.weight + f.bias
     expected = plain / np.linalg.norm(plain, axis=1, keepdims=True)
     np.testing.assert_allclose(f(X), expected, rtol=1e-5)
     assert f(X.astype(np.float64)).dtype == np.float64
-    monkeypatch.setattr("sensitivenets.maps.fourier._BLOCK_ROWS", 3)
+    set_block_rows(3)
     np.testing.assert_allclose(f(X), expected, rtol=1e-5)
 
 

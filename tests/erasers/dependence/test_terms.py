@@ -21,8 +21,8 @@ from sensitivenets.erasers.dependence.measures import (
 )
 from sensitivenets.erasers.dependence.obliviator import Obliviator
 from sensitivenets.erasers.dependence.pfrnet import PFRNet
-from sensitivenets.erasers.neural.descent import descend
 from sensitivenets.erasers.neural.networks import Encoder, perceptron
+from sensitivenets.erasers.neural.training import minimise
 from sensitivenets.erasers.neural.training_rows import training_rows
 from sensitivenets.maps.chain import Chain
 
@@ -71,7 +71,7 @@ def test_descent_is_adam_on_each_batch_of_each_epoch():
         return {"loss": loss(ours, rows), "half": loss(ours, rows) / 2}
 
     how = {"n_epochs": 3, "batch_size": 3, "learning_rate": 0.1}
-    curve = descend([ours], terms, 6, **how, generator=generator(), device=CPU)
+    curve = minimise([ours], terms, 6, **how, generator=generator(), device=CPU)
     adam, losses = torch.optim.Adam([theirs], lr=0.1), []
     for rows in drawn:
         adam.zero_grad()

@@ -2,11 +2,9 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sensitivenets.erasers.linear.inlp import INLP
 from sensitivenets.errors import CollapseWarning, DetectorWarning, InputError
-from sensitivenets.maps.model_folder import load_model, save_model
 
 
 @pytest.fixture(scope="module")
@@ -93,27 +91,6 @@ def test_removing_everything_is_called_collapse():
         INLP(random_state=0).fit(X, sensitive=codes)
 
 
-def test_one_seed_gives_the_same_bits(leaky):
-    X, attributes = leaky
-    one, two = (
-        INLP(random_state=3).fit_transform(X, sensitive=attributes["gender"]) for _ in range(2)
-    )
-    np.testing.assert_array_equal(one, two)
-
-
-def test_a_saved_map_is_the_map(leaky, tmp_path):
-    X, attributes = leaky
-    model = INLP(n_iterations=2, random_state=0).fit(X, sensitive=attributes).model_
-    save_model(model, tmp_path / "model")
-    np.testing.assert_array_equal(load_model(tmp_path / "model").map(X), model.map(X))
-
-
-def test_without_attributes_nothing_changes(leaky):
-    with pytest.warns(DetectorWarning, match="no sensitive attribute"):
-        hidden = INLP().fit_transform(leaky[0])
-    np.testing.assert_array_equal(hidden, leaky[0])
-
-
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
@@ -131,9 +108,3 @@ def test_parameters_are_checked(leaky, parameters, message):
 def test_equal_rows_are_refused():
     with pytest.raises(InputError, match="expected rows that differ, found 6 equal ones"):
         INLP().fit(np.ones((6, 3)), sensitive=[0, 1] * 3)
-
-
-@pytest.mark.filterwarnings("ignore::sensitivenets.errors.DetectorWarning")
-@parametrize_with_checks([INLP(n_iterations=2, random_state=0)])
-def test_scikit_learn_contract(estimator, check):
-    check(estimator)

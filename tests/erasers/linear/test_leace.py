@@ -11,13 +11,14 @@ from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.neighbors import KNeighborsClassifier
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sensitivenets.embeddings import read_table
-from sensitivenets.erasers.linear.leace import LEACE
-from sensitivenets.erasers.linear.whitening import CholeskyWhitening, oracle_approximating_shrinkage
+from sensitivenets.erasers.linear.leace import (
+    LEACE,
+    CholeskyWhitening,
+    oracle_approximating_shrinkage,
+)
 from sensitivenets.errors import CollapseWarning, DetectorWarning, InputError
-from sensitivenets.maps.model_folder import load_model, save_model
 
 EXACT = LEACE(covariance_rows=None, shrinkage=False)
 
@@ -292,23 +293,6 @@ def test_removing_every_direction_is_called_collapse():
         LEACE().fit(rng.standard_normal((60, 2)), sensitive=rng.integers(3, size=60))
 
 
-def test_a_saved_map_is_the_map(leaky, tmp_path):
-    X, attributes = leaky
-    model = LEACE(random_state=0).fit(X, sensitive=attributes).model_
-    save_model(model, tmp_path / "model")
-    np.testing.assert_array_equal(load_model(tmp_path / "model").map(X), model.map(X))
-
-
-def test_without_attributes_nothing_changes(leaky, tmp_path):
-    X, _ = leaky
-    for fit in (LEACE().fit, LEACE().partial_fit):
-        with pytest.warns(DetectorWarning, match="no sensitive attribute"):
-            model = fit(X).model_
-        np.testing.assert_array_equal(model.map(X), X)
-    save_model(model, tmp_path / "model")
-    np.testing.assert_array_equal(load_model(tmp_path / "model").map(X), X)
-
-
 def test_shrinkage_is_that_of_scikit_learn():
     X = np.random.default_rng(0).standard_normal((30, 8)) @ np.diag(np.arange(1, 9.0))
     correlation = np.corrcoef(X.T)
@@ -346,9 +330,3 @@ def test_batches_have_the_same_attributes(leaky):
     eraser = LEACE().partial_fit(X, sensitive=attributes)
     with pytest.raises(InputError, match=r"expected the attributes \['ethnicity', 'gender'\]"):
         eraser.partial_fit(X, sensitive={"age": attributes["gender"]})
-
-
-@pytest.mark.filterwarnings("ignore::sensitivenets.errors.DetectorWarning")
-@parametrize_with_checks([LEACE(random_state=0)])
-def test_scikit_learn_contract(estimator, check):
-    check(estimator)

@@ -2,12 +2,10 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sensitivenets.erasers.linear.leace import LEACE
 from sensitivenets.erasers.linear.sal import SAL
-from sensitivenets.errors import DetectorWarning, InputError
-from sensitivenets.maps.model_folder import load_model, save_model
+from sensitivenets.errors import InputError
 
 
 @pytest.fixture(scope="module")
@@ -68,25 +66,6 @@ def test_batches_are_the_whole(leaky):
     np.testing.assert_allclose(parts.transform(X), whole.transform(X), atol=1e-4)
 
 
-def test_a_saved_map_is_the_map(leaky, tmp_path):
-    X, attributes = leaky
-    model = SAL().fit(X, sensitive=attributes).model_
-    save_model(model, tmp_path / "model")
-    np.testing.assert_array_equal(load_model(tmp_path / "model").map(X), model.map(X))
-
-
-def test_without_attributes_nothing_changes(leaky):
-    with pytest.warns(DetectorWarning, match="no sensitive attribute"):
-        hidden = SAL().fit_transform(leaky[0])
-    np.testing.assert_array_equal(hidden, leaky[0])
-
-
 def test_parameters_are_checked(leaky):
     with pytest.raises(InputError, match="n_directions: expected an integer of at least 1"):
         SAL(n_directions=0).fit(leaky[0], sensitive=leaky[1])
-
-
-@pytest.mark.filterwarnings("ignore::sensitivenets.errors.DetectorWarning")
-@parametrize_with_checks([SAL()])
-def test_scikit_learn_contract(estimator, check):
-    check(estimator)

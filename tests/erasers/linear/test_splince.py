@@ -3,12 +3,10 @@ import pytest
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sensitivenets.erasers.linear.leace import LEACE
 from sensitivenets.erasers.linear.splince import SPLINCE
-from sensitivenets.errors import DetectorWarning, InputError
-from sensitivenets.maps.model_folder import load_model, save_model
+from sensitivenets.errors import InputError
 
 EXACT = SPLINCE(covariance_rows=None, shrinkage=False)
 
@@ -125,23 +123,3 @@ def test_batches_need_a_target(biased):
         SPLINCE().partial_fit(X, sensitive=gender)
     with pytest.raises(InputError, match="y: expected one label for each of 1200 rows, found 3"):
         SPLINCE().partial_fit(X, task[:3], sensitive=gender)
-
-
-def test_a_saved_map_is_the_map(biased, tmp_path):
-    X, task, gender = biased
-    model = SPLINCE(random_state=0).fit(X, task, sensitive=gender).model_
-    save_model(model, tmp_path / "model")
-    np.testing.assert_array_equal(load_model(tmp_path / "model").map(X), model.map(X))
-
-
-def test_without_attributes_nothing_changes(biased):
-    X, task, _ = biased
-    with pytest.warns(DetectorWarning, match="no sensitive attribute"):
-        hidden = SPLINCE().fit_transform(X, task)
-    np.testing.assert_array_equal(hidden, X)
-
-
-@pytest.mark.filterwarnings("ignore::sensitivenets.errors.DetectorWarning")
-@parametrize_with_checks([SPLINCE(random_state=0)])
-def test_scikit_learn_contract(estimator, check):
-    check(estimator)

@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sensitivenets.datasets.synthetic import synthetic_diveface
 from sensitivenets.erasers.transport.coded_transport import CodedTransport
@@ -11,12 +10,6 @@ from sensitivenets.verification.drawn_pairs import draw_pairs
 
 TABLE = synthetic_diveface(n_subjects=300, images_per_subject=3, dim=32, random_state=0)
 SENSITIVE = {"gender": TABLE.column("gender")}
-
-
-@pytest.mark.filterwarnings("ignore::sensitivenets.errors.DetectorWarning")
-@parametrize_with_checks([CodedTransport(n_rounds=1, n_bits=16, random_state=0)])
-def test_scikit_learn_contract(estimator, check):
-    check(estimator)
 
 
 def test_it_is_the_transport_centred_then_the_code_through_a_model_folder(tmp_path):

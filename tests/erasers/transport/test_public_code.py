@@ -1,17 +1,10 @@
 import numpy as np
 import pytest
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sensitivenets.codes import CodeKey, CodeParameters, UniversalCode, code_of_key
 from sensitivenets.erasers.transport.coded_transport import PublicCode
 from sensitivenets.errors import InputError
 from sensitivenets.maps.model_folder import load_model, save_model
-
-
-@pytest.mark.filterwarnings("ignore::sensitivenets.errors.DetectorWarning")
-@parametrize_with_checks([PublicCode(n_bits=16, random_state=0)])
-def test_scikit_learn_contract(estimator, check):
-    check(estimator)
 
 
 def test_it_is_the_code_of_its_seed_through_a_model_folder(tmp_path):

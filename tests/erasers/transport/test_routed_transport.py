@@ -6,10 +6,8 @@ from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sensitivenets.embeddings import encode
-from sensitivenets.erasers.transport.cells import align_cells
 from sensitivenets.erasers.transport.gaussian import (
     barycentre,
     difference_basis,
@@ -20,7 +18,13 @@ from sensitivenets.erasers.transport.gaussian import (
     transport_matrices,
 )
 from sensitivenets.erasers.transport.routed_transport import RoutedTransport
-from sensitivenets.erasers.transport.steps import fit_router, fit_transport, route, transport_of
+from sensitivenets.erasers.transport.steps import (
+    align_cells,
+    fit_router,
+    fit_transport,
+    route,
+    transport_of,
+)
 from sensitivenets.errors import InputError
 from sensitivenets.maps.model_folder import load_model, save_model
 from sensitivenets.maps.routed import RoutedMap, Router, SubspaceMap
@@ -402,12 +406,3 @@ def test_damaged_arrays_are_refused():
         InputError, match=r"router: array 'whitening': expected shape \(g, d, d\) with g = 2, d = 2"
     ):
         Router.from_arrays({n: np.zeros((2, 2)) for n in ("means", "whitening", "offsets")})
-
-
-@pytest.mark.filterwarnings("ignore::sensitivenets.errors.DetectorWarning")
-@parametrize_with_checks(
-    [RoutedTransport(random_state=0)],
-    expected_failed_checks=lambda estimator: {},
-)
-def test_scikit_learn_contract(estimator, check):
-    check(estimator)

@@ -24,8 +24,8 @@ from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sensitivenets.audit.attack import Attacker
 from sensitivenets.audit.preparations import BITS, L2, STANDARDISED, WHITENED
 from sensitivenets.embeddings import FloatArray
+from sensitivenets.embeddings.rows import row_blocks
 
-_BLOCK_ROWS = 4096
 _NAME = "nearest neighbours"
 
 
@@ -94,7 +94,7 @@ class GalleryVote(ClassifierMixin, BaseEstimator):
     def predict_proba(self, X: FloatArray) -> FloatArray:
         """Share of the votes of each class, ties broken by the mean score; shape (n, classes)."""
         k = min(self.n_votes, len(self._gallery))
-        shares = [self._vote(X[i : i + _BLOCK_ROWS], k) for i in range(0, len(X), _BLOCK_ROWS)]
+        shares = [self._vote(X[rows], k) for rows in row_blocks(len(X))]
         return np.vstack(shares)
 
     def predict(self, X: FloatArray) -> npt.NDArray[np.int64]:

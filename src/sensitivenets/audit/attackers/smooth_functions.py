@@ -21,13 +21,15 @@ from sklearn.svm import SVC, SVR
 from sensitivenets.audit.attack import Attacker
 from sensitivenets.audit.preparations import STANDARDISED, WHITENED
 from sensitivenets.embeddings import FloatArray
+from sensitivenets.embeddings.rows import row_blocks
 
 # Rows whose kernel matrix is made at once, 8 bytes a value: the matrix product is several times
 # faster than libsvm's row by row, and two processes still stay far below 2 GiB.
 _AT_ONCE = 6000
 # Megabytes of kernel rows that libsvm keeps where it must work row by row.
 _CACHE = 300
-_BLOCK_ROWS = 2048
+# Against all support vectors at once: fewer rows than elsewhere.
+_KERNEL_ROWS = 2048
 
 
 def rbf_svm() -> Attacker:
@@ -118,8 +120,8 @@ class RelativeSVC(ClassifierMixin, BaseEstimator):
         self, rows: FloatArray, support: FloatArray, weights: FloatArray, offset: float
     ) -> FloatArray:
         blocks = [
-            gaussian_kernel(rows[i : i + _BLOCK_ROWS], support, self._gamma) @ weights
-            for i in range(0, len(rows), _BLOCK_ROWS)
+            gaussian_kernel(rows[block], support, self._gamma) @ weights
+            for block in row_blocks(len(rows), _KERNEL_ROWS)
         ]
         return np.asarray(np.concatenate(blocks)[:, None] + offset)
 

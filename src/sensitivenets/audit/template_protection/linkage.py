@@ -16,7 +16,7 @@ from sensitivenets.audit.template_protection.unlinkability import (
 from sensitivenets.codes.keys import CodeKey
 from sensitivenets.codes.universal import CodeParameters, code_of_key
 from sensitivenets.embeddings import EmbeddingTable, FloatArray, Labels
-from sensitivenets.embeddings.rows import normalise_rows
+from sensitivenets.embeddings.rows import normalise_rows, row_blocks
 from sensitivenets.errors import InputError, require_int
 from sensitivenets.intervals import Estimate
 from sensitivenets.maps.universal_code import UniversalCode
@@ -28,7 +28,6 @@ Mated = Literal["other image", "same embedding"]
 
 _MATED: tuple[Mated, ...] = ("other image", "same embedding")
 _OTHERS = 10
-_BLOCK_PAIRS = 4096
 
 
 @dataclass(frozen=True)
@@ -126,8 +125,7 @@ class _Comparisons:
     def scored(self, one: FloatArray, two: FloatArray) -> ScoredPairs:
         """Compare rows of one table with rows of another, by the dot product."""
         scores = np.empty(len(self.left), dtype=np.float64)
-        for start in range(0, len(scores), _BLOCK_PAIRS):
-            block = slice(start, start + _BLOCK_PAIRS)
+        for block in row_blocks(len(scores)):
             scores[block] = np.vecdot(one[self.left[block]], two[self.right[block]])
         both = np.concatenate([self.left_subject, self.right_subject])
         subjects, ends = np.unique(both, return_inverse=True)

@@ -13,7 +13,7 @@ from sensitivenets.codes.keys import CodeKey
 from sensitivenets.codes.universal import CodeParameters, code_of_key
 from sensitivenets.embeddings import FloatArray, Labels, check_vectors
 from sensitivenets.errors import InputError, require_int, require_real
-from sensitivenets.intervals import Estimate
+from sensitivenets.intervals import Estimate, percentile_interval
 from sensitivenets.verification.bootstrap import ScoredPairs, replicate, subjects_of_pairs
 from sensitivenets.verification.drawn_pairs import draw_pairs
 from sensitivenets.verification.pairs import IntArray, Pairs
@@ -194,10 +194,6 @@ def _accuracy(curve: ErrorCurve) -> Float64Array:
 
 
 def _loss(before: Float64Array, after: Float64Array, n: int) -> Estimate:
-    draws = (before - after)[1:]
-    draws = draws[np.isfinite(draws)]
+    low, high = percentile_interval((before - after)[1:])
     value = float(before[0] - after[0])
-    if not len(draws):
-        return Estimate(value, -1.0, 1.0, n)
-    low, high = np.quantile(draws, [0.025, 0.975])
-    return Estimate(value, float(min(low, value)), float(max(high, value)), n)
+    return Estimate(value, max(min(low, value), -1.0), min(max(high, value), 1.0), n)

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from sensitivenets.errors import InputError, require_real
-from sensitivenets.intervals import Estimate
+from sensitivenets.intervals import Estimate, percentile_interval
 from sensitivenets.verification.bootstrap import ScoredPairs, replicate
 from sensitivenets.verification.pairs import BoolArray
 from sensitivenets.verification.rates import ErrorCurve
@@ -164,13 +164,10 @@ def _masses(above: Float64Array, curve: ErrorCurve, edges: Float64Array) -> Floa
 
 
 def _estimate(value: float, draws: Float64Array, n: int) -> Estimate:
-    deviations = draws[1:] - draws[0]
-    deviations = deviations[np.isfinite(deviations)]
-    if not len(deviations):
-        return Estimate(value, 0.0, 1.0, n)
+    below, above = percentile_interval(draws[1:] - draws[0])
     # Noise raises D_sys, in a draw of subjects as in the subjects themselves. Taken away from the
     # value instead of added to it, the deviations undo that (the basic bootstrap).
-    low, high = (value - float(np.quantile(deviations, q)) for q in (0.975, 0.025))
+    low, high = value - above, value - below
     return Estimate(value, max(min(low, value), 0.0), min(max(high, value), 1.0), n)
 
 

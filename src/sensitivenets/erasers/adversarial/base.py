@@ -3,82 +3,68 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from sensitivenets.embeddings import Labels
-from sensitivenets.erasers.adversarial.settings import AdversarialSettings, UpdateRecord
-from sensitivenets.erasers.base import FitData, Learned
-from sensitivenets.erasers.neural.trained import Loss, TrainedEraser
+from sensitivenets.erasers.adversarial.parameters import (
+    AdversarialParameters,
+    Design,
+    UpdateRecord,
+)
+from sensitivenets.erasers.base import FitData, Learned, parameterised
+from sensitivenets.erasers.neural.trained import TrainedEraser
 
 if TYPE_CHECKING:
     import torch
 
-    from sensitivenets.erasers.adversarial.game import Game
+    from sensitivenets.erasers.adversarial.trainer import Trainer
     from sensitivenets.erasers.neural.primary import IntArray
 
 
-class AdversarialEraser(TrainedEraser):
+@parameterised
+class AdversarialEraser(AdversarialParameters, TrainedEraser):
     """Base of the methods that train an encoder against heads which read the attributes.
 
-    A method says in `_update` how the players move on one batch, and in `_settings` what it needs.
+    A method says in `_update` what is updated on one batch, and in `_design` what networks and
+    optimisers it needs.
+
+    Parameters
+    ----------
+    verbose : bool, default=False
+        Show a progress bar on stderr.
     """
 
-    loss: Loss
-    margin: float
-    n_units: int | None
-    n_hidden: int
-    n_head_units: int
-    normalise: bool
-    n_epochs: int
-    warm_up: int
-    batch_size: int
-    learning_rate: float
-    verbose: bool
+    verbose: bool = False
 
-    #: Whether `y` may be left out.
-    _needs_target = True
-
-    def _check(self) -> None:
-        self._settings()
+    #: Whether `y` may not be left out.
+    _needs_target: ClassVar[bool] = True
 
     def _learn(self, data: FitData) -> Learned:
         self._target(data)
         return super()._learn(data)
 
     def _train(self, data: FitData, device: torch.device) -> Learned:
+        from sensitivenets.erasers.adversarial.trainer import Trainer
         from sensitivenets.erasers.adversarial.training import train
 
-        return Learned(
-            *train(
-                data,
-                self._target(data),
-                self._settings(),
-                self._update,
-                rate=self._rate,
-                device=device,
-                verbose=self.verbose,
-            )
-        )
-
-    @abstractmethod
-    def _update(self, game: Game, rows: IntArray | None) -> UpdateRecord:
-        """Move the players once, given row numbers of a batch of D-P."""
-
-    def _settings(self, **needs: Any) -> AdversarialSettings:
-        """Check all parameters; `needs` are the settings that are the method's own."""
-        return AdversarialSettings(
-            loss=self.loss,
-            margin=self.margin,
-            n_units=self.n_units,
-            n_hidden=self.n_hidden,
-            n_head_units=self.n_head_units,
-            normalise=self.normalise,
+        trainer = Trainer(data, self._target(data), self, self._design(), device)
+        curve = train(
+            trainer,
+            self._update,
             n_epochs=self.n_epochs,
             warm_up=self.warm_up,
-            batch_size=self.batch_size,
-            learning_rate=self.learning_rate,
-            **needs,
+            rate=self._rate,
+            seed=data.seed,
+            verbose=self.verbose,
         )
+        return Learned(trainer.encoder.freeze(), curve)
+
+    @abstractmethod
+    def _update(self, trainer: Trainer, rows: IntArray | None) -> UpdateRecord:
+        """Update encoder and heads once, given row numbers of a batch of D-P."""
+
+    def _design(self) -> Design:
+        return Design()
 
     def _target(self, data: FitData) -> Labels | None:
         if data.target is None and not self._needs_target:

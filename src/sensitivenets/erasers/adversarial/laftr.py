@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
-
-import numpy as np
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from sensitivenets.erasers.adversarial.base import AdversarialEraser
-from sensitivenets.erasers.adversarial.settings import AdversarialSettings, UpdateRecord
-from sensitivenets.erasers.neural.trained import Loss
+from sensitivenets.erasers.adversarial.parameters import Design, UpdateRecord
+from sensitivenets.erasers.base import parameterised
 from sensitivenets.errors import require_int, require_one_of, require_real
 
 if TYPE_CHECKING:
-    from sensitivenets.erasers.adversarial.game import Game
+    from sensitivenets.erasers.adversarial.trainer import Trainer
     from sensitivenets.erasers.neural.primary import IntArray
 
 
+@parameterised
 class LAFTR(AdversarialEraser):
     """Train an encoder from which a decoder rebuilds the embedding, and heads read no attribute.
 
@@ -42,37 +41,6 @@ class LAFTR(AdversarialEraser):
         absolute error, at most 1. Heads that are sure and wrong have no gradient of the second.
     n_head_steps : int, default=5
         Batches that the heads learn from for each one of the encoder; one in the original.
-    loss : {"triplet", "cross_entropy"}, default="triplet"
-        What the encoder must keep. ``"triplet"``: telling identities apart, by the hardest
-        negative in a batch of pairs. ``"cross_entropy"``: a softmax layer over the classes, or
-        identities, in `y`.
-    margin : float, default=0.2
-        Of the triplet loss, on squared distances of unit rows, as in SensitiveNets and FaceNet.
-    n_units : int, optional
-        Features of the output; as many as the input has, unless given.
-    n_hidden : int, default=1024
-        ReLU units between input and output; 0 is a linear encoder. With twice the input's features
-        or more, training starts from the embeddings as they are.
-    n_head_units : int, default=128
-        Hidden units of an attribute head; 0 is a linear head.
-    normalise : bool, default=True
-        Whether output rows have unit length; heads read them so.
-    n_epochs : int, default=30
-        Passes over `X` while encoder and heads are coupled.
-    warm_up : int, default=1
-        Passes before that, in which the encoder learns its task alone and the heads learn to read
-        it; without it the first heads say nothing.
-    batch_size : int, default=256
-        Rows of `X`, and of the rows with attributes, in a step.
-    learning_rate : float, default=1e-3
-        Of Adam, for both sides.
-    device : str, optional
-        Torch device; the GPU if there is one, unless given.
-    verbose : bool, default=False
-        Show a progress bar on stderr.
-    random_state : int, RandomState or None, default=None
-        Decides everything random; the same int gives the same bits on the same machine with the
-        same number of threads.
 
     Attributes
     ----------
@@ -82,69 +50,39 @@ class LAFTR(AdversarialEraser):
         both the loss on `y` and the reconstruction.
     """
 
-    _needs_target = False
+    _needs_target: ClassVar[bool] = False
 
-    def __init__(
-        self,
-        *,
-        adversarial_weight: float = 1.0,
-        reconstruction_weight: float = 1.0,
-        primary_weight: float = 1.0,
-        head_loss: Literal["cross_entropy", "l1"] = "cross_entropy",
-        n_head_steps: int = 5,
-        loss: Loss = "triplet",
-        margin: float = 0.2,
-        n_units: int | None = None,
-        n_hidden: int = 1024,
-        n_head_units: int = 128,
-        normalise: bool = True,
-        n_epochs: int = 30,
-        warm_up: int = 1,
-        batch_size: int = 256,
-        learning_rate: float = 1e-3,
-        device: str | None = None,
-        verbose: bool = False,
-        random_state: int | np.random.RandomState | None = None,
-    ) -> None:
-        self.adversarial_weight = adversarial_weight
-        self.reconstruction_weight = reconstruction_weight
-        self.primary_weight = primary_weight
-        self.head_loss = head_loss
-        self.n_head_steps = n_head_steps
-        self.loss = loss
-        self.margin = margin
-        self.n_units = n_units
-        self.n_hidden = n_hidden
-        self.n_head_units = n_head_units
-        self.normalise = normalise
-        self.n_epochs = n_epochs
-        self.warm_up = warm_up
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.device = device
-        self.verbose = verbose
-        self.random_state = random_state
+    adversarial_weight: float = 1.0
+    reconstruction_weight: float = 1.0
+    primary_weight: float = 1.0
+    head_loss: Literal["cross_entropy", "l1"] = "cross_entropy"
+    n_head_steps: int = 5
 
-    def _settings(self, **needs: Any) -> AdversarialSettings:
+    def _check(self) -> None:
         for name in ("adversarial_weight", "reconstruction_weight", "primary_weight"):
             require_real(name, getattr(self, name), minimum=0)
         require_one_of("head_loss", self.head_loss, ("cross_entropy", "l1"))
         require_int("n_head_steps", self.n_head_steps, minimum=1)
-        return super()._settings(reconstruct=True, **needs)
+        super()._check()
 
-    def _update(self, game: Game, rows: IntArray | None) -> UpdateRecord:
+    def _design(self) -> Design:
+        return Design(reconstruct=True)
+
+    def _update(self, trainer: Trainer, rows: IntArray | None) -> UpdateRecord:
         from sensitivenets.erasers.adversarial.losses import (
             balanced_absolute_error,
             balanced_cross_entropy,
         )
 
         error = balanced_absolute_error if self.head_loss == "l1" else balanced_cross_entropy
-        batch = game.sensitive.draw()
-        features = game.encoder(batch.X)
-        primary = self.primary_weight * game.primary_loss(rows)
-        primary = primary + self.reconstruction_weight * game.reconstruction_loss(features, batch)
-        read = game.head_loss(features, batch.codes, error)
-        loss = primary - game.strength * self.adversarial_weight * read
-        game.play(keepers=loss)
-        game.train_heads(self.n_head_steps, error)
+        batch = trainer.sensitive.draw()
+        features = trainer.encoder(batch.X)
+        primary = self.primary_weight * trainer.primary_loss(rows)
+        primary = primary + self.reconstruction_weight * trainer.reconstruction_loss(
+            features, batch
+        )
+        read = trainer.head_loss(features, batch.codes, error)
+        loss = primary - trainer.strength * self.adversarial_weight * read
+        trainer.update(encoder=loss)
+        trainer.train_heads(self.n_head_steps, error)
         return UpdateRecord(loss.item(), primary.item(), -read.item())

@@ -11,11 +11,9 @@ import numpy as np
 import torch
 from sklearn.metrics import balanced_accuracy_score
 
-from sensitivenets.embeddings import Labels
-from sensitivenets.erasers.adversarial.game import Game
-from sensitivenets.erasers.adversarial.settings import AdversarialSettings, UpdateRecord
-from sensitivenets.erasers.base import FitData
-from sensitivenets.maps.mlp import MLP
+from sensitivenets.erasers.adversarial.parameters import UpdateRecord
+from sensitivenets.erasers.adversarial.trainer import Trainer
+from sensitivenets.erasers.neural.primary import IntArray
 from sensitivenets.progress import progress_bar
 
 # Rows of D-S that the heads are tried on after each epoch.
@@ -49,73 +47,71 @@ class AdversarialEpoch:
 
 
 def train(
-    data: FitData,
-    target: Labels | None,
-    settings: AdversarialSettings,
-    update: Callable[[Game, Any], UpdateRecord],
+    trainer: Trainer,
+    update: Callable[[Trainer, IntArray | None], UpdateRecord],
     *,
+    n_epochs: int,
+    warm_up: int,
     rate: Callable[[float], float],
-    device: torch.device,
+    seed: int,
     verbose: bool,
-) -> tuple[MLP, tuple[dict[str, Any], ...]]:
+) -> tuple[dict[str, Any], ...]:
     """Train an encoder by the rule of a method.
 
     Parameters
     ----------
-    data : FitData
-        D-P, D-S, and the seed.
-    target : Labels or None
-        What to keep.
-    settings : AdversarialSettings
-        How to train.
+    trainer : Trainer
+        Encoder, heads and data; its encoder is trained in place.
     update : callable
-        Given the game and the row numbers of a batch of D-P, moves the players once.
+        Given the trainer and the row numbers of a batch of D-P, updates encoder and heads once.
+    n_epochs, warm_up : int
+        Epochs in which encoder and heads are coupled, and before that.
     rate : callable
         Given the progress from 0 to 1, returns what the learning rate is multiplied with.
-    device : torch.device
-        Where to train.
+    seed : int
+        Decides on which rows of D-S the heads are tried.
     verbose : bool
         Whether to show a progress bar on stderr.
 
     Returns
     -------
-    map : MLP
-        The encoder.
-    curve : tuple of dict
+    tuple of dict
         An `AdversarialEpoch` an epoch.
     """
-    game = Game(data, target, settings, device)
-    labelled = game.sensitive.labelled
-    sample = np.random.default_rng(data.seed).permutation(labelled)[:_RECORD_ROWS]
-    n_epochs = settings.warm_up + settings.n_epochs
+    sample = np.random.default_rng(seed).permutation(trainer.sensitive.labelled)[:_RECORD_ROWS]
+    total = warm_up + n_epochs
     curve = []
     with progress_bar("training") if verbose else nullcontext() as show:
-        for epoch in range(1, n_epochs + 1):
-            game.strength = float(epoch > settings.warm_up)
-            moves = []
-            batches = game.batches()
+        for epoch in range(1, total + 1):
+            trainer.strength = float(epoch > warm_up)
+            updates = []
+            batches = trainer.batches()
             for k, rows in enumerate(batches):
-                done = epoch - 1 - settings.warm_up + k / len(batches)
-                game.progress = max(0.0, done / settings.n_epochs)
-                game.set_rate(rate(game.progress))
-                moves.append(update(game, rows))
-                game.step += epoch > settings.warm_up
-            record = _record(game, epoch, moves, game.strength == 0, sample)
+                done = epoch - 1 - warm_up + k / len(batches)
+                trainer.progress = max(0.0, done / n_epochs)
+                trainer.set_rate(rate(trainer.progress))
+                updates.append(update(trainer, rows))
+                trainer.n_updates += epoch > warm_up
+            record = _record(trainer, epoch, updates, trainer.strength == 0, sample)
             curve.append(asdict(record))
             if show is not None:
-                show(epoch, n_epochs, _state(record))
-    return game.encoder.freeze(), tuple(curve)
+                show(epoch, total, _state(record))
+    return tuple(curve)
 
 
 def _record(
-    game: Game, epoch: int, moves: list[UpdateRecord], warm_up: bool, sample: np.ndarray[Any, Any]
+    trainer: Trainer,
+    epoch: int,
+    updates: list[UpdateRecord],
+    warm_up: bool,
+    sample: IntArray,
 ) -> AdversarialEpoch:
-    loss, primary, hidden = np.mean(moves, axis=0).tolist()
-    rows = game.sensitive.take(sample)
+    loss, primary, hidden = np.mean(updates, axis=0).tolist()
+    rows = trainer.sensitive.take(sample)
     with torch.no_grad():
-        read = game.logits(game.encoder(rows.X))
+        read = trainer.logits(trainer.encoder(rows.X))
     heads = {}
-    for k, (attribute, logits) in enumerate(zip(game.attributes, read, strict=True)):
+    for k, (attribute, logits) in enumerate(zip(trainer.attributes, read, strict=True)):
         codes = rows.codes[:, k].cpu().numpy()
         known = codes >= 0
         heads[attribute.labels.name] = max(

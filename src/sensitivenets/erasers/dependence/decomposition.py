@@ -17,10 +17,10 @@ from sensitivenets.erasers.dependence.measures import (
     draw_kernel,
     median_distance,
 )
-from sensitivenets.erasers.dependence.settings import DecompositionSettings
-from sensitivenets.erasers.neural.descent import descend
+from sensitivenets.erasers.dependence.parameters import DataDomainParameters
 from sensitivenets.erasers.neural.networks import Encoder
-from sensitivenets.erasers.neural.primary import ClassBatches, IdentityPairs, IntArray, Primary
+from sensitivenets.erasers.neural.primary import IntArray, Primary, primary_task
+from sensitivenets.erasers.neural.training import minimise
 from sensitivenets.erasers.neural.training_rows import ClassCodes, TrainingRows
 from sensitivenets.maps.mlp import MLP
 
@@ -30,7 +30,7 @@ _TINY = 1e-12
 def decompose(
     rows: TrainingRows,
     target: Labels | None,
-    settings: DecompositionSettings,
+    parameters: DataDomainParameters,
     seed: int,
     device: torch.device,
 ) -> tuple[MLP, tuple[dict[str, Any], ...]]:
@@ -42,7 +42,7 @@ def decompose(
         Embeddings, and the attributes to hide; D-P comes first.
     target : Labels or None
         What x_fair must keep of the rows of D-P.
-    settings : DecompositionSettings
+    parameters : DataDomainParameters
         How to train.
     seed : int
         Decides everything random.
@@ -58,13 +58,15 @@ def decompose(
     """
     generator = torch.Generator().manual_seed(seed)
     X = normalize(torch.from_numpy(rows.X).to(device), dim=1)
-    encoder = identity_encoder(X.shape[1], settings.n_hidden, generator).to(device)
-    task = _task(target, settings, X.shape[1], generator, device)
+    encoder = identity_encoder(X.shape[1], parameters.n_hidden, generator).to(device)
+    task = None
+    if target is not None:
+        task = primary_task(target, parameters, X.shape[1], generator, device)
     pairs = _endless(task, np.random.default_rng(seed))
     bandwidth = median_distance(X) or 1.0
 
     def terms(batch: Tensor) -> dict[str, Tensor]:
-        drawn = draw_kernel(X.shape[1], settings.n_fourier, bandwidth, generator)
+        drawn = draw_kernel(X.shape[1], parameters.n_fourier, bandwidth, generator)
         kernel = FourierKernel(drawn.frequencies.to(device), drawn.phases.to(device))
         before, groups = X[batch], [group.take(batch) for group in rows.hidden]
         fair = encoder(before)
@@ -79,9 +81,9 @@ def decompose(
             primary = task.loss(encoder(X[torch.from_numpy(own).to(device)]), own)
         loss = (
             length
-            + settings.hsic_weight * dependence
-            - settings.residual_weight * of_residual
-            + settings.primary_weight * primary
+            + parameters.hsic_weight * dependence
+            - parameters.residual_weight * of_residual
+            + parameters.primary_weight * primary
         )
         return {
             "loss": loss,
@@ -91,13 +93,13 @@ def decompose(
             "primary": primary,
         }
 
-    curve = descend(
+    curve = minimise(
         [*encoder.parameters(), *(task.parameters() if task is not None else ())],
         terms,
         len(X),
-        n_epochs=settings.n_epochs,
-        batch_size=settings.batch_size,
-        learning_rate=settings.learning_rate,
+        n_epochs=parameters.n_epochs,
+        batch_size=parameters.batch_size,
+        learning_rate=parameters.learning_rate,
         generator=generator,
         device=device,
     )
@@ -123,26 +125,6 @@ def hsic(features: Tensor, groups: Sequence[ClassCodes]) -> Tensor:
     """Sum over attributes of HSIC between features and classes."""
     values = [class_covariance(features, g.codes, g.n_classes).square().sum() for g in groups]
     return torch.stack(values).sum()
-
-
-def _task(
-    target: Labels | None,
-    settings: DecompositionSettings,
-    n_units: int,
-    generator: torch.Generator,
-    device: torch.device,
-) -> Primary | None:
-    if target is None:
-        return None
-    if settings.loss == "triplet":
-        return IdentityPairs(target, batch_size=settings.batch_size, margin=settings.margin)
-    return ClassBatches(
-        target.require_two_classes(),
-        batch_size=settings.batch_size,
-        n_units=n_units,
-        generator=generator,
-        device=device,
-    )
 
 
 def _endless(task: Primary | None, rng: np.random.Generator) -> Iterator[IntArray]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sensitivenets.embeddings import FloatArray
+from sensitivenets.embeddings.rows import row_blocks
 from sensitivenets.erasers.dependence.measures import FourierKernel, class_sums, covariance_of_sums
 from sensitivenets.erasers.neural.training_rows import ClassCodes
 from sensitivenets.maps.fourier import FourierProjection
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 # Rows whose features are held at once.
-_BLOCK_ROWS = 4096
 # Directions of the covariance with the labels that are taken for rounding, relative to the largest.
 _ROUNDING = 1e-6
 
@@ -107,8 +107,7 @@ def _covariances(
     sums: list[tuple[Tensor, Tensor]] = []
     others = [*hidden, *kept]
     n, total = len(source.X), torch.zeros((), dtype=torch.float64)
-    for start in range(0, n, _BLOCK_ROWS):
-        rows = slice(start, start + _BLOCK_ROWS)
+    for rows in row_blocks(n):
         features = source.kernel(source.X[rows])
         parts = [_block_sums(features, other, rows) for other in others]
         sums = (

@@ -19,7 +19,7 @@ from sensitivenets.erasers.dependence.measures import (
     median_distance,
 )
 from sensitivenets.erasers.dependence.null_projection import View, null_projection
-from sensitivenets.erasers.dependence.settings import StepSettings
+from sensitivenets.erasers.dependence.parameters import ObliviatorParameters
 from sensitivenets.erasers.neural.networks import Encoder
 from sensitivenets.erasers.neural.training_rows import ClassCodes, TrainingRows, batches
 from sensitivenets.maps.base import FittedMap
@@ -36,7 +36,7 @@ _WEIGHT_DECAY = 1e-3
 
 def erase(
     rows: TrainingRows,
-    settings: StepSettings,
+    parameters: ObliviatorParameters,
     n_iterations: int,
     seed: int,
     device: torch.device,
@@ -47,7 +47,7 @@ def erase(
     ----------
     rows : TrainingRows
         Embeddings and labels.
-    settings : StepSettings
+    parameters : ObliviatorParameters
         How to take a step.
     n_iterations : int
         Encoders.
@@ -63,7 +63,7 @@ def erase(
     curve : tuple of dict
         A record an iteration.
     """
-    steps = _Steps(rows, settings, torch.Generator().manual_seed(seed), device)
+    steps = _Steps(rows, parameters, torch.Generator().manual_seed(seed), device)
     standardise = _unit_scores(rows.X)
     X = standardise(rows.X)
     first = steps.first(steps.tensor(X))
@@ -89,13 +89,13 @@ class _Steps:
     def __init__(
         self,
         rows: TrainingRows,
-        settings: StepSettings,
+        parameters: ObliviatorParameters,
         generator: torch.Generator,
         device: torch.device,
     ) -> None:
-        self._hidden, self._settings = rows.hidden, settings
+        self._hidden, self._parameters = rows.hidden, parameters
         self._generator, self._device = generator, device
-        self._n_units = settings.n_components or rows.X.shape[1]
+        self._n_units = parameters.n_components or rows.X.shape[1]
         target = rows.target
         self._target = [] if target is None else [replace(target, weight=_TARGET)]
 
@@ -104,8 +104,8 @@ class _Steps:
 
     def kernel(self, X: Tensor, width: float = 1.0) -> FourierKernel:
         bandwidth = width * median_distance(X)
-        bandwidth = max(bandwidth, self._settings.min_bandwidth)
-        drawn = draw_kernel(X.shape[1], self._settings.n_fourier, bandwidth, self._generator)
+        bandwidth = max(bandwidth, self._parameters.min_bandwidth)
+        drawn = draw_kernel(X.shape[1], self._parameters.n_fourier, bandwidth, self._generator)
         return FourierKernel(drawn.frequencies.to(X.device), drawn.phases.to(X.device))
 
     def view(self, X: Tensor, weight: float) -> View:
@@ -126,7 +126,7 @@ class _Steps:
             self._hidden,
             [*views, *self._target],
             n_components=self._n_units,
-            tolerance=self._settings.tolerance,
+            tolerance=self._parameters.tolerance,
         )
 
     def train(self, X: Tensor, views: Sequence[View]) -> tuple[Encoder, dict[str, float]]:
@@ -139,25 +139,25 @@ class _Steps:
         dependence : dict of str to float
             Means over the last epoch: ``"hidden"`` |C_ws|, and ``"kept"`` the sum over v.
         """
-        settings = self._settings
+        parameters = self._parameters
         encoder = Encoder(
             X.shape[1],
-            settings.n_hidden,
+            parameters.n_hidden,
             self._n_units,
             scale=1.0,
             normalise=True,
             generator=self._generator,
         ).to(self._device)
         optimiser = torch.optim.AdamW(
-            encoder.parameters(), lr=settings.learning_rate, weight_decay=_WEIGHT_DECAY
+            encoder.parameters(), lr=parameters.learning_rate, weight_decay=_WEIGHT_DECAY
         )
-        taus = [settings.start_weight, settings.previous_weight][: len(views)]
+        taus = [parameters.start_weight, parameters.previous_weight][: len(views)]
         terms: list[tuple[Tensor, Tensor]] = []
-        for _ in range(settings.n_epochs):
+        for _ in range(parameters.n_epochs):
             with torch.no_grad():
                 kernel = self.kernel(encoder(X[:: max(1, len(X) // 1000)]), _TRAINING_WIDTH)
             terms = []
-            for batch in batches(len(X), settings.batch_size, self._generator):
+            for batch in batches(len(X), parameters.batch_size, self._generator):
                 batch = batch.to(self._device)
                 features = kernel(encoder(X[batch]))
                 hidden = _dependence_on_classes(features, [c.take(batch) for c in self._hidden])
@@ -167,7 +167,7 @@ class _Steps:
                         kept + tau * cross_covariance(features, view.kernel(view.X[batch])).norm()
                     )
                 for target in self._target:
-                    kept = kept + settings.target_weight * _dependence_on_classes(
+                    kept = kept + parameters.target_weight * _dependence_on_classes(
                         features, [target.take(batch)]
                     )
                 optimiser.zero_grad()

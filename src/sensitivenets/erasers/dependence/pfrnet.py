@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sensitivenets.erasers.base import FitData, Learned
+from sensitivenets.erasers.base import FitData, Learned, parameterised
 from sensitivenets.erasers.neural.trained import TrainedEraser
 from sensitivenets.erasers.neural.training_rows import training_rows
 from sensitivenets.errors import require_int, require_real
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _DEPENDENT_WIDTHS = (256, 128, 64)
 
 
+@parameterised
 class PFRNet(TrainedEraser):
     """Split embeddings into features with and without the attributes, and keep the latter.
 
@@ -58,13 +59,6 @@ class PFRNet(TrainedEraser):
         Passes over the rows; 100 in the original.
     batch_size : int, default=512
         Rows a step; 100 in the original. Moments of few rows are mostly noise.
-    learning_rate : float, default=1e-3
-        Of Adam.
-    device : str, optional
-        Torch device; the GPU if there is one, unless given.
-    random_state : int, RandomState or None, default=None
-        Decides everything random; the same int gives the same bits on the same CPU with the same
-        number of threads.
 
     Attributes
     ----------
@@ -73,49 +67,28 @@ class PFRNet(TrainedEraser):
         ``gap`` of the kept features and ``separation``, each before its weight.
     """
 
-    def __init__(
-        self,
-        *,
-        n_dependent: int = 16,
-        n_units: int | None = None,
-        n_hidden: int = 512,
-        n_moments: int = 2,
-        moment_weight: float = 10.0,
-        separation_weight: float = 0.01,
-        n_epochs: int = 30,
-        batch_size: int = 512,
-        learning_rate: float = 1e-3,
-        device: str | None = None,
-        random_state: int | np.random.RandomState | None = None,
-    ) -> None:
-        self.n_dependent = n_dependent
-        self.n_units = n_units
-        self.n_hidden = n_hidden
-        self.n_moments = n_moments
-        self.moment_weight = moment_weight
-        self.separation_weight = separation_weight
-        self.n_epochs = n_epochs
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.device = device
-        self.random_state = random_state
+    n_dependent: int = 16
+    n_units: int | None = None
+    n_moments: int = 2
+    moment_weight: float = 10.0
+    separation_weight: float = 0.01
+    batch_size: int = 512
 
     def _check(self) -> None:
-        for name in ("n_dependent", "n_hidden", "n_moments", "n_epochs"):
+        super()._check()
+        for name in ("n_dependent", "n_moments"):
             require_int(name, getattr(self, name), minimum=1)
         if self.n_units is not None:
             require_int("n_units", self.n_units, minimum=1)
-        require_int("batch_size", self.batch_size, minimum=2)
         for name in ("moment_weight", "separation_weight"):
             require_real(name, getattr(self, name), minimum=0.0)
-        require_real("learning_rate", self.learning_rate, above=0.0)
 
     def _train(self, data: FitData, device: torch.device) -> Learned:
         import torch
 
         from sensitivenets.erasers.dependence.measures import moment_gaps
-        from sensitivenets.erasers.neural.descent import descend
         from sensitivenets.erasers.neural.networks import Encoder, perceptron
+        from sensitivenets.erasers.neural.training import minimise
 
         rows = training_rows(data, device)
         generator = torch.Generator().manual_seed(data.seed)
@@ -148,7 +121,7 @@ class PFRNet(TrainedEraser):
             loss = error + self.moment_weight * gap + self.separation_weight * separation
             return {"loss": loss, "reconstruction": error, "gap": gap, "separation": separation}
 
-        curve = descend(
+        curve = minimise(
             [p for network in (keep, drop, rebuild) for p in network.parameters()],
             terms,
             len(X),

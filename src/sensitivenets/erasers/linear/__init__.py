@@ -1,1 +1,1 @@
-"""Erasers that fit one linear edit: closed forms and linear games."""
+"""Erasers that fit one linear edit: closed forms, and searches against linear attackers."""

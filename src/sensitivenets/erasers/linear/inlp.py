@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.metrics import balanced_accuracy_score
 
 from sensitivenets.embeddings import FloatArray, Labels
-from sensitivenets.erasers.base import Eraser, FitData, Learned, unchanged
+from sensitivenets.erasers.base import Eraser, FitData, Learned, parameterised
 from sensitivenets.erasers.linear.linear_attacker import (
     centred_rows,
     fit_quietly,
@@ -26,6 +26,7 @@ from sensitivenets.maps.affine import LowRankEdit
 _NEW = 1e-4
 
 
+@parameterised
 class INLP(Eraser):
     """Project out the weights of linear classifiers until they read nothing.
 
@@ -59,20 +60,10 @@ class INLP(Eraser):
         balanced_accuracy (held out), directions (removed so far).
     """
 
-    def __init__(
-        self,
-        *,
-        n_iterations: int = 35,
-        margin: float = 0.0,
-        validation: float = 0.2,
-        C: float = 1.0,
-        random_state: int | np.random.RandomState | None = None,
-    ) -> None:
-        self.n_iterations = n_iterations
-        self.margin = margin
-        self.validation = validation
-        self.C = C
-        self.random_state = random_state
+    n_iterations: int = 35
+    margin: float = 0.0
+    validation: float = 0.2
+    C: float = 1.0
 
     def _learn(self, data: FitData) -> Learned:
         require_int("n_iterations", self.n_iterations, minimum=1)
@@ -80,8 +71,6 @@ class INLP(Eraser):
         require_real("validation", self.validation, above=0.0, maximum=0.9)
         require_real("C", self.C, above=0.0)
         n_features = data.X_sensitive.shape[1]
-        if not data.attributes:
-            return unchanged(n_features)
         rows, mean = centred_rows(data.X_sensitive)
         basis, curve = self._removed(rows, data.attributes, data.seed)
         if basis.shape[1] == n_features:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -12,7 +11,7 @@ from sklearn.decomposition import PCA
 from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
 
 from sensitivenets.embeddings import FloatArray, Labels
-from sensitivenets.erasers.base import Eraser, FitData, Learned
+from sensitivenets.erasers.base import Eraser, FitData, Learned, parameterised
 from sensitivenets.errors import InputError, require_int, require_one_of, require_real
 from sensitivenets.maps.affine import Affine
 from sensitivenets.maps.chain import Chain
@@ -23,18 +22,34 @@ _FORESTS = {"random_forest": RandomForestClassifier, "extra_trees": ExtraTreesCl
 Forest = Literal["random_forest", "extra_trees"]
 
 
-@dataclass(frozen=True)
-class _Elimination:
-    """How features are left out; the parameters of the estimators."""
+@parameterised
+class _Elimination(Eraser):
+    """Leaves out features step by step.
 
-    removed: float
-    n_steps: int
-    n_trees: int
-    forest: str
-    attribute_weights: Mapping[str, float] | None
-    n_jobs: int | None
+    Parameters
+    ----------
+    removed : float, default=0.5
+        Share of the features to leave out; one always stays.
+    n_steps : int, default=20
+        Steps to do it in: more are slower, and notice better that one feature replaces another.
+    n_trees : int, default=30
+        Trees of a forest.
+    forest : {"random_forest", "extra_trees"}, default="random_forest"
+        How trees split: at the best threshold, or at random ones, which is faster.
+    attribute_weights : mapping of str to float, optional
+        Weight of an attribute's importances; 1 unless given.
+    n_jobs : int, optional
+        Threads of a forest, as in scikit-learn; the result does not depend on it.
+    """
 
-    def __post_init__(self) -> None:
+    removed: float = 0.5
+    n_steps: int = 20
+    n_trees: int = 30
+    forest: Forest = "random_forest"
+    attribute_weights: Mapping[str, float] | None = None
+    n_jobs: int | None = None
+
+    def _check(self) -> None:
         require_real("removed", self.removed, above=0.0, maximum=1.0)
         require_int("n_steps", self.n_steps, minimum=1)
         require_int("n_trees", self.n_trees, minimum=1)
@@ -42,7 +57,7 @@ class _Elimination:
         for name, weight in (self.attribute_weights or {}).items():
             require_real(f"attribute_weights[{name!r}]", weight, minimum=0.0)
 
-    def kept(
+    def _kept(
         self, X: FloatArray, attributes: Mapping[str, Labels], n_protected: int, seed: int
     ) -> tuple[npt.NDArray[np.bool_], list[dict[str, Any]]]:
         """Leave out features step by step.
@@ -112,7 +127,8 @@ class _Elimination:
         return {name: given.get(name, 1.0) for name in attributes}
 
 
-class IVE(Eraser):
+@parameterised
+class IVE(_Elimination):
     """Leave out the features that read the attributes best, a few at a time.
 
     Incremental variable elimination (Terhörst, Damer, Kirchbuchner and Kuijper, "Suppressing
@@ -130,18 +146,6 @@ class IVE(Eraser):
     removed : float, default=0.5
         Share of the features to leave out; one always stays. The original experiment leaves out
         5 features in each of 20 steps.
-    n_steps : int, default=20
-        Steps to do it in: more are slower, and notice better that one feature replaces another.
-    n_trees : int, default=30
-        Trees of a forest.
-    forest : {"random_forest", "extra_trees"}, default="random_forest"
-        How trees split: at the best threshold, or at random ones, which is faster.
-    attribute_weights : mapping of str to float, optional
-        Weight of an attribute's importances; 1 unless given.
-    n_jobs : int, optional
-        Threads of a forest, as in scikit-learn; the result does not depend on it.
-    random_state : int, RandomState or None, default=None
-        Decides everything random.
 
     Attributes
     ----------
@@ -149,34 +153,14 @@ class IVE(Eraser):
         Its map is `FeatureSelection`; its curve has a record a step.
     """
 
-    def __init__(
-        self,
-        *,
-        removed: float = 0.5,
-        n_steps: int = 20,
-        n_trees: int = 30,
-        forest: Forest = "random_forest",
-        attribute_weights: Mapping[str, float] | None = None,
-        n_jobs: int | None = None,
-        random_state: int | np.random.RandomState | None = None,
-    ) -> None:
-        self.removed = removed
-        self.n_steps = n_steps
-        self.n_trees = n_trees
-        self.forest = forest
-        self.attribute_weights = attribute_weights
-        self.n_jobs = n_jobs
-        self.random_state = random_state
-
     def _learn(self, data: FitData) -> Learned:
-        elimination = _elimination(self)
-        if not data.attributes:
-            return Learned(FeatureSelection(np.ones(data.X.shape[1], dtype=bool)))
-        kept, curve = elimination.kept(data.X_sensitive, data.attributes, 0, data.seed)
+        self._check()
+        kept, curve = self._kept(data.X_sensitive, data.attributes, 0, data.seed)
         return Learned(FeatureSelection(kept), tuple(curve))
 
 
-class MultiIVE(Eraser):
+@parameterised
+class MultiIVE(_Elimination):
     """Leave out the principal components that read the attributes best, a few at a time.
 
     Multi-IVE (Melzi et al., "Multi-IVE: Privacy Enhancement of Multiple Soft-Biometrics in Face
@@ -193,18 +177,6 @@ class MultiIVE(Eraser):
         Share of the components to leave out; one always stays.
     n_protected : int, default=0
         The first principal components, which carry most of the identity, that always stay.
-    n_steps : int, default=20
-        Steps to do it in.
-    n_trees : int, default=30
-        Trees of a forest.
-    forest : {"random_forest", "extra_trees"}, default="random_forest"
-        How trees split: at the best threshold, or at random ones, which is faster.
-    attribute_weights : mapping of str to float, optional
-        Weight of an attribute's importances; 1 unless given.
-    n_jobs : int, optional
-        Threads of a forest, as in scikit-learn; the result does not depend on it.
-    random_state : int, RandomState or None, default=None
-        Decides everything random.
 
     Attributes
     ----------
@@ -213,48 +185,16 @@ class MultiIVE(Eraser):
         step.
     """
 
-    def __init__(
-        self,
-        *,
-        removed: float = 0.5,
-        n_protected: int = 0,
-        n_steps: int = 20,
-        n_trees: int = 30,
-        forest: Forest = "random_forest",
-        attribute_weights: Mapping[str, float] | None = None,
-        n_jobs: int | None = None,
-        random_state: int | np.random.RandomState | None = None,
-    ) -> None:
-        self.removed = removed
-        self.n_protected = n_protected
-        self.n_steps = n_steps
-        self.n_trees = n_trees
-        self.forest = forest
-        self.attribute_weights = attribute_weights
-        self.n_jobs = n_jobs
-        self.random_state = random_state
+    n_protected: int = 0
 
     def _learn(self, data: FitData) -> Learned:
-        elimination = _elimination(self)
+        self._check()
         require_int("n_protected", self.n_protected, minimum=0)
-        if not data.attributes:
-            return Learned(FeatureSelection(np.ones(data.X.shape[1], dtype=bool)))
         components = _principal_components(data.X)
-        kept, curve = elimination.kept(
+        kept, curve = self._kept(
             components(data.X_sensitive), data.attributes, self.n_protected, data.seed
         )
         return Learned(Chain((components, FeatureSelection(kept))), tuple(curve))
-
-
-def _elimination(estimator: IVE | MultiIVE) -> _Elimination:
-    return _Elimination(
-        removed=estimator.removed,
-        n_steps=estimator.n_steps,
-        n_trees=estimator.n_trees,
-        forest=estimator.forest,
-        attribute_weights=estimator.attribute_weights,
-        n_jobs=estimator.n_jobs,
-    )
 
 
 def _principal_components(X: FloatArray) -> Affine:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+import scipy.linalg
 
-from sensitivenets.erasers.base import Learned
+from sensitivenets.erasers.base import Learned, parameterised
 from sensitivenets.erasers.linear.streaming import StreamingEraser, low_rank_edit
-from sensitivenets.erasers.linear.whitening import CholeskyWhitening
 from sensitivenets.erasers.moments.attribute import AttributeMoments
 from sensitivenets.erasers.moments.group import Float64
 from sensitivenets.erasers.moments.pooled import GroupMeans
@@ -21,21 +22,15 @@ _ROWS_PER_FEATURE = 32
 # Directions of two attributes closer than this are one direction.
 _SAME_DIRECTION = 1e-8
 
+# What float32 rows can resolve of a correlation of one.
+_RIDGE = float(np.finfo(np.float32).eps)
+
 CovarianceRows = int | Literal["auto"] | None
 
 
-class LEACE(StreamingEraser):
-    """Remove every linear trace of the attributes with the smallest edit that does.
-
-    Least-squares concept erasure (Belrose et al., "LEACE: Perfect linear concept erasure in closed
-    form", NeurIPS 2023): x -> x - W^-1 U U^T W (x - mean), with W a whitening of x and U a basis
-    of W Sxz, the whitened covariance of x with the one-hot labels. All class means are then equal,
-    so that no linear classifier beats the majority class on the rows of the fit, and of all affine
-    maps with that property this changes x least. Attackers that are not linear are not hindered.
-
-    Several attributes are removed at once. A direction is dropped from U only if its canonical
-    correlation with the labels, which does not depend on units or on how rare a class is, is
-    rounding noise; the curve lists all of them. The target `y` is not used.
+@parameterised
+class WhitenedEraser(StreamingEraser):
+    """Base of the erasers whose edit is the smallest in the metric of the covariance.
 
     Parameters
     ----------
@@ -51,6 +46,38 @@ class LEACE(StreamingEraser):
         Canonical correlation, in [0, 1], at or below which a direction is rounding noise.
     random_state : int, RandomState or None, default=None
         Decides which rows the covariance is taken from.
+    """
+
+    covariance_rows: CovarianceRows = "auto"
+    shrinkage: bool = True
+    tolerance: float = 1e-6
+
+    def _check(self) -> None:
+        if self.covariance_rows is not None and self.covariance_rows != "auto":
+            require_int("covariance_rows", self.covariance_rows, minimum=2)
+        require_real("tolerance", self.tolerance, minimum=0.0, maximum=1.0)
+
+    def _covariance_rows(self, n_features: int) -> int | None:
+        return (
+            _ROWS_PER_FEATURE * n_features
+            if self.covariance_rows == "auto"
+            else (self.covariance_rows)
+        )
+
+
+@parameterised
+class LEACE(WhitenedEraser):
+    """Remove every linear trace of the attributes with the smallest edit that does.
+
+    Least-squares concept erasure (Belrose et al., "LEACE: Perfect linear concept erasure in closed
+    form", NeurIPS 2023): x -> x - W^-1 U U^T W (x - mean), with W a whitening of x and U a basis
+    of W Sxz, the whitened covariance of x with the one-hot labels. All class means are then equal,
+    so that no linear classifier beats the majority class on the rows of the fit, and of all affine
+    maps with that property this changes x least. Attackers that are not linear are not hindered.
+
+    Several attributes are removed at once. A direction is dropped from U only if its canonical
+    correlation with the labels, which does not depend on units or on how rare a class is, is
+    rounding noise; the curve lists all of them. The target `y` is not used.
 
     Attributes
     ----------
@@ -58,25 +85,6 @@ class LEACE(StreamingEraser):
         Its map is `LowRankEdit`; its curve has a record for each canonical correlation: attribute,
         correlation, kept.
     """
-
-    def __init__(
-        self,
-        *,
-        covariance_rows: CovarianceRows = "auto",
-        shrinkage: bool = True,
-        tolerance: float = 1e-6,
-        random_state: int | np.random.RandomState | None = None,
-    ) -> None:
-        self.covariance_rows = covariance_rows
-        self.shrinkage = shrinkage
-        self.tolerance = tolerance
-        self.random_state = random_state
-
-    def _check_parameters(self) -> None:
-        check_moment_parameters(self.covariance_rows, self.tolerance)
-
-    def _covariance_rows(self, n_features: int) -> int | None:
-        return rows_for_covariance(self.covariance_rows, n_features)
 
     def _erase(self, moments: AttributeMoments) -> Learned:
         return leace(moments, shrinkage=self.shrinkage, tolerance=self.tolerance)
@@ -89,24 +97,6 @@ def leace(moments: AttributeMoments, *, shrinkage: bool = True, tolerance: float
     basis, curve = attribute_basis(whitening, moments.attributes, tolerance)
     read, write = whitening.readers(basis), whitening.unwhiten(basis).T
     return Learned(low_rank_edit(read, write, rows.mean), tuple(curve))
-
-
-def check_moment_parameters(covariance_rows: CovarianceRows, tolerance: float) -> None:
-    """Refuse parameters that cannot be used.
-
-    Raises
-    ------
-    InputError
-        Naming the parameter and the value.
-    """
-    if covariance_rows is not None and covariance_rows != "auto":
-        require_int("covariance_rows", covariance_rows, minimum=2)
-    require_real("tolerance", tolerance, minimum=0.0, maximum=1.0)
-
-
-def rows_for_covariance(covariance_rows: CovarianceRows, n_features: int) -> int | None:
-    """Resolve "auto" to a number of rows."""
-    return _ROWS_PER_FEATURE * n_features if covariance_rows == "auto" else covariance_rows
 
 
 def attribute_basis(
@@ -160,3 +150,91 @@ def attribute_basis(
             stacklevel=2,
         )
     return basis, curve
+
+
+@dataclass(frozen=True)
+class CholeskyWhitening:
+    """W with W^T W = Sigma^-1, where Sigma = D L L^T D, so W = L^-1 D^-1.
+
+    Any W of this property leads to the same erasure; this one costs d^3 / 3 operations, and is not
+    moved by the units of the features.
+
+    Attributes
+    ----------
+    scale : ndarray of shape (d,)
+        D: standard deviation of each feature; 1 for a constant one.
+    factor : ndarray of shape (d, d)
+        L: lower Cholesky factor of the correlations.
+    """
+
+    scale: Float64
+    factor: Float64
+
+    @classmethod
+    def of(cls, covariance: Float64, n_rows: int, *, shrink: bool) -> CholeskyWhitening:
+        """Factor a covariance.
+
+        Parameters
+        ----------
+        covariance : ndarray of shape (d, d)
+            Of any rank.
+        n_rows : int
+            Rows that it was taken from.
+        shrink : bool
+            Whether to move correlations towards zero as far as so few rows call for.
+        """
+        variance = np.diagonal(covariance)
+        constant = variance <= 0
+        scale = np.sqrt(np.where(constant, 1.0, variance))
+        correlation = covariance / scale[:, None] / scale
+        correlation[np.diag_indices_from(correlation)] = 1.0
+        if shrink:
+            correlation *= 1 - oracle_approximating_shrinkage(correlation, n_rows)
+        ridge = _RIDGE
+        while True:
+            correlation[np.diag_indices_from(correlation)] = 1.0 + ridge
+            try:
+                return cls(scale, scipy.linalg.cholesky(correlation, lower=True))
+            except np.linalg.LinAlgError:
+                # Rounding of float32 products has left a negative eigenvalue.
+                ridge *= 10
+
+    def whiten(self, columns: Float64) -> Float64:
+        """Return W M for columns M (d, k)."""
+        return np.asarray(
+            scipy.linalg.solve_triangular(self.factor, columns / self.scale[:, None], lower=True)
+        )
+
+    def unwhiten(self, columns: Float64) -> Float64:
+        """Return W^-1 U for columns U (d, k)."""
+        return np.asarray(self.scale[:, None] * (self.factor @ columns))
+
+    def readers(self, columns: Float64) -> Float64:
+        """Return W^T U (d, k): x @ (W^T U) reads the coordinates U^T W x of a row."""
+        solved = scipy.linalg.solve_triangular(self.factor, columns, lower=True, trans="T")
+        return np.asarray(solved / self.scale[:, None])
+
+
+def oracle_approximating_shrinkage(correlation: Float64, n_rows: int) -> float:
+    """Share of the identity that a correlation matrix of few rows should be mixed with.
+
+    Parameters
+    ----------
+    correlation : ndarray of shape (d, d)
+        With a diagonal of ones.
+    n_rows : int
+        Rows that it was taken from.
+
+    Returns
+    -------
+    float
+        In [0, 1]; falls as 1 / `n_rows`.
+
+    References
+    ----------
+    Chen, Wiesel, Eldar and Hero, Shrinkage algorithms for MMSE covariance estimation, 2010.
+    """
+    d = len(correlation)
+    power = float(np.mean(np.square(correlation)))
+    excess = (n_rows + 1) * (power - 1 / d)
+    return 1.0 if excess <= 0 else min(1.0, (power + 1) / excess)

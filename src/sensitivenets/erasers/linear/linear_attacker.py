@@ -1,4 +1,4 @@
-"""The linear attacker that INLP and R-LACE play against."""
+"""The linear attacker that INLP and R-LACE work against."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score
 
 from sensitivenets.embeddings import FloatArray, Labels
-from sensitivenets.erasers.base import Eraser, FitData, Learned, unchanged
+from sensitivenets.erasers.base import Eraser, FitData, Learned, parameterised
 from sensitivenets.erasers.linear.linear_attacker import centred_rows, fit_quietly, linear_attacker
 from sensitivenets.erasers.linear.streaming import low_rank_edit
 from sensitivenets.erasers.moments.group import Float64, Int64
@@ -24,12 +24,13 @@ Init = Literal["class_means", "random"]
 _SMALLEST_STEP = 1e-3
 
 
+@parameterised
 class RLACE(Eraser):
     """Project out k directions so that the best linear classifier reads as little as possible.
 
     Relaxed linear adversarial concept erasure (Ravfogel, Twiton, Goldberg and Cotterell, "Linear
     Adversarial Concept Erasure", ICML 2022): max over orthonormal U (d, k) of min over classifiers
-    of their log loss on x - U U^T x. The original follows both players by stochastic gradients over
+    of their log loss on x - U U^T x. The original follows both sides by stochastic gradients over
     a relaxation of U U^T, and its accuracy goes up and down. Here the classifier always gives its
     best response, a convex problem; U follows the gradient of that response's loss on the
     orthonormal matrices, and a step is taken only if it raises the loss.
@@ -67,33 +68,20 @@ class RLACE(Eraser):
         accuracy above chance of the attribute that is read best), accepted.
     """
 
-    def __init__(
-        self,
-        *,
-        n_components: int | None = None,
-        n_steps: int = 50,
-        init: Init = "class_means",
-        margin: float = 0.001,
-        C: float = 1.0,
-        random_state: int | np.random.RandomState | None = None,
-    ) -> None:
-        self.n_components = n_components
-        self.n_steps = n_steps
-        self.init = init
-        self.margin = margin
-        self.C = C
-        self.random_state = random_state
+    n_components: int | None = None
+    n_steps: int = 50
+    init: Init = "class_means"
+    margin: float = 0.001
+    C: float = 1.0
 
     def _learn(self, data: FitData) -> Learned:
         n_features = data.X_sensitive.shape[1]
-        self._check_parameters(n_features)
-        if not data.attributes:
-            return unchanged(n_features)
+        self._check(n_features)
         rows, mean = centred_rows(data.X_sensitive)
-        basis, curve = self._play(rows, data.attributes, data.seed)
+        basis, curve = self._maximise(rows, data.attributes, data.seed)
         return Learned(low_rank_edit(basis, basis.T, mean), tuple(curve))
 
-    def _check_parameters(self, n_features: int) -> None:
+    def _check(self, n_features: int) -> None:
         require_one_of("init", self.init, ["class_means", "random"])
         require_int("n_steps", self.n_steps, minimum=0)
         require_real("margin", self.margin, minimum=0.0, maximum=1.0)
@@ -106,14 +94,14 @@ class RLACE(Eraser):
                     f"{self.n_components}: nothing would be left"
                 )
 
-    def _play(
+    def _maximise(
         self, rows: FloatArray, attributes: Mapping[str, Labels], seed: int
     ) -> tuple[Float64, list[dict[str, Any]]]:
         """Return U and the curve."""
-        game = _Game(rows, attributes, self.C)
-        k = self.n_components or min(game.n_directions, rows.shape[1] - 1)
+        classifiers = _Classifiers(rows, attributes, self.C)
+        k = self.n_components or min(classifiers.n_directions, rows.shape[1] - 1)
         basis = _start(rows, attributes, k, self.init, seed)
-        now = game.best_response(basis)
+        now = classifiers.best_response(basis)
         curve: list[dict[str, Any]] = [now.record(accepted=True)]
         step = 0.5
         for _ in range(self.n_steps):
@@ -124,7 +112,7 @@ class RLACE(Eraser):
             if length == 0:
                 break
             candidate = np.linalg.qr(basis + step / length * turn)[0]
-            response = game.best_response(candidate)
+            response = classifiers.best_response(candidate)
             accepted = response.loss > now.loss
             curve.append(response.record(accepted=accepted))
             if accepted:
@@ -146,7 +134,7 @@ class _Response:
         return {"loss": self.loss, "excess": self.excess, "accepted": accepted}
 
 
-class _Game:
+class _Classifiers:
     """The classifiers of all attributes, and the loss that U wants to raise."""
 
     def __init__(self, rows: FloatArray, attributes: Mapping[str, Labels], C: float) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from sensitivenets.erasers.base import Learned
+from sensitivenets.erasers.base import Learned, parameterised
 from sensitivenets.erasers.linear.streaming import StreamingEraser, low_rank_edit
 from sensitivenets.erasers.moments.attribute import AttributeMoments
 from sensitivenets.errors import require_int, require_real
 
 
+@parameterised
 class SAL(StreamingEraser):
     """Project out the directions of largest covariance with the attributes.
 
@@ -38,18 +39,10 @@ class SAL(StreamingEraser):
         kept (as a direction to remove).
     """
 
-    def __init__(
-        self,
-        *,
-        n_directions: int | None = None,
-        tolerance: float = 1e-6,
-        random_state: int | np.random.RandomState | None = None,
-    ) -> None:
-        self.n_directions = n_directions
-        self.tolerance = tolerance
-        self.random_state = random_state
+    n_directions: int | None = None
+    tolerance: float = 1e-6
 
-    def _check_parameters(self) -> None:
+    def _check(self) -> None:
         if self.n_directions is not None:
             require_int("n_directions", self.n_directions, minimum=1)
         require_real("tolerance", self.tolerance, minimum=0.0, maximum=1.0)

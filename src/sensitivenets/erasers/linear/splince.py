@@ -6,21 +6,16 @@ from typing import ClassVar
 
 import numpy as np
 
-from sensitivenets.erasers.base import Learned
-from sensitivenets.erasers.linear.leace import (
-    CovarianceRows,
-    attribute_basis,
-    check_moment_parameters,
-    rows_for_covariance,
-)
-from sensitivenets.erasers.linear.streaming import StreamingEraser, low_rank_edit
-from sensitivenets.erasers.linear.whitening import CholeskyWhitening
+from sensitivenets.erasers.base import Learned, parameterised
+from sensitivenets.erasers.linear.leace import CholeskyWhitening, WhitenedEraser, attribute_basis
+from sensitivenets.erasers.linear.streaming import low_rank_edit
 from sensitivenets.erasers.moments.attribute import AttributeMoments
 from sensitivenets.erasers.moments.group import Float64
 from sensitivenets.errors import InputError
 
 
-class SPLINCE(StreamingEraser):
+@parameterised
+class SPLINCE(WhitenedEraser):
     """Remove every linear trace of the attributes and keep every linear trace of the target.
 
     Simultaneous projection for linear concept removal and covariance preservation (Holstege,
@@ -34,11 +29,6 @@ class SPLINCE(StreamingEraser):
     Several attributes are removed at once. `y` needs few classes: each but one takes up a
     direction, so that it is a task label and no identity.
 
-    Parameters
-    ----------
-    covariance_rows, shrinkage, tolerance, random_state
-        As in `LEACE`.
-
     Attributes
     ----------
     model_ : Model
@@ -47,25 +37,6 @@ class SPLINCE(StreamingEraser):
     """
 
     _keeps_target: ClassVar[bool] = True
-
-    def __init__(
-        self,
-        *,
-        covariance_rows: CovarianceRows = "auto",
-        shrinkage: bool = True,
-        tolerance: float = 1e-6,
-        random_state: int | np.random.RandomState | None = None,
-    ) -> None:
-        self.covariance_rows = covariance_rows
-        self.shrinkage = shrinkage
-        self.tolerance = tolerance
-        self.random_state = random_state
-
-    def _check_parameters(self) -> None:
-        check_moment_parameters(self.covariance_rows, self.tolerance)
-
-    def _covariance_rows(self, n_features: int) -> int | None:
-        return rows_for_covariance(self.covariance_rows, n_features)
 
     def _erase(self, moments: AttributeMoments) -> Learned:
         rows, target = moments.rows, moments.target

@@ -17,16 +17,16 @@ from sensitivenets.erasers.base import (
     Eraser,
     FitData,
     Learned,
-    detector_set,
     encode_target,
-    unchanged,
+    parameterised,
 )
 from sensitivenets.erasers.moments.attribute import AttributeMoments, AttributeStream
 from sensitivenets.errors import InputError
 from sensitivenets.maps.affine import LowRankEdit
-from sensitivenets.maps.base import Model, json_parameters
+from sensitivenets.maps.base import Model
 
 
+@parameterised
 class StreamingEraser(Eraser):
     """Base of the erasers in closed form; a method implements `_erase`."""
 
@@ -55,24 +55,17 @@ class StreamingEraser(Eraser):
         Raises
         ------
         InputError
-            If a parameter or the batch cannot be used.
-
-        Warns
-        -----
-        DetectorWarning
-            If no attribute is given: the map then changes nothing.
+            If a parameter or the batch cannot be used, or there is no attribute to remove.
         """
         first = getattr(self, "_stream", None) is None
         index = row_index(X)
         vectors: FloatArray = validate_data(self, as_plain(X, "X"), dtype=np.float32, reset=first)
-        attributes = (
-            detector_set(vectors, None, None)[0]
-            if sensitive is None
-            else encode_columns(sensitive, len(vectors), index)
-        )
+        if sensitive is None:
+            self._go_without_attributes()
+        attributes = encode_columns(sensitive, len(vectors), index)
         target = self._target(y, len(vectors), index)
         if first:
-            self._check_parameters()
+            self._check()
             self._stream: AttributeStream | None = self._new_stream(
                 list(attributes), vectors.shape[1]
             )
@@ -115,11 +108,9 @@ class StreamingEraser(Eraser):
         )
 
     def _learn(self, data: FitData) -> Learned:
-        self._check_parameters()
+        self._check()
         target = data.require_target(type(self).__name__) if self._keeps_target else None
         n_rows, n_features = data.X_sensitive.shape
-        if not data.attributes:
-            return unchanged(n_features)
         stream = self._new_stream(list(data.attributes), n_features, n_rows, data.seed)
         stream.update(data.X_sensitive, data.attributes)
         if target is not None:
@@ -143,17 +134,8 @@ class StreamingEraser(Eraser):
         self._model, self._stream = model, None
 
     def _finished(self, stream: AttributeStream) -> Model:
-        learned = (
-            self._erase(stream.moments()) if stream.books else unchanged(self._fingerprint.features)
-        )
-        return Model(
-            map=learned.map,
-            method=type(self).__name__,
-            parameters=json_parameters(self.get_params()),
-            removed=stream.removed(),
-            fingerprint={"primary": self._fingerprint.to_dict()},
-            curve=learned.curve,
-        )
+        fingerprint = {"primary": self._fingerprint.to_dict()}
+        return self._record(self._erase(stream.moments()), stream.removed(), fingerprint)
 
     def __sklearn_is_fitted__(self) -> bool:
         if getattr(self, "_model", None) is not None:
@@ -166,7 +148,7 @@ class StreamingEraser(Eraser):
         tags.target_tags.required = self._keeps_target
         return tags
 
-    def _check_parameters(self) -> None:
+    def _check(self) -> None:
         """Refuse parameters that cannot be used."""
 
     def _covariance_rows(self, n_features: int) -> int | None:

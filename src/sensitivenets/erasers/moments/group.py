@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sensitivenets.embeddings import FloatArray
+from sensitivenets.embeddings.rows import row_blocks
 from sensitivenets.errors import InputError
 
 Float64 = npt.NDArray[np.float64]
@@ -123,8 +124,7 @@ class GroupMomentStream:
             raise InputError(
                 f"expected codes below {self.n_groups}, one for each group, found {codes.max()}"
             )
-        for start in range(0, len(X), self.block_rows):
-            block = slice(start, start + self.block_rows)
+        for block in row_blocks(len(X), self.block_rows):
             self._add(X[block], codes[block])
         return self
 

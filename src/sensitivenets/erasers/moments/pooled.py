@@ -9,6 +9,7 @@ import numpy as np
 import scipy.sparse
 
 from sensitivenets.embeddings import FloatArray
+from sensitivenets.embeddings.rows import row_blocks
 from sensitivenets.erasers.moments.group import (
     BLOCK_ROWS,
     Float64,
@@ -155,12 +156,11 @@ class PooledMomentStream:
         for grouping, column in enumerate(codes):
             self._grow(grouping, int(column.max()) + 1)
         everything = bool(known.all())
-        for start in range(0, len(X), BLOCK_ROWS):
-            block = slice(start, start + BLOCK_ROWS)
+        for block in row_blocks(len(X), BLOCK_ROWS):
             if everything:
                 self._add(X[block], [column[block] for column in codes])
             elif known[block].any():
-                rows = start + np.flatnonzero(known[block])
+                rows = block.start + np.flatnonzero(known[block])
                 self._add(X[rows], [column[rows] for column in codes])
         return self
 
@@ -306,8 +306,8 @@ def group_sums(X: FloatArray, codes: Int64, n_groups: int) -> Float64:
     sums = np.zeros((n_groups, X.shape[1]))
     # Several parts in one sparse product, unless there are so many groups that it takes memory.
     step = _SUM_ROWS * max(1, _MOST_SUMS // n_groups)
-    for start in range(0, len(X), step):
-        rows, group = X[start : start + step], codes[start : start + step]
+    for block in row_blocks(len(X), step):
+        rows, group = X[block], codes[block]
         parts = np.arange(len(rows)) // _SUM_ROWS
         n_parts = int(parts[-1]) + 1
         indicator = scipy.sparse.csc_array(

@@ -13,6 +13,7 @@ from torch.nn.functional import cross_entropy
 
 from sensitivenets.embeddings import Labels
 from sensitivenets.erasers.neural.networks import perceptron
+from sensitivenets.erasers.neural.trained import PrimaryParameters
 from sensitivenets.errors import InputError
 
 IntArray = npt.NDArray[np.int64]
@@ -128,6 +129,50 @@ class ClassBatches:
     def parameters(self) -> list[torch.nn.Parameter]:
         """Return those of the softmax layer."""
         return list(self._layer.parameters())
+
+
+def primary_task(
+    target: Labels,
+    parameters: PrimaryParameters,
+    n_units: int,
+    generator: torch.Generator,
+    device: torch.device,
+) -> Primary:
+    """Build the task that `parameters.loss` names.
+
+    Parameters
+    ----------
+    target : Labels
+        One a row of D-P.
+    parameters : PrimaryParameters
+        Loss, margin and batch size.
+    n_units : int
+        Features of the encoder's output.
+    generator : torch.Generator
+        Decides initial weights.
+    device : torch.device
+        Where to train.
+
+    Returns
+    -------
+    Primary
+        See there.
+
+    Raises
+    ------
+    InputError
+        If the loss cannot use the target.
+    """
+    size = parameters.batch_size
+    if parameters.loss == "triplet":
+        return IdentityPairs(target, batch_size=size, margin=parameters.margin)
+    return ClassBatches(
+        target.require_two_classes(),
+        batch_size=size,
+        n_units=n_units,
+        generator=generator,
+        device=device,
+    )
 
 
 def _parts(rows: IntArray, size: int) -> list[IntArray]:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import ClassVar
 
 import numpy as np
 
 from sensitivenets.codes.keys import CodeKey
 from sensitivenets.codes.universal import CodeParameters, code_of_key
 from sensitivenets.embeddings import FloatArray
-from sensitivenets.erasers.base import Eraser, FitData, Learned
+from sensitivenets.erasers.base import Eraser, FitData, Learned, parameterised
 from sensitivenets.erasers.transport.routed_transport import RoutedTransport
 from sensitivenets.maps.base import FittedMap
 from sensitivenets.maps.chain import Chain
 from sensitivenets.maps.projection import Projection
 
 
+@parameterised
 class CodedTransport(Eraser):
     """Move the groups together, then keep only who is near whom.
 
@@ -58,18 +60,9 @@ class CodedTransport(Eraser):
     (900, 64)
     """
 
-    def __init__(
-        self,
-        *,
-        n_rounds: int = 3,
-        n_bits: int = 1024,
-        scale: float = 1.5,
-        random_state: int | np.random.RandomState | None = None,
-    ) -> None:
-        self.n_rounds = n_rounds
-        self.n_bits = n_bits
-        self.scale = scale
-        self.random_state = random_state
+    n_rounds: int = 3
+    n_bits: int = 1024
+    scale: float = 1.5
 
     def _learn(self, data: FitData) -> Learned:
         parameters = CodeParameters(data.X.shape[1], self.n_bits, self.scale)
@@ -104,6 +97,7 @@ def coded(transport: FittedMap, X: FloatArray, parameters: CodeParameters, seed:
     return Chain((transport, centring, code_of_key(CodeKey.from_seed(seed), parameters)))
 
 
+@parameterised
 class PublicCode(Eraser):
     """Replace embeddings by the bits of a universal code, as unit rows of +-1 / sqrt(n_bits).
 
@@ -129,16 +123,10 @@ class PublicCode(Eraser):
     (20, 64)
     """
 
-    def __init__(
-        self,
-        *,
-        n_bits: int = 1024,
-        scale: float = 1.5,
-        random_state: int | np.random.RandomState | None = None,
-    ) -> None:
-        self.n_bits = n_bits
-        self.scale = scale
-        self.random_state = random_state
+    n_bits: int = 1024
+    scale: float = 1.5
+
+    _needs_attributes: ClassVar[bool] = False
 
     def _learn(self, data: FitData) -> Learned:
         parameters = CodeParameters(data.X.shape[1], self.n_bits, self.scale)

@@ -29,18 +29,15 @@ Blocks = Callable[[], Iterable[FloatArray]]
 _MOST_HELD_OUT = 16_384
 
 
-@dataclass(frozen=True)
-class PassSettings:
-    """Parameters of `RoutedTransport`, as there."""
-
-    n_rounds: int
-    rank: int | None
-    router_shrinkage: float | None
-    covariance_shrinkage: float | None
-
-
 def learn_in_passes(
-    blocks: Blocks, groups: Labels, settings: PassSettings, rng: np.random.Generator
+    blocks: Blocks,
+    groups: Labels,
+    *,
+    n_rounds: int,
+    rank: int | None,
+    router_shrinkage: float | None,
+    covariance_shrinkage: float | None,
+    rng: np.random.Generator,
 ) -> Learned:
     """Learn the rounds from moments, in memory of O(groups x d^2) beside the held-out rows.
 
@@ -50,8 +47,8 @@ def learn_in_passes(
         Returns all rows block by block, each time it is called.
     groups : Labels
         Group of each row; unlabelled rows are moved, and teach the router nothing.
-    settings : PassSettings
-        Parameters.
+    n_rounds, rank, router_shrinkage, covariance_shrinkage
+        As in `RoutedTransport`.
     rng : numpy.random.Generator
         Draws the held-out rows.
 
@@ -69,8 +66,15 @@ def learn_in_passes(
     basis = occupied_directions(everyone)
     parts: list[FittedMap] = []
     curve: list[dict[str, Any]] = []
-    for number in range(settings.n_rounds):
-        part, accuracy = _round(_Moved(blocks, basis, parts), groups, settings, rng)
+    for number in range(n_rounds):
+        part, accuracy = _round(
+            _Moved(blocks, basis, parts),
+            groups,
+            rank=rank,
+            router_shrinkage=router_shrinkage,
+            covariance_shrinkage=covariance_shrinkage,
+            rng=rng,
+        )
         parts.append(part)
         curve.append({"round": number + 1, "router": accuracy})
     return Learned(chain_of(parts, basis), tuple(curve), {"primary": fingerprint.to_dict()})
@@ -107,7 +111,13 @@ def _first_pass(blocks: Blocks, n_rows: int) -> tuple[GroupMoments, Fingerprint]
 
 
 def _round(
-    rows: _Moved, groups: Labels, settings: PassSettings, rng: np.random.Generator
+    rows: _Moved,
+    groups: Labels,
+    *,
+    rank: int | None,
+    router_shrinkage: float | None,
+    covariance_shrinkage: float | None,
+    rng: np.random.Generator,
 ) -> tuple[FittedMap, dict[str, float]]:
     """Fit the router in one pass, and the transport of the groups it predicts in another."""
     labelled = rng.permutation(np.flatnonzero(groups.labelled))
@@ -115,15 +125,15 @@ def _round(
     kept, held_out = _router_pass(rows, groups, chosen)
     codes, k = groups.codes[chosen], len(groups.classes)
     basis = None
-    if settings.rank is not None and settings.rank < held_out.shape[1]:
-        basis = difference_basis(kept.merge(moments_of(held_out, codes, k)), settings.rank)
+    if rank is not None and rank < held_out.shape[1]:
+        basis = difference_basis(kept.merge(moments_of(held_out, codes, k)), rank)
         kept, held_out = kept.within(basis), held_out @ basis
-    router, accuracy = choose_router(kept, held_out, codes, settings.router_shrinkage)
+    router, accuracy = choose_router(kept, held_out, codes, router_shrinkage)
     stream = GroupMomentStream(k)
     for _, X in rows:
         coordinates = X if basis is None else X @ basis
         stream.update(coordinates, router(coordinates))
-    transport = transport_of(stream.moments(), settings.covariance_shrinkage)
+    transport = transport_of(stream.moments(), covariance_shrinkage)
     if basis is None:
         return RoutedMap(router, (transport,)), accuracy
     return SubspaceMap(basis, router, transport), accuracy

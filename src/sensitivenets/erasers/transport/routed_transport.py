@@ -10,20 +10,26 @@ from sklearn.utils import check_random_state
 
 from sensitivenets.embeddings import FloatArray, Labels
 from sensitivenets.embeddings.labels import joint
-from sensitivenets.erasers.base import Eraser, FitData, Learned, unchanged
-from sensitivenets.erasers.transport.cells import align_cells
+from sensitivenets.erasers.base import Eraser, FitData, Learned, parameterised
 from sensitivenets.erasers.transport.gaussian import (
     difference_basis,
     moments_of,
     occupied_directions,
 )
-from sensitivenets.erasers.transport.passes import Blocks, PassSettings, learn_in_passes
-from sensitivenets.erasers.transport.steps import chain_of, fit_transport, require_rows, route
+from sensitivenets.erasers.transport.passes import Blocks, learn_in_passes
+from sensitivenets.erasers.transport.steps import (
+    align_cells,
+    chain_of,
+    fit_transport,
+    require_rows,
+    route,
+)
 from sensitivenets.errors import InputError, require_int, require_real
-from sensitivenets.maps.base import FittedMap, Model, json_parameters
+from sensitivenets.maps.base import FittedMap
 from sensitivenets.maps.routed import RoutedMap, Stage, SubspaceMap
 
 
+@parameterised
 class RoutedTransport(Eraser):
     """Make every predicted group the same Gaussian, by optimal transport, again and again.
 
@@ -74,30 +80,16 @@ class RoutedTransport(Eraser):
     (900, 32)
     """
 
-    def __init__(
-        self,
-        *,
-        n_rounds: int = 3,
-        n_cell_rounds: int = 0,
-        n_cells: int = 256,
-        rank: int | None = None,
-        router_shrinkage: float | None = None,
-        covariance_shrinkage: float | None = None,
-        random_state: int | np.random.RandomState | None = None,
-    ) -> None:
-        self.n_rounds = n_rounds
-        self.n_cell_rounds = n_cell_rounds
-        self.n_cells = n_cells
-        self.rank = rank
-        self.router_shrinkage = router_shrinkage
-        self.covariance_shrinkage = covariance_shrinkage
-        self.random_state = random_state
+    n_rounds: int = 3
+    n_cell_rounds: int = 0
+    n_cells: int = 256
+    rank: int | None = None
+    router_shrinkage: float | None = None
+    covariance_shrinkage: float | None = None
 
     def _learn(self, data: FitData) -> Learned:
-        self._check_parameters()
+        self._check()
         X = data.X_sensitive
-        if not data.attributes:
-            return unchanged(X.shape[1])
         groups = joint(data.attributes)
         require_rows(groups)
         everyone = moments_of(X, np.zeros(len(X), dtype=np.int64), 1)
@@ -140,7 +132,7 @@ class RoutedTransport(Eraser):
         InputError
             If a parameter or the data cannot be used; cells need all rows at once.
         """
-        self._check_parameters()
+        self._check()
         if self.n_cell_rounds:
             raise InputError(
                 f"n_cell_rounds: expected 0 to fit in passes, found {self.n_cell_rounds}; cells "
@@ -149,19 +141,18 @@ class RoutedTransport(Eraser):
         groups = joint(attributes)
         require_rows(groups)
         seed = int(check_random_state(self.random_state).randint(2**31))
-        settings = PassSettings(
-            self.n_rounds, self.rank, self.router_shrinkage, self.covariance_shrinkage
+        learned = learn_in_passes(
+            blocks,
+            groups,
+            n_rounds=self.n_rounds,
+            rank=self.rank,
+            router_shrinkage=self.router_shrinkage,
+            covariance_shrinkage=self.covariance_shrinkage,
+            rng=np.random.default_rng(seed),
         )
-        learned = learn_in_passes(blocks, groups, settings, np.random.default_rng(seed))
         self.n_features_in_ = learned.map.n_features_in
-        self.model_ = Model(
-            map=learned.map,
-            method=type(self).__name__,
-            parameters=json_parameters(self.get_params()),
-            removed={name: labels.classes for name, labels in attributes.items()},
-            fingerprint=learned.fingerprint,
-            curve=learned.curve,
-        )
+        removed = {name: labels.classes for name, labels in attributes.items()}
+        self.model_ = self._record(learned, removed, {})
         return self
 
     def _round(
@@ -190,10 +181,10 @@ class RoutedTransport(Eraser):
         router, accuracy = route(coordinates, labels, self.router_shrinkage, rng)
         groups = router(coordinates)
         transport = fit_transport(coordinates, groups, router.n_groups, self.covariance_shrinkage)
-        moves = SubspaceMap(basis, router, transport)
-        return moves, moves(X, groups), accuracy
+        edit = SubspaceMap(basis, router, transport)
+        return edit, edit(X, groups), accuracy
 
-    def _check_parameters(self) -> None:
+    def _check(self) -> None:
         require_int("n_rounds", self.n_rounds, minimum=1)
         if self.rank is not None:
             require_int("rank", self.rank, minimum=1)

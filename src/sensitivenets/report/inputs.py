@@ -1,0 +1,228 @@
+"""What an audit is given, as a person has it in hand: tables or arrays, columns or labels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from sensitivenets.audit.splits import Split, split_by_identity, split_rows, without_look_alikes
+from sensitivenets.embeddings import EmbeddingTable, FloatArray, Labels, encode
+from sensitivenets.embeddings.labels import encode_attributes, joint
+from sensitivenets.embeddings.same_rows import require_same_rows
+from sensitivenets.errors import InputError
+
+NOT_IDENTIFIED = (
+    "identities were not given: rows were split at random, each as a person of its own, and an "
+    "attacker that recognises someone on both sides need not read the attribute; give the identity"
+)
+
+
+@dataclass(frozen=True)
+class AuditInputs:
+    """What an audit looks at.
+
+    Attributes
+    ----------
+    before : ndarray of shape (n, d)
+        The embeddings as they were, or the only ones.
+    after : ndarray of shape (n, k) or None
+        The same rows after the map.
+    files : dict of str to str or None
+        Where each side came from; None for an array.
+    attributes : dict of str to Labels
+        What to attack.
+    continuous : dict of str to ndarray of shape (n,)
+        Attributes that are numbers; NaN where unknown.
+    subject : Labels or None
+        Identity of each row, where it is known.
+    """
+
+    before: FloatArray
+    after: FloatArray | None
+    files: dict[str, str | None]
+    attributes: dict[str, Labels]
+    continuous: dict[str, FloatArray]
+    subject: Labels | None
+
+    @property
+    def sides(self) -> dict[str, FloatArray]:
+        """The embeddings that there are, under "before" and "after"."""
+        return {"before": self.before} | ({} if self.after is None else {"after": self.after})
+
+
+def read_inputs(
+    before: EmbeddingTable | FloatArray,
+    after: EmbeddingTable | FloatArray | None,
+    attributes: Any,
+    continuous: Any,
+    identity: Any,
+) -> AuditInputs:
+    """Bring what a person has in hand into one form; see `audits.audit` for the kinds.
+
+    Raises
+    ------
+    InputError
+        If a column is named but the first table has none, labels and rows differ in number, an
+        attribute has one class only, or the two tables are not of the same rows.
+    """
+    subject = None if identity is None else _identity(before, identity)
+    if isinstance(before, EmbeddingTable) and isinstance(after, EmbeddingTable):
+        named = [name for given in (attributes, continuous) for name in _names(before, given) or []]
+        named += [identity] if isinstance(identity, str) else []
+        for name in named:
+            before.column(name)
+        require_same_rows(before, after, named)
+    return AuditInputs(
+        before=_vectors(before),
+        after=None if after is None else _vectors(after),
+        files={"before": _file(before), "after": _file(after)},
+        attributes=_attributes(before, attributes),
+        continuous=_numbers(before, continuous),
+        subject=subject,
+    )
+
+
+def crossed(attributes: Mapping[str, Labels]) -> dict[str, Labels]:
+    """Add the combination of several attributes."""
+    if len(attributes) < 2:
+        return dict(attributes)
+    both = joint(attributes)
+    return {**attributes, both.name: both}
+
+
+def part_rows(
+    inputs: AuditInputs, split: Split | None, apart: float | None, random_state: int
+) -> tuple[Split, tuple[str, ...]]:
+    """Decide who trains the attackers and who is attacked, and say what a reader must know of it.
+
+    Returns
+    -------
+    split : Split
+        The one given, or else by identity, or else by rows.
+    notes : tuple of str
+        That identities are unknown; how many training rows were left out.
+
+    Raises
+    ------
+    InputError
+        If there are too few identities or rows, or `apart` is no cosine or leaves no row.
+    """
+    notes: tuple[str, ...] = ()
+    if split is not None and split.groups is None and inputs.subject is not None:
+        split = replace(split, groups=inputs.subject)
+    elif split is None and inputs.subject is not None:
+        split = split_by_identity(inputs.subject, seed=random_state)
+    elif split is None:
+        split = split_rows(len(inputs.before), seed=random_state)
+        notes = (NOT_IDENTIFIED,)
+    if apart is None:
+        return split, notes
+    try:
+        kept = without_look_alikes(split, inputs.before, apart)
+    except InputError as error:
+        raise InputError(f"apart: {error}") from None
+    n_train = len(split.train)
+    left_out = (
+        f"{n_train - len(kept.train)} of {n_train} training rows left out: the cosine with a test "
+        f"row is {apart:g} or more"
+    )
+    return kept, (*notes, left_out)
+
+
+def _vectors(table: EmbeddingTable | FloatArray) -> FloatArray:
+    if isinstance(table, EmbeddingTable):
+        return table.vectors
+    vectors = np.asarray(table)
+    return vectors if vectors.dtype.kind == "f" else vectors.astype(np.float64)
+
+
+def _file(table: EmbeddingTable | FloatArray | None) -> str | None:
+    return table.source if isinstance(table, EmbeddingTable) else None
+
+
+def _names(table: EmbeddingTable | FloatArray, given: Any) -> list[str] | None:
+    """Return the columns that are named, or None if these are values and no names."""
+    if isinstance(given, str):
+        return [given]
+    is_list = isinstance(given, Sequence) and len(given) > 0
+    if not is_list or not all(isinstance(name, str) for name in given):
+        return None
+    # As many texts as rows are labels, unless they are columns.
+    if isinstance(table, EmbeddingTable) and set(given) <= set(table.columns.column_names):
+        return list(given)
+    return None if len(given) == len(table) else list(given)
+
+
+def _columns(table: EmbeddingTable | FloatArray, names: Sequence[str]) -> EmbeddingTable:
+    if isinstance(table, EmbeddingTable):
+        return table
+    raise InputError(
+        f"audit: expected labels, found the name {names[0]!r}, but an array has no columns; "
+        f"give an EmbeddingTable, or a mapping such as {{{names[0]!r}: labels}}"
+    )
+
+
+def _attributes(table: EmbeddingTable | FloatArray, given: Any) -> dict[str, Labels]:
+    if given is None or (isinstance(given, (Mapping, Sequence)) and len(given) == 0):
+        return {}
+    names = _names(table, given)
+    if names is not None:
+        return _columns(table, names).attributes(names)
+    if not isinstance(given, Mapping):
+        return (
+            {given.name: given}
+            if isinstance(given, Labels)
+            else encode_attributes(given, len(table))
+        )
+    found: dict[str, Labels] = {}
+    for name, values in given.items():
+        if isinstance(values, Labels):
+            found[str(name)] = replace(values, name=str(name))
+        else:
+            found |= encode_attributes({name: values}, len(table))
+    return found
+
+
+def _identity(table: EmbeddingTable | FloatArray, given: Any) -> Labels:
+    if isinstance(given, Labels):
+        return given
+    if isinstance(given, str):
+        return _columns(table, [given]).labels(given)
+    labels = encode("identity", given)
+    if len(labels) != len(table):
+        raise InputError(
+            f"identity: expected one for each of {len(table)} rows, found {len(labels)}"
+        )
+    return labels
+
+
+def _numbers(table: EmbeddingTable | FloatArray, given: Any) -> dict[str, FloatArray]:
+    """Read attributes that are numbers; NaN where a row has none."""
+    if given is None or len(given) == 0:
+        return {}
+    if isinstance(given, Mapping):
+        return {str(name): np.asarray(values) for name, values in given.items()}
+    names = _names(table, given)
+    if names is None:
+        raise InputError(
+            "continuous: expected names of columns, or a mapping of name to numbers, found "
+            f"{type(given).__name__}; give {{'age': numbers}}"
+        )
+    source = _columns(table, names)
+    return {name: _column_of_numbers(source, name) for name in names}
+
+
+def _column_of_numbers(table: EmbeddingTable, name: str) -> FloatArray:
+    column = table.column(name)
+    if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
+        raise InputError(
+            f"{table.source}: column {name!r}: expected numbers, found {column.type}; "
+            "attack it as an attribute of classes"
+        )
+    values: FloatArray = pc.fill_null(column.cast(pa.float64()), np.nan).to_numpy()
+    return values

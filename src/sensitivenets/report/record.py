@@ -1,0 +1,113 @@
+"""What audit.json holds: the attack, and the evidence beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Self
+
+from sensitivenets.audit.results import AttributeResult, AuditResult
+from sensitivenets.embeddings.tsne import MapPair
+from sensitivenets.errors import InputError
+from sensitivenets.fairness import EqualityOfOpportunity
+from sensitivenets.report.provenance import Provenance
+from sensitivenets.report.recognition import (
+    Experiment,
+    Recognition,
+    read_experiments,
+    recognition,
+    write_experiments,
+)
+from sensitivenets.serialisation import decode, decode_fields, encode, encode_fields
+
+_EVIDENCE = ("verification", "fairness", "maps", "provenance")
+_VERSIONS = ("library_version", "schema_version")
+
+
+@dataclass(frozen=True)
+class AuditRecord(AuditResult):
+    """An audit with its evidence; everything a report is drawn from.
+
+    Attributes
+    ----------
+    verification : tuple of Experiment
+        What was kept, one a protocol.
+    fairness : dict of str to EqualityOfOpportunity
+        Equality of opportunity, by target.
+    maps : MapPair or None
+        The t-SNE map of a sample of rows, before and after.
+    provenance : Provenance
+        What was audited: files, fingerprints, the model.
+    """
+
+    verification: tuple[Experiment, ...] = ()
+    fairness: dict[str, EqualityOfOpportunity] = field(default_factory=dict)
+    maps: MapPair | None = None
+    provenance: Provenance = field(default_factory=Provenance)
+
+    @property
+    def recognition(self) -> Recognition | None:
+        """The one figure for what was kept; None if verification was not measured."""
+        return recognition(self.verification)
+
+    @property
+    def everything(self) -> tuple[AttributeResult, ...]:
+        """Every attribute that was attacked, the joint one last."""
+        return (*self.attributes, *([] if self.joint is None else [self.joint]))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON object of audit.json."""
+        found = encode_fields(self)
+        found["verification"] = encode(write_experiments(self.verification))
+        found["maps"] = found["maps"] or {}
+        last = {name: found.pop(name) for name in (*_EVIDENCE, *_VERSIONS)}
+        return found | last
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Rebuild from what `to_dict` returned.
+
+        Raises
+        ------
+        InputError
+            If a field is missing, unknown or of another type.
+        """
+        attack = {key: value for key, value in data.items() if key not in _EVIDENCE}
+        result = decode_fields(attack, AuditResult, "audit")
+        assert isinstance(result, AuditResult)
+        parts = {name: data.get(name) for name in _EVIDENCE}
+        for name, part in parts.items():
+            if not isinstance(part, Mapping):
+                raise InputError(f"audit.{name}: expected an object, found {part!r:.60}")
+        return cls.of(
+            result,
+            verification=read_experiments(parts["verification"] or {}),
+            fairness=decode(parts["fairness"], dict[str, EqualityOfOpportunity], "audit.fairness"),
+            maps=MapPair.from_dict(parts["maps"]) if parts["maps"] else None,
+            provenance=Provenance.from_dict(parts["provenance"] or {}),
+        )
+
+    @classmethod
+    def of(
+        cls,
+        result: AuditResult,
+        *,
+        verification: tuple[Experiment, ...] = (),
+        fairness: Mapping[str, EqualityOfOpportunity] | None = None,
+        maps: MapPair | None = None,
+        provenance: Provenance | None = None,
+    ) -> Self:
+        """Put evidence beside what the attackers found."""
+        found = {f.name: getattr(result, f.name) for f in fields(AuditResult)}
+        evidence = {
+            "verification": verification,
+            "fairness": dict(fairness or {}),
+            "maps": maps,
+            "provenance": provenance or Provenance(),
+        }
+        return cls(**(found | evidence))
+
+
+def as_record(result: AuditResult) -> AuditRecord:
+    """Return what audit.json holds of a result: without evidence if it brings none."""
+    return result if isinstance(result, AuditRecord) else AuditRecord.of(result)
