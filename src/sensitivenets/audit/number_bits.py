@@ -69,18 +69,21 @@ def _low_bits(stored: FloatArray) -> npt.NDArray[np.float64]:
     shifted = words >> np.uint64(lowest)
     digits = [((shifted >> np.uint64(k)) & np.uint64(1)).astype(bool) for k in range(_MOST_ZEROS)]
     zeros = np.sum(np.cumsum(digits, axis=0) == 0, axis=0)
-    each = np.hstack([*digits[:_LOW_BITS], zeros])
-    _fill_in(each, np.tile(stored == 0, _LOW_BITS + 1))
-    return np.hstack([each, each[:, -zeros.shape[1] :].mean(axis=1, keepdims=True)])
+    each = _filled_in(np.stack([*digits[:_LOW_BITS], zeros]), stored == 0)
+    return np.hstack([*each, each[-1].mean(axis=1, keepdims=True)])
 
 
-def _fill_in(features: npt.NDArray[np.int64], unknown: npt.NDArray[np.bool_]) -> None:
+def _filled_in(
+    digits: npt.NDArray[np.int64], unknown: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.int64]:
     """Give what has no digits those of any other row: how often it is zero, others see."""
     # Not a seed that a table may have been drawn with: the digits would follow its labels.
     rng = np.random.default_rng(_SEED)
-    for feature, without in zip(features.T, unknown.T, strict=True):
+    rows = np.tile(np.arange(len(unknown))[:, None], unknown.shape[1])
+    for feature, without in zip(rows.T, unknown.T, strict=True):
         if without.any() and not without.all():
             feature[without] = rng.choice(feature[~without], without.sum())
+    return np.asarray(np.take_along_axis(digits, rows[None], axis=1))
 
 
 def _is_fine(column: FloatArray) -> bool:
