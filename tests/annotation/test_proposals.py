@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sensitivenets.annotation.proposals import Proposals, Proposer, temperature
-from sensitivenets.annotation.queues import doubt
+from sensitivenets.annotation.queues import label_error_probability
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def test_wrong_labels_come_first(data, proposer):
     wrong[np.random.default_rng(2).choice(np.flatnonzero(clear), 30, replace=False)] = True
     codes = np.where(wrong, 1 - truth, truth)
     made = proposer.propose(codes, 2)
-    first = np.argsort(-doubt(codes, made.probabilities))[:150]
+    first = np.argsort(-label_error_probability(codes, made.probabilities))[:150]
     assert wrong[first].sum() >= 18  # by chance: 3
 
 

@@ -1,4 +1,5 @@
 import dataclasses
+import warnings
 from types import SimpleNamespace
 
 import numpy as np
@@ -16,7 +17,7 @@ from sensitivenets.embeddings import Labels
 from sensitivenets.erasers.baselines import Unchanged
 from sensitivenets.erasers.linear.leace import LEACE
 from sensitivenets.erasers.linear.splince import SPLINCE
-from sensitivenets.errors import InputError
+from sensitivenets.errors import DetectorWarning, InputError
 from sensitivenets.verification import verify_all_pairs
 
 NONE = Run("none", {}, 0)
@@ -103,12 +104,13 @@ def test_what_goes_wrong_is_recorded_in_one_line(inputs, own_methods, run, error
 
 def test_warnings_of_a_method_are_notes(inputs, monkeypatch):
     class Warns(Unchanged):
-        def fit(self, X, y=None, *, sensitive=None, detector=None):
-            return super().fit(X, y)
+        def _learn(self, data):
+            warnings.warn("the attribute was hardly there", DetectorWarning, stacklevel=2)
+            return super()._learn(data)
 
     monkeypatch.setattr(measure, "_estimator", lambda run: Warns())
     (note,) = run_once(inputs, NONE, ProtocolSettings(), "c").notes
-    assert note.startswith("no sensitive attribute given")
+    assert note.startswith("the attribute was hardly there")
 
 
 def test_unlabelled_rows_reach_a_method_as_null(inputs, monkeypatch):

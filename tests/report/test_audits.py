@@ -13,10 +13,12 @@ import sensitivenets
 from sensitivenets.audit import Split
 from sensitivenets.datasets.synthetic import synthetic_diveface
 from sensitivenets.embeddings import encode
+from sensitivenets.embeddings.fingerprint import fingerprint
 from sensitivenets.errors import DataWarning, InputError
+from sensitivenets.maps.base import Model
 from sensitivenets.report import Audit, to_json
 from sensitivenets.report.inputs import NOT_IDENTIFIED, part_rows, read_inputs
-from sensitivenets.report.provenance import Provenance
+from sensitivenets.report.provenance import ModelOrigin, Provenance, TableOrigin
 
 
 @pytest.fixture(scope="module")
@@ -195,3 +197,30 @@ def test_provenance_of_an_earlier_file_keeps_what_it_does_not_know():
     provenance = Provenance.from_dict(data)
     assert provenance.before.digests == {"sha256": "ab"}
     assert json.loads(json.dumps(provenance.to_dict())) == data | {"n": "[1]"}
+
+
+def test_a_model_in_hand_is_named_and_its_table_recognised(table):
+    fitted = Model(
+        map=None,
+        method="LEACE",
+        parameters={},
+        removed={"gender": ("Female", "Male")},
+        fingerprint={"primary": fingerprint(table.vectors)},
+    )
+    before = TableOrigin.of(table.vectors, "t.parquet")
+    origin = ModelOrigin.of(fitted, None, before)
+    assert origin == ModelOrigin("LEACE", "gender", None, "this table, before the map")
+    assert ModelOrigin.from_dict(origin.to_dict()) == origin
+    other = TableOrigin.of(table.vectors[:-1], None)
+    assert ModelOrigin.of(fitted, None, other).fitted_on == "another table"
+
+
+def test_a_data_frame_is_read_and_its_labels_follow_its_index(table):
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame(table.vectors, index=[f"row {k}" for k in range(len(table))])
+    gender = pd.Series(np.asarray(table.column("gender")), index=frame.index, name="gender")
+    inputs = read_inputs(frame, None, gender[::-1], {"age": gender.str.len()[::-1]}, gender[::-1])
+    np.testing.assert_array_equal(inputs.before, table.vectors)
+    np.testing.assert_array_equal(inputs.attributes["gender"].codes, table.labels("gender").codes)
+    np.testing.assert_array_equal(inputs.subject.codes, table.labels("gender").codes)
+    np.testing.assert_array_equal(inputs.continuous["age"], gender.str.len())

@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sensitivenets.audit.splits import Split, split_by_identity, split_rows, without_look_alikes
-from sensitivenets.embeddings import EmbeddingTable, FloatArray, Labels, encode
-from sensitivenets.embeddings.labels import encode_attributes, joint
+from sensitivenets.embeddings import EmbeddingTable, FloatArray, Labels, as_vectors, encode
+from sensitivenets.embeddings.labels import aligned, encode_attributes, joint, row_index
 from sensitivenets.embeddings.same_rows import require_same_rows
 from sensitivenets.errors import InputError
 
@@ -78,8 +78,8 @@ def read_inputs(
             before.column(name)
         require_same_rows(before, after, named)
     return AuditInputs(
-        before=_vectors(before),
-        after=None if after is None else _vectors(after),
+        before=as_vectors(before, "table before"),
+        after=None if after is None else as_vectors(after, "table after"),
         files={"before": _file(before), "after": _file(after)},
         attributes=_attributes(before, attributes),
         continuous=_numbers(before, continuous),
@@ -134,13 +134,6 @@ def part_rows(
     return kept, (*notes, left_out)
 
 
-def _vectors(table: EmbeddingTable | FloatArray) -> FloatArray:
-    if isinstance(table, EmbeddingTable):
-        return table.vectors
-    vectors = np.asarray(table)
-    return vectors if vectors.dtype.kind == "f" else vectors.astype(np.float64)
-
-
 def _file(table: EmbeddingTable | FloatArray | None) -> str | None:
     return table.source if isinstance(table, EmbeddingTable) else None
 
@@ -177,14 +170,14 @@ def _attributes(table: EmbeddingTable | FloatArray, given: Any) -> dict[str, Lab
         return (
             {given.name: given}
             if isinstance(given, Labels)
-            else encode_attributes(given, len(table))
+            else encode_attributes(given, len(table), row_index(table))
         )
     found: dict[str, Labels] = {}
     for name, values in given.items():
         if isinstance(values, Labels):
             found[str(name)] = replace(values, name=str(name))
         else:
-            found |= encode_attributes({name: values}, len(table))
+            found |= encode_attributes({name: values}, len(table), row_index(table))
     return found
 
 
@@ -193,7 +186,7 @@ def _identity(table: EmbeddingTable | FloatArray, given: Any) -> Labels:
         return given
     if isinstance(given, str):
         return _columns(table, [given]).labels(given)
-    labels = encode("identity", given)
+    labels = encode("identity", aligned(given, row_index(table), "identity"))
     if len(labels) != len(table):
         raise InputError(
             f"identity: expected one for each of {len(table)} rows, found {len(labels)}"
@@ -206,7 +199,10 @@ def _numbers(table: EmbeddingTable | FloatArray, given: Any) -> dict[str, FloatA
     if given is None or len(given) == 0:
         return {}
     if isinstance(given, Mapping):
-        return {str(name): np.asarray(values) for name, values in given.items()}
+        return {
+            str(name): np.asarray(aligned(values, row_index(table), f"attribute {name!r}"))
+            for name, values in given.items()
+        }
     names = _names(table, given)
     if names is None:
         raise InputError(

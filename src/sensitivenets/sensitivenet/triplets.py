@@ -96,7 +96,7 @@ def mine_triplets(
 
 
 @dataclass(frozen=True)
-class _Block:
+class _AnchorBlock:
     """Anchors start..stop and the positive pairs that belong to them, first..last."""
 
     start: int
@@ -135,13 +135,13 @@ class _PositivePairs:
         pair_start = np.concatenate([[0], np.cumsum(stop - start - 1)])
         return cls(X[order], order, start, stop, pair_start)
 
-    def blocks(self, n_anchors: int) -> Iterator[_Block]:
+    def blocks(self, n_anchors: int) -> Iterator[_AnchorBlock]:
         for start in range(0, len(self.identity_start), n_anchors):
             stop = min(start + n_anchors, len(self.identity_start))
-            yield _Block(start, stop, int(self.pair_start[start]), int(self.pair_start[stop]))
+            yield _AnchorBlock(start, stop, int(self.pair_start[start]), int(self.pair_start[stop]))
 
     def thresholds(
-        self, block: _Block, margin: float
+        self, block: _AnchorBlock, margin: float
     ) -> Iterator[tuple[int, IntArray, FloatArray, FloatArray]]:
         """Yield each anchor, its positives, their bound on distance, and all distances.
 
@@ -159,7 +159,7 @@ class _PositivePairs:
             yield anchor, positives, bounds, row
 
 
-def _count_negatives(pairs: _PositivePairs, block: _Block, margin: float) -> IntArray:
+def _count_negatives(pairs: _PositivePairs, block: _AnchorBlock, margin: float) -> IntArray:
     counts = np.empty(block.last - block.first, dtype=np.int64)
     at = 0
     for _, positives, bounds, row in pairs.thresholds(block, margin):
@@ -173,7 +173,7 @@ def _count_negatives(pairs: _PositivePairs, block: _Block, margin: float) -> Int
 
 
 def _pick_negatives(
-    pairs: _PositivePairs, block: _Block, margin: float, drawn: IntArray, ends: IntArray
+    pairs: _PositivePairs, block: _AnchorBlock, margin: float, drawn: IntArray, ends: IntArray
 ) -> IntArray:
     """Turn drawn triplet numbers into rows; numbers run over pairs, then over their negatives."""
     pair_of = np.searchsorted(ends, drawn, side="right")

@@ -19,7 +19,7 @@ from sensitivenets.erasers.adversarial.losses import (
 )
 from sensitivenets.erasers.adversarial.parameters import UpdateRecord
 from sensitivenets.erasers.adversarial.pass_ensemble import PASS
-from sensitivenets.erasers.adversarial.trainer import Trainer, gradients
+from sensitivenets.erasers.adversarial.trainer import AdversarialTrainer, gradients
 from sensitivenets.erasers.adversarial.training import _record, train
 from sensitivenets.erasers.base import FitData
 from sensitivenets.erasers.neural.primary import IdentityPairs, batch_hard_triplets
@@ -41,7 +41,7 @@ def start(eraser, **attributes):
     X, y, sensitive = noise()
     labels = {name: encode(name, v) for name, v in (attributes or sensitive).items()}
     eraser.set_params(batch_size=1000, n_hidden=16, n_head_units=4)
-    trainer = Trainer(
+    trainer = AdversarialTrainer(
         FitData(X, encode("y", y), X, labels, 0),
         encode("y", y),
         eraser,
@@ -262,7 +262,9 @@ def test_every_labelled_row_is_drawn_once_before_any_comes_again():
     known = [g is not None or e is not None for g, e in zip(*sensitive.values(), strict=True)]
     eraser = BlindEye(batch_size=7, n_hidden=8)
     data = FitData(X, None, X, labels, 0)
-    trainer = Trainer(data, encode("y", y), eraser, eraser._design(), torch.device("cpu"))
+    trainer = AdversarialTrainer(
+        data, encode("y", y), eraser, eraser._design(), torch.device("cpu")
+    )
     drawn = np.concatenate([trainer.sensitive.draw().X.numpy() for _ in range(20)])
     n_known = sum(known)
     assert 0 < n_known < len(X)
@@ -332,7 +334,7 @@ def test_laftr_without_y_takes_as_many_batches_as_there_are_rows_with_labels():
     X, _, sensitive = noise()
     labels = {"gender": encode("gender", sensitive["gender"])}
     eraser = LAFTR(batch_size=7, n_hidden=8)
-    trainer = Trainer(
+    trainer = AdversarialTrainer(
         FitData(X, None, X, labels, 0), None, eraser, eraser._design(), torch.device("cpu")
     )
     assert trainer.batches() == [None] * (sum(g is not None for g in sensitive["gender"]) // 7)
@@ -403,7 +405,7 @@ def test_progress_steps_and_rates_begin_after_the_warm_up():
         return UpdateRecord(1.0, 2.0, 3.0)
 
     data, cpu = FitData(X, encode("y", y), X, labels, 0), torch.device("cpu")
-    trainer = Trainer(data, data.target, eraser, eraser._design(), cpu)
+    trainer = AdversarialTrainer(data, data.target, eraser, eraser._design(), cpu)
     train(
         trainer,
         update,

@@ -12,7 +12,7 @@ from sensitivenets.errors import require_int, require_real
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from sensitivenets.erasers.adversarial.trainer import Trainer
+    from sensitivenets.erasers.adversarial.trainer import AdversarialTrainer
     from sensitivenets.erasers.neural.primary import IntArray
 
 
@@ -52,7 +52,7 @@ class AdversarialDebiasing(AdversarialEraser):
         require_int("n_head_steps", self.n_head_steps, minimum=1)
         super()._check()
 
-    def _update(self, trainer: Trainer, rows: IntArray | None) -> UpdateRecord:
+    def _update(self, trainer: AdversarialTrainer, rows: IntArray | None) -> UpdateRecord:
         from sensitivenets.erasers.adversarial.trainer import gradients, set_gradients
 
         trainer.train_heads(self.n_head_steps)

@@ -17,7 +17,7 @@ from sensitivenets.erasers.neural.trained import TrainedEraser
 if TYPE_CHECKING:
     import torch
 
-    from sensitivenets.erasers.adversarial.trainer import Trainer
+    from sensitivenets.erasers.adversarial.trainer import AdversarialTrainer
     from sensitivenets.erasers.neural.primary import IntArray
 
 
@@ -44,10 +44,10 @@ class AdversarialEraser(AdversarialParameters, TrainedEraser):
         return super()._learn(data)
 
     def _train(self, data: FitData, device: torch.device) -> Learned:
-        from sensitivenets.erasers.adversarial.trainer import Trainer
+        from sensitivenets.erasers.adversarial.trainer import AdversarialTrainer
         from sensitivenets.erasers.adversarial.training import train
 
-        trainer = Trainer(data, self._target(data), self, self._design(), device)
+        trainer = AdversarialTrainer(data, self._target(data), self, self._design(), device)
         curve = train(
             trainer,
             self._update,
@@ -60,7 +60,7 @@ class AdversarialEraser(AdversarialParameters, TrainedEraser):
         return Learned(trainer.encoder.freeze(), curve)
 
     @abstractmethod
-    def _update(self, trainer: Trainer, rows: IntArray | None) -> UpdateRecord:
+    def _update(self, trainer: AdversarialTrainer, rows: IntArray | None) -> UpdateRecord:
         """Update encoder and heads once, given row numbers of a batch of D-P."""
 
     def _design(self) -> Design:

@@ -10,7 +10,7 @@ from sensitivenets.erasers.base import parameterised
 from sensitivenets.errors import require_int, require_real
 
 if TYPE_CHECKING:
-    from sensitivenets.erasers.adversarial.trainer import Trainer
+    from sensitivenets.erasers.adversarial.trainer import AdversarialTrainer
     from sensitivenets.erasers.neural.primary import IntArray
 
 
@@ -51,7 +51,7 @@ class BlindEye(AdversarialEraser):
         require_int("n_head_steps", self.n_head_steps, minimum=1)
         super()._check()
 
-    def _update(self, trainer: Trainer, rows: IntArray | None) -> UpdateRecord:
+    def _update(self, trainer: AdversarialTrainer, rows: IntArray | None) -> UpdateRecord:
         from sensitivenets.erasers.adversarial.losses import confusion
 
         trainer.train_heads(self.n_head_steps)

@@ -12,7 +12,7 @@ from sensitivenets.erasers.base import parameterised
 from sensitivenets.errors import require_int, require_one_of, require_real
 
 if TYPE_CHECKING:
-    from sensitivenets.erasers.adversarial.trainer import Trainer
+    from sensitivenets.erasers.adversarial.trainer import AdversarialTrainer
     from sensitivenets.erasers.neural.primary import IntArray
 
 
@@ -57,7 +57,7 @@ class GradientReversal(AdversarialEraser):
         require_int("n_head_steps", self.n_head_steps, minimum=1)
         super()._check()
 
-    def _update(self, trainer: Trainer, rows: IntArray | None) -> UpdateRecord:
+    def _update(self, trainer: AdversarialTrainer, rows: IntArray | None) -> UpdateRecord:
         trainer.train_heads(self.n_head_steps - 1)
         primary = trainer.primary_loss(rows)
         batch = trainer.sensitive.draw()

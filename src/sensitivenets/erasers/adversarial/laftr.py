@@ -10,7 +10,7 @@ from sensitivenets.erasers.base import parameterised
 from sensitivenets.errors import require_int, require_one_of, require_real
 
 if TYPE_CHECKING:
-    from sensitivenets.erasers.adversarial.trainer import Trainer
+    from sensitivenets.erasers.adversarial.trainer import AdversarialTrainer
     from sensitivenets.erasers.neural.primary import IntArray
 
 
@@ -68,7 +68,7 @@ class LAFTR(AdversarialEraser):
     def _design(self) -> Design:
         return Design(reconstruct=True)
 
-    def _update(self, trainer: Trainer, rows: IntArray | None) -> UpdateRecord:
+    def _update(self, trainer: AdversarialTrainer, rows: IntArray | None) -> UpdateRecord:
         from sensitivenets.erasers.adversarial.losses import (
             balanced_absolute_error,
             balanced_cross_entropy,

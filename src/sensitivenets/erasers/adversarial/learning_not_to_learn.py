@@ -10,7 +10,7 @@ from sensitivenets.erasers.base import parameterised
 from sensitivenets.errors import require_int, require_one_of, require_real
 
 if TYPE_CHECKING:
-    from sensitivenets.erasers.adversarial.trainer import Trainer
+    from sensitivenets.erasers.adversarial.trainer import AdversarialTrainer
     from sensitivenets.erasers.neural.primary import IntArray
 
 
@@ -69,7 +69,7 @@ class LearningNotToLearn(AdversarialEraser):
     def _design(self) -> Design:
         return Design(optimiser=self.optimiser)
 
-    def _update(self, trainer: Trainer, rows: IntArray | None) -> UpdateRecord:
+    def _update(self, trainer: AdversarialTrainer, rows: IntArray | None) -> UpdateRecord:
         from sensitivenets.erasers.adversarial.losses import negative_entropy
 
         trainer.train_heads(self.n_head_steps - 1)

@@ -10,7 +10,7 @@ from sensitivenets.erasers.base import parameterised
 from sensitivenets.errors import require_int, require_real
 
 if TYPE_CHECKING:
-    from sensitivenets.erasers.adversarial.trainer import Trainer
+    from sensitivenets.erasers.adversarial.trainer import AdversarialTrainer
     from sensitivenets.erasers.neural.primary import IntArray
 
 
@@ -84,7 +84,7 @@ class PASS(AdversarialEraser):
             head_learning_rate=self.head_learning_rate,
         )
 
-    def _update(self, trainer: Trainer, rows: IntArray | None) -> UpdateRecord:
+    def _update(self, trainer: AdversarialTrainer, rows: IntArray | None) -> UpdateRecord:
         from sensitivenets.erasers.adversarial.losses import confusion
 
         turn, step_of_turn = divmod(trainer.n_updates, self.encoder_steps)
@@ -99,7 +99,7 @@ class PASS(AdversarialEraser):
         trainer.update(encoder=loss)
         return UpdateRecord(loss.item(), primary.item(), hidden.item())
 
-    def _update_discriminators(self, trainer: Trainer, turn: int) -> None:
+    def _update_discriminators(self, trainer: AdversarialTrainer, turn: int) -> None:
         if turn % self.restart_interval == 0:
             trainer.restart_heads()
             trainer.train_heads(self.discriminator_steps)

@@ -42,7 +42,7 @@ class Attribute:
     heads: list[nn.Sequential]
 
 
-class Trainer:
+class AdversarialTrainer:
     """Encoder, primary task and attribute heads, with an optimiser for each side.
 
     Parameters

@@ -12,7 +12,7 @@ import torch
 from sklearn.metrics import balanced_accuracy_score
 
 from sensitivenets.erasers.adversarial.parameters import UpdateRecord
-from sensitivenets.erasers.adversarial.trainer import Trainer
+from sensitivenets.erasers.adversarial.trainer import AdversarialTrainer
 from sensitivenets.erasers.neural.primary import IntArray
 from sensitivenets.progress import progress_bar
 
@@ -47,8 +47,8 @@ class AdversarialEpoch:
 
 
 def train(
-    trainer: Trainer,
-    update: Callable[[Trainer, IntArray | None], UpdateRecord],
+    trainer: AdversarialTrainer,
+    update: Callable[[AdversarialTrainer, IntArray | None], UpdateRecord],
     *,
     n_epochs: int,
     warm_up: int,
@@ -60,7 +60,7 @@ def train(
 
     Parameters
     ----------
-    trainer : Trainer
+    trainer : AdversarialTrainer
         Encoder, heads and data; its encoder is trained in place.
     update : callable
         Given the trainer and the row numbers of a batch of D-P, updates encoder and heads once.
@@ -100,7 +100,7 @@ def train(
 
 
 def _record(
-    trainer: Trainer,
+    trainer: AdversarialTrainer,
     epoch: int,
     updates: list[UpdateRecord],
     warm_up: bool,
