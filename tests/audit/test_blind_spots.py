@@ -19,10 +19,12 @@ from sensitivenets.audit.attackers.linear_quadratic import (
     ridge_regression,
 )
 from sensitivenets.audit.attackers.local_votes import (
+    label_spreading,
     nearest_neighbours,
     number_reader,
     random_forest,
 )
+from sensitivenets.audit.attackers.smooth_functions import rbf_svm
 from sensitivenets.audit.metrics import TrueLabels, strongest_of
 from sensitivenets.audit.preparations import prepare
 from sensitivenets.audit.run import run_audit
@@ -374,3 +376,37 @@ def test_the_order_of_the_rows_is_called_out():
         ).attributes[0]
         called_out = [note for note in result.notes if note.startswith("the row number alone")]
         assert bool(called_out) == told
+
+
+def on_two_spirals(seed=0, n=1300, d=8):
+    """Two thin curls, wound into each other: few labels do not say where they lead."""
+    rng = np.random.default_rng(seed)
+    y, along = rng.integers(2, size=n), rng.uniform(0.5, 3, n)
+    angle = along * 2 * np.pi / 1.5 + np.pi * y
+    X = np.zeros((n, d))
+    X[:, 0], X[:, 1] = along * np.cos(angle), along * np.sin(angle)
+    X += 0.05 * rng.standard_normal((n, d))
+    return X @ np.linalg.qr(rng.standard_normal((d, d)))[0], y
+
+
+def test_few_labels_spread_along_many_rows_without():
+    X, y = on_two_spirals()
+    found = attack(X, {"label": y}, (label_spreading(),), 32).strongest
+    assert found.balanced_accuracy > 0.95
+    supervised = (*FAST[:3], *FAST[4:], rbf_svm(), first_neighbour())
+    missed = attack(X, {"label": y}, supervised, 32).strongest
+    assert missed.balanced_accuracy < 0.85
+
+
+def first_neighbour():
+    """One neighbour only: of so few labels no more can be asked."""
+    return replace(nearest_neighbours(), candidates=nearest_neighbours().candidates[:1])
+
+
+def test_spread_labels_raise_no_alarm_on_twenty_seeds_of_shuffled_labels():
+    above = 0
+    for seed in range(20):
+        X, y = on_two_spirals(seed, n=400)
+        y = np.random.default_rng([seed, 1]).permutation(y)
+        above += attack(X, {"label": y}, (label_spreading(),), 200).strongest.above_chance
+    assert above <= 2  # of 20 at 1 %: three happen once in a thousand

@@ -97,6 +97,8 @@ def test_the_battery_holds_every_attacker_of_the_design(full):
         "random forest",
         "nearest neighbours",
         "gallery vote",
+        "label spreading",
+        "number reader",
         "naive Bayes",
         "unlucky",
         "voting ensemble",

@@ -19,6 +19,7 @@ from sensitivenets.audit.attackers.local_votes import (
     boosted_regression,
     gallery_vote,
     histogram_gradient_boosting,
+    label_spreading,
     nearest_neighbours,
     neighbour_regression,
     number_reader,
@@ -44,6 +45,7 @@ def class_attackers() -> tuple[Attacker, ...]:
         random_forest(),
         nearest_neighbours(),
         gallery_vote(),
+        label_spreading(),
         number_reader(),
     )
 

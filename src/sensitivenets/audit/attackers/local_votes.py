@@ -10,8 +10,11 @@ of a feature leaves it alone, so raw rows equal standardised ones.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
+from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.ensemble import (
     HistGradientBoostingClassifier,
@@ -19,13 +22,16 @@ from sklearn.ensemble import (
     RandomForestClassifier,
 )
 from sklearn.linear_model import LogisticRegression
-from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
+from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor, NearestNeighbors
 
 from sensitivenets.audit.attack import Attacker
 from sensitivenets.audit.preparations import BITS, L2, STANDARDISED, WHITENED
 from sensitivenets.embeddings import FloatArray
 from sensitivenets.embeddings.rows import row_blocks
 
+# Rows to attack that join a graph at once, and steps that labels walk along it.
+_JOINED_ROWS = 10_000
+_STEPS = 100
 _NAME = "nearest neighbours"
 
 
@@ -161,6 +167,69 @@ def random_forest(name: str = "random forest") -> Attacker:
         corrects_prior=True,
         cost=3,
     )
+
+
+def label_spreading() -> Attacker:
+    """Labels that walk from row to row, attacked rows included (see `LabelSpreader`)."""
+    candidates = tuple(({"alpha": a}, LabelSpreader(a)) for a in (0.5, 0.9, 0.99))
+    shown = (L2, STANDARDISED, WHITENED)
+    return Attacker("label spreading", candidates, shown, max_rows=15_000, cost=3)
+
+
+class LabelSpreader(ClassifierMixin, BaseEstimator):
+    """Labels spread along the graph of nearest neighbours, over rows without a label as well.
+
+    Whoever has many rows to attack and few labels learns from the shape of the cloud: Zhou et al.,
+    "Learning with local and global consistency" (NeurIPS 2003). Each class spreads the same mass.
+
+    Parameters
+    ----------
+    alpha : float
+        Share of its label that a row takes from its neighbours, in (0, 1).
+    n_neighbours : int
+        Neighbours of each row.
+    """
+
+    def __init__(self, alpha: float = 0.9, n_neighbours: int = 15) -> None:
+        self.alpha = alpha
+        self.n_neighbours = n_neighbours
+
+    def fit(self, X: FloatArray, y: npt.NDArray[np.int64]) -> LabelSpreader:
+        """Keep rows of shape (n, d) with class codes of shape (n,)."""
+        self.classes_ = np.unique(y)
+        self._rows = X
+        marked = (y[:, None] == self.classes_).astype(np.float64)
+        self._marked = marked / marked.sum(axis=0)
+        return self
+
+    def predict_proba(self, X: FloatArray) -> FloatArray:
+        """Share of each class in what reaches a row, shape (n, classes), rows of X joined in."""
+        shares = [self._spread(X[i : i + _JOINED_ROWS]) for i in range(0, len(X), _JOINED_ROWS)]
+        return np.vstack(shares)
+
+    def predict(self, X: FloatArray) -> npt.NDArray[np.int64]:
+        """Class that reaches a row most."""
+        return self.classes_[self.predict_proba(X).argmax(axis=1)]  # type: ignore[no-any-return]
+
+    def _spread(self, X: FloatArray) -> FloatArray:
+        steps = _walk(np.vstack([self._rows, X]), self.n_neighbours)
+        given = np.vstack([self._marked, np.zeros((len(X), len(self.classes_)))])
+        reached = given
+        for _ in range(_STEPS):
+            reached = self.alpha * (steps @ reached) + (1 - self.alpha) * given
+        reached = (reached / reached.sum(axis=0))[len(self._rows) :]
+        total = reached.sum(axis=1, keepdims=True)
+        return np.where(total > 0, reached / np.where(total > 0, total, 1), 1 / len(self.classes_))
+
+
+def _walk(rows: FloatArray, n_neighbours: int) -> Any:
+    """Similarities of neighbours, symmetric and normalised by both ends: a sparse matrix."""
+    nearest = NearestNeighbors(n_neighbors=min(n_neighbours, len(rows) - 1)).fit(rows)
+    graph = nearest.kneighbors_graph(mode="distance")
+    graph.data = np.exp(-0.5 * graph.data**2 / max(float(np.median(graph.data)) ** 2, 1e-30))
+    graph = graph.maximum(graph.T)
+    ends = sparse.diags_array(1 / np.sqrt(np.maximum(np.asarray(graph.sum(axis=1)).ravel(), 1e-30)))
+    return (ends @ graph @ ends).tocsr()
 
 
 def number_reader() -> Attacker:
