@@ -25,7 +25,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor, NearestNeighbors
 
 from sensitivenets.audit.attack import Attacker
-from sensitivenets.audit.preparations import BITS, L2, STANDARDISED, WHITENED
+from sensitivenets.audit.preparations import BITS, L2, RAW, STANDARDISED, WHITENED
 from sensitivenets.embeddings import FloatArray
 from sensitivenets.embeddings.rows import row_blocks
 
@@ -172,7 +172,7 @@ def random_forest(name: str = "random forest") -> Attacker:
 def label_spreading() -> Attacker:
     """Labels that walk from row to row, attacked rows included (see `LabelSpreader`)."""
     candidates = tuple(({"alpha": a}, LabelSpreader(a)) for a in (0.5, 0.9, 0.99))
-    shown = (L2, STANDARDISED, WHITENED)
+    shown = (RAW, L2, STANDARDISED, WHITENED)
     return Attacker("label spreading", candidates, shown, max_rows=15_000, cost=3)
 
 
