@@ -27,9 +27,10 @@ FLOORS = (
     ("erasers",),
     ("sensitivenet",),
     ("audit",),
-    ("annotation", "obfuscation", "tradeoff"),
+    ("annotation", "obfuscation"),
     ("plots",),
     ("report",),
+    ("tradeoff",),
     ("benchmark", "onnx_export"),
     ("cli",),
 )

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sensitivenets.audit import AuditResult
     from sensitivenets.datasets.synthetic import synthetic_diveface
     from sensitivenets.embeddings import EmbeddingTable, read_table, write_table
+    from sensitivenets.erasers.transport.adapt import adapt
     from sensitivenets.erasers.transport.routed_transport import RoutedTransport
     from sensitivenets.errors import (
         CollapseWarning,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from sensitivenets.report import Audit, audit, quick_audit, write_report
     from sensitivenets.sensitivenet.estimator import SensitiveNet
     from sensitivenets.tradeoff import BudgetedTransport
+    from sensitivenets.tradeoff.protect import protect
     from sensitivenets.verification import read_pairs, verify, verify_all_pairs
 
 __all__ = [
@@ -47,9 +49,11 @@ __all__ = [
     "ModelFolderError",
     "RoutedTransport",
     "SensitiveNet",
+    "adapt",
     "audit",
     "equality_of_opportunity",
     "load_model",
+    "protect",
     "quick_audit",
     "read_pairs",
     "read_table",
@@ -71,6 +75,8 @@ _HOME = {
     "SensitiveNet": "sensitivenet.estimator",
     "RoutedTransport": "erasers.transport.routed_transport",
     "BudgetedTransport": "tradeoff",
+    "protect": "tradeoff.protect",
+    "adapt": "erasers.transport.adapt",
     "Model": "maps.base",
     "save_model": "maps.model_folder",
     "load_model": "maps.model_folder",

@@ -27,6 +27,10 @@ class DetectorWarning(UserWarning):
     """A sensitivity detector never learned its attribute, so nothing can be removed by it."""
 
 
+class FewRowsWarning(UserWarning):
+    """A predicted group has too few rows for its moments to hide people who are not among them."""
+
+
 class BudgetWarning(UserWarning):
     """Nothing that was tried hides an attribute within what may be lost, so nothing is removed."""
 

@@ -199,3 +199,24 @@ def test_a_real_face_network_becomes_agnostic():
     embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
     joined = fuse(before, phi.model_.map)
     np.testing.assert_allclose(infer(joined, data=images), phi.transform(embeddings), atol=1e-5)
+
+
+@pytest.mark.parametrize("parameters", [{}, {"rank": 8}])
+@pytest.mark.parametrize("scale", [1, 20, 0.01])
+def test_rows_of_another_scale_go_the_same_way_in_onnx(parameters, scale):
+    phi = transport(n_rounds=2, **parameters)
+    X = (scale * TABLE.vectors).astype(np.float32)
+    session = onnxruntime.InferenceSession(to_onnx(phi).SerializeToString())
+    made = session.run(None, {"embedding": X})[0]
+    close = np.abs(made - phi(X)).max(axis=1) < 1e-4
+    # A row on the border of two groups may take another way.
+    assert close.mean() > 0.99
+    np.testing.assert_allclose(phi(X), phi(TABLE.vectors), atol=1e-4)
+
+
+def test_no_route_has_a_name_or_is_an_output():
+    made = to_onnx(transport(n_rounds=2))
+    assert [value.name for value in made.graph.output] == ["agnostic"]
+    named = {name for node in made.graph.node for name in node.output} - {"agnostic"}
+    assert all(name.startswith("sensitivenets.") for name in named)
+    assert not [name for name in named if any(w in name for w in ("group", "route", "gender"))]

@@ -375,3 +375,14 @@ def test_real_lfw_all_pairs():
     assert result.fnmr_at_fmr[1].tar.value == pytest.approx(0.99782, abs=2e-5)
     assert result.fnmr_at_fmr[2].fmr == pytest.approx(1e-4, rel=1e-3)
     assert result.groups[0].fmr_ratio.highest == "Female"
+
+
+@pytest.mark.parametrize("frame", ["pandas", "torch"])
+def test_vectors_come_as_a_person_has_them(frame):
+    rng = np.random.default_rng(0)
+    rows = rng.standard_normal((40, 6)).astype(np.float32)
+    people = encode("subject", [f"s{k // 2}" for k in range(40)])
+    module = pytest.importorskip(frame)
+    given = module.DataFrame(rows) if frame == "pandas" else module.tensor(rows, requires_grad=True)
+    found = verify_all_pairs(given, people, n_bootstrap=0)
+    assert found.eer.value == verify_all_pairs(rows, people, n_bootstrap=0).eer.value

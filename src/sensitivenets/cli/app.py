@@ -12,6 +12,7 @@ from typing import Any
 
 from cyclopts import App, CycloptsError, Parameter
 
+from sensitivenets.cli.adapt import adapt
 from sensitivenets.cli.annotate import annotate
 from sensitivenets.cli.audit import audit
 from sensitivenets.cli.benchmark import benchmark
@@ -25,18 +26,21 @@ from sensitivenets.cli.fairness import fairness
 from sensitivenets.cli.fit import fit
 from sensitivenets.cli.info import info
 from sensitivenets.cli.key import key
+from sensitivenets.cli.protect import protect
 from sensitivenets.cli.transform import transform
 from sensitivenets.cli.verify import verify
 from sensitivenets.errors import InputError
 from sensitivenets.version import __version__
 
 _COMMANDS = (
+    protect,
     demo,
     embed,
     dataset,
     diveface,
     annotate,
     fit,
+    adapt,
     transform,
     verify,
     audit,

@@ -4,17 +4,100 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast
 
 from sklearn.base import clone
 from threadpoolctl import threadpool_limits
 
+from sensitivenets.embeddings import FloatArray, encode
+from sensitivenets.embeddings.fingerprint import Fingerprint, Hashing, other_cores
 from sensitivenets.embeddings.labels import encode_attributes
 from sensitivenets.embeddings.parquet_blocks import Block, count_rows, parquet_blocks, read_columns
+from sensitivenets.erasers.transport.adapt import Adapted, adapt_passes, adapted_model
 from sensitivenets.errors import InputError
-from sensitivenets.maps.base import Model
+from sensitivenets.maps.base import Fitted, Model, model_of
 from sensitivenets.progress import Progress
+
+
+@dataclass(frozen=True)
+class AdaptedModel:
+    """A model adapted to a file, and the record of how.
+
+    Attributes
+    ----------
+    model : Model
+        Maps people who come later.
+    adapted : Adapted
+        Rows of each predicted group, the forecast, doubts.
+    """
+
+    model: Model
+    adapted: Adapted
+
+
+def adapt_parquet(
+    fitted: Model | Fitted,
+    path: str | Path,
+    *,
+    identity: str | None = None,
+    embedding: str = "embedding",
+    block_rows: int = 16_384,
+    progress: Progress | None = None,
+) -> AdaptedModel:
+    """Adapt a routed model to an unlabelled table that need not fit into memory.
+
+    Parameters
+    ----------
+    fitted : Model or fitted estimator
+        As in `transport.adapt.adapt`; it is not changed.
+    path : str or Path
+        A Parquet file (see `read_table`). It is read seven times at most, twelve with identities,
+        once more to identify it, and once more for a code.
+    identity : str, optional
+        Column that says who a row shows: rows of a subject share a route.
+    embedding : str, default="embedding"
+        Column of the embeddings.
+    block_rows : int, default=16384
+        Rows of a block; it changes nothing but memory.
+    progress : Progress, optional
+        Told of the rows that are done.
+
+    Returns
+    -------
+    AdaptedModel
+        The derived model and its record.
+
+    Raises
+    ------
+    InputError
+        If the model has no routes, or the file does not fit it.
+    """
+    n_rows = count_rows(path)
+    subjects = None
+    if identity is not None:
+        subjects = encode(identity, read_columns(path, [identity])[identity]).codes
+
+    def blocks() -> Iterator[FloatArray]:
+        for block in parquet_blocks(path, embedding=embedding, block_rows=block_rows):
+            yield block.vectors
+            if progress is not None:
+                progress(block.start + len(block), n_rows, "rows")
+
+    table = Fingerprint()
+    with other_cores() as pool:
+        for X in blocks():
+            table = Hashing(X, pool, table).result()
+    n_features = model_of(fitted).map.n_features_in
+    if table.features != n_features:
+        raise InputError(
+            f"{path}: expected embeddings of {n_features} features as the model was fitted on, "
+            f"found {table.features}; use the network that made the training embeddings"
+        )
+    with threadpool_limits(max(1, (os.cpu_count() or 1) - 1), user_api="blas"):
+        adapted = adapt_passes(fitted, blocks, n_rows, subjects=subjects)
+    return AdaptedModel(adapted_model(fitted, adapted, table.to_dict()), adapted)
 
 
 class BlockFitter(Protocol):

@@ -35,6 +35,7 @@ def render_card(config: Mapping[str, Any]) -> str:
         parameters=_table(("Parameter", "Value"), list(config["parameters"].items())),
         fingerprint=_table(("Data", ""), list(_flat(config["fingerprint"]).items())),
         curve=_last_epoch(config["curve"]),
+        forecast=_forecast(config["curve"]),
         method=_plain(config["method"]),
         n_features_in=config["map"]["n_features_in"],
         n_features_out=config["map"]["n_features_out"],
@@ -49,6 +50,28 @@ def _last_epoch(curve: list[Mapping[str, Any]]) -> str:
     rows = list(_flat(curve[-1]).items())
     return f"The last of {len(curve)} records of the training curve:\n\n" + _table(
         ("Quantity", "Value"), rows
+    )
+
+
+def _forecast(curve: list[Mapping[str, Any]]) -> str:
+    """Say what the rows of a routed map's groups promise people who were not among them."""
+    first = curve[0] if curve else {}
+    found = first.get("adapted", first).get("forecast")
+    if not found:
+        return ""
+    rows = [
+        ("Rows of each predicted group", found["rows"]),
+        ("Rows needed in each for 55 % (16 d^2)", found["needed"]),
+        ("Forecast for new people, balanced accuracy", found["accuracy"]),
+        ("Groups of fewer than d^2 rows", len(found["thin"])),
+    ]
+    return (
+        "## People who were not among these rows\n\n"
+        + _table(("Quantity", "Value"), rows)
+        + "\n\nThe forecast is for a Gaussian attacker with unlimited labels; others, nearest "
+        "neighbours among\nthem, are not in it. To apply the map, a router guesses the group of "
+        "each row, that is, its\nattributes. The guess is not stored, logged or returned, and is "
+        "no output of an exported graph.\n\n"
     )
 
 

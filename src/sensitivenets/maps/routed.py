@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from sensitivenets.embeddings import FloatArray
+from sensitivenets.embeddings import FloatArray, squared_norms
 from sensitivenets.embeddings.rows import normalise_rows, row_blocks
 from sensitivenets.errors import InputError
 from sensitivenets.maps.base import DeclaredArrays, DeclaredMap, Shapes, by_part, require_features
@@ -147,6 +147,63 @@ def memberships(X: FloatArray, centers: FloatArray, sharpness: float) -> FloatAr
     return logits
 
 
+# Of the shortest and the longest row of a fit: rows beyond are of another scale.
+_SHORTER, _LONGER = 0.5, 2.0
+# Rows within a hundredth of unit length are unit rows.
+_UNIT = 0.01
+
+
+def usual_lengths(squares: FloatArray) -> FloatArray:
+    """Say how long the rows of a map are: the shortest and the longest it takes, and the typical.
+
+    Parameters
+    ----------
+    squares : ndarray of shape (n,)
+        Squared length of each row that the map is fitted on.
+
+    Returns
+    -------
+    ndarray of shape (3,), float32
+        The shortest, the median and the longest length: half and twice as far as the rows reach,
+        or a hundredth around one for unit rows.
+    """
+    lengths = np.sqrt(squares)
+    shortest, longest = float(lengths.min()), float(lengths.max())
+    if shortest >= 1 - _UNIT and longest <= 1 + _UNIT:
+        return np.array([1 - _UNIT, 1, 1 + _UNIT], dtype=np.float32)
+    typical = float(np.median(lengths))
+    return np.array([_SHORTER * shortest, typical, _LONGER * longest], dtype=np.float32)
+
+
+def of_usual_length(X: FloatArray, lengths: FloatArray | None) -> FloatArray:
+    """Scale rows that are shorter or longer than a map takes to its typical length.
+
+    A map that is fitted on unit rows thus normalises others. Routes of rows of another scale
+    would be of their length, and hide nothing.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, d)
+        Rows; not changed. Zero rows stay.
+    lengths : ndarray of shape (3,), optional
+        See `usual_lengths`; folders of earlier versions have none, and rows stay as they are.
+
+    Returns
+    -------
+    ndarray of shape (n, d), of the type of `X`
+        `X` itself if no row is of another scale.
+    """
+    if lengths is None:
+        return X
+    norms = np.sqrt(squared_norms(X))
+    other = ((norms < lengths[0]) | (norms > lengths[2])) & (norms > 0)
+    if not other.any():
+        return X
+    scaled = X.copy()
+    scaled[other] *= (lengths[1] / norms[other])[:, None].astype(X.dtype)
+    return scaled
+
+
 Stage = GroupTransport | CellShift
 
 _STAGES: dict[str, type[Stage]] = {kind.kind: kind for kind in (GroupTransport, CellShift)}
@@ -162,32 +219,40 @@ class RoutedMap(DeclaredMap):
         Finds the group of a row.
     stages : tuple of Stage
         Applied in order.
+    lengths : ndarray of shape (3,), float32, optional
+        Of the rows: shortest, typical, longest (`usual_lengths`). Others are scaled to the typical.
     """
 
     kind: ClassVar[str] = "routed"
 
     router: Router
     stages: tuple[Stage, ...]
+    lengths: FloatArray | None = None
 
     def __call__(self, X: FloatArray, groups: Groups | None = None) -> FloatArray:
         """Map (n, d) to unit rows (n, d) of the type of `X`; `groups`, if known, are not routed."""
-        require_features(X, self.n_features_in)
+        X = self.seen(X)
         groups = self.router(X) if groups is None else groups
         for stage in self.stages:
             X = stage(X, groups)
         return X
+
+    def seen(self, X: FloatArray) -> FloatArray:
+        """Return rows (n, d) as the router sees them, shape (n, d)."""
+        require_features(X, self.n_features_in)
+        return of_usual_length(X, self.lengths)
 
     def arrays(self) -> dict[str, FloatArray]:
         """Return the arrays to save; a name says router, or position and kind of a stage."""
         named = {f"router.{name}": array for name, array in self.router.arrays().items()}
         for k, stage in enumerate(self.stages):
             named |= {f"{k}-{stage.kind}.{name}": a for name, a in stage.arrays().items()}
-        return named
+        return named if self.lengths is None else named | {"lengths": self.lengths}
 
     @classmethod
     def declared(cls, names: Collection[str]) -> Shapes:
         """Return the declaration of a router and of the stages that `names` are for."""
-        shapes = Router.within("router")
+        shapes = Router.within("router") | {"lengths?": "3"}
         for k, part in enumerate(_stages(names)):
             kind = part.partition("-")[2]
             if _place(part) != k or kind not in _STAGES:
@@ -199,7 +264,7 @@ class RoutedMap(DeclaredMap):
     def _of(cls, arrays: Mapping[str, FloatArray]) -> RoutedMap:
         parts = by_part(arrays)
         stages = (_STAGES[name.partition("-")[2]](**parts[name]) for name in _stages(arrays))
-        return cls(Router(**parts["router"]), tuple(stages))
+        return cls(Router(**parts["router"]), tuple(stages), arrays.get("lengths"))
 
 
 def _stages(names: Collection[str]) -> list[str]:
@@ -227,6 +292,8 @@ class SubspaceMap(DeclaredMap):
         Of r features.
     transport : GroupTransport
         T, of r features.
+    lengths : ndarray of shape (3,), float32, optional
+        As those of `RoutedMap`.
     """
 
     kind: ClassVar[str] = "subspace"
@@ -234,11 +301,18 @@ class SubspaceMap(DeclaredMap):
         "basis": "d r",
         **Router.within("router", d="r"),
         **GroupTransport.within("transport", d="r"),
+        "lengths?": "3",
     }
 
     basis: FloatArray
     router: Router
     transport: GroupTransport
+    lengths: FloatArray | None = None
+
+    def seen(self, X: FloatArray) -> FloatArray:
+        """Return rows (n, d) as the router sees them, shape (n, r)."""
+        require_features(X, self.n_features_in)
+        return of_usual_length(X, self.lengths) @ self.basis.astype(X.dtype, copy=False)
 
     def __call__(self, X: FloatArray, groups: Groups | None = None) -> FloatArray:
         """Map (n, d) to unit rows (n, d) of the type of `X`; `groups`, if known, are not routed."""
@@ -246,13 +320,14 @@ class SubspaceMap(DeclaredMap):
         basis = self.basis.astype(X.dtype, copy=False)
         out = np.empty_like(X)
         for rows in row_blocks(len(X), _SUBSPACE_ROWS):
-            coordinates = X[rows] @ basis
+            whole = of_usual_length(X[rows], self.lengths)
+            coordinates = whole @ basis
             routes = self.router(coordinates) if groups is None else groups[rows]
             step = self.transport.moved(coordinates, routes)
             step -= coordinates
             block = out[rows]
             np.matmul(step, basis.T, out=block)
-            block += X[rows]
+            block += whole
             normalise_rows(block)
         return out
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from sensitivenets.embeddings import FloatArray
 from sensitivenets.errors import InputError
 from sensitivenets.maps.affine import Affine, LowRankEdit
 from sensitivenets.maps.base import FittedMap
@@ -92,6 +93,7 @@ def _universal_code(graph: Graph, phi: UniversalCode, x: str) -> str:
 
 
 def _routed(graph: Graph, phi: RoutedMap, x: str) -> str:
+    x = _of_usual_length(graph, phi.lengths, x)
     masks = _route(graph, phi.router, x)
     for stage in phi.stages:
         x = graph.normalise(_by_group(graph, stage, masks, x))
@@ -99,10 +101,25 @@ def _routed(graph: Graph, phi: RoutedMap, x: str) -> str:
 
 
 def _subspace(graph: Graph, phi: SubspaceMap, x: str) -> str:
+    x = _of_usual_length(graph, phi.lengths, x)
     z = graph.affine(x, phi.basis)
     moved = _by_group(graph, phi.transport, _route(graph, phi.router, z), z)
     step = graph.affine(graph.node("Sub", moved, z), phi.basis.T)
     return graph.normalise(graph.node("Add", x, step))
+
+
+def _of_usual_length(graph: Graph, lengths: FloatArray | None, x: str) -> str:
+    """Add the scaling of rows of another scale than the map was fitted on, as the map does it."""
+    if lengths is None:
+        return x
+    shortest, typical, longest = (graph.constant(length) for length in lengths)
+    norm = graph.node("Sqrt", graph.squared_norm(x))
+    outside = graph.node(
+        "Or", graph.node("Less", norm, shortest), graph.node("Less", longest, norm)
+    )
+    zero = graph.node("Equal", norm, graph.constant(0.0))
+    scaled = graph.node("Div", typical, graph.node("Where", zero, graph.constant(1.0), norm))
+    return graph.node("Mul", x, graph.node("Where", outside, scaled, graph.constant(1.0)))
 
 
 def _route(graph: Graph, router: Router, x: str) -> list[str]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -103,8 +104,11 @@ class BudgetedTransport(Eraser):
                 stacklevel=3,
             )
             return replace(unchanged(data.X.shape[1]), curve=self.trade_off_.curve())
-        phi = chosen.map(_rounds(data, chosen.n_rounds), data.X_sensitive, data.seed)
-        return Learned(phi, self.trade_off_.curve())
+        rounds, first = _rounds(data, chosen.n_rounds)
+        phi = chosen.map(rounds, data.X_sensitive, data.seed)
+        # What the transport says of itself stands beside the first candidate.
+        taken, *others = self.trade_off_.curve()
+        return Learned(phi, (dict(taken) | dict(first), *others))
 
     def _check(self) -> tuple[Candidate, ...]:
         require_real("utility_budget", self.utility_budget, minimum=0, maximum=1)
@@ -120,7 +124,7 @@ def _measured(
     candidates: tuple[Candidate, ...], part: FitData, held_out: HeldOut, progress: Progress | None
 ) -> list[tuple[TradeOffPoint, float]]:
     """Measure the embeddings as they are, then each candidate."""
-    rounds = _rounds(part, max(candidate.n_rounds for candidate in candidates))
+    rounds, _ = _rounds(part, max(candidate.n_rounds for candidate in candidates))
     steps = Steps(len(candidates) + 1, progress)
     measured = [measure_point(None, None, held_out, part.seed)]
     steps.advance("unchanged")
@@ -131,10 +135,11 @@ def _measured(
     return measured
 
 
-def _rounds(data: FitData, n_rounds: int) -> tuple[FittedMap, ...]:
+def _rounds(data: FitData, n_rounds: int) -> tuple[tuple[FittedMap, ...], Mapping[str, Any]]:
+    """Return the rounds of a transport, and the record of the first."""
     learned = RoutedTransport(n_rounds=n_rounds)._learn(data)
     assert isinstance(learned.map, Chain)
-    return learned.map.parts
+    return learned.map.parts, learned.curve[0]
 
 
 def _hold_out(data: FitData, n_pairs: int, n_attack_rows: int) -> tuple[FitData, HeldOut]:

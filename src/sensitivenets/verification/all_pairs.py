@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from joblib import effective_n_jobs
 
-from sensitivenets.embeddings import EmbeddingTable, FloatArray, Labels, check_vectors
+from sensitivenets.embeddings import Labels, as_vectors, check_vectors
 from sensitivenets.errors import InputError
 from sensitivenets.intervals import Estimate
 from sensitivenets.serialisation import decode_fields
@@ -114,7 +114,7 @@ class AllPairsResult:
 
 
 def verify_all_pairs(
-    vectors: EmbeddingTable | FloatArray,
+    vectors: Any,
     subject: Labels,
     groups: Mapping[str, Labels] | None = None,
     *,
@@ -134,7 +134,7 @@ def verify_all_pairs(
 
     Parameters
     ----------
-    vectors : EmbeddingTable or ndarray of shape (n, d)
+    vectors : EmbeddingTable or array-like of shape (n, d)
         Embeddings of any length; only their direction counts.
     subject : Labels of length n
         Identity of each row; unlabelled rows are dropped and counted.
@@ -166,8 +166,7 @@ def verify_all_pairs(
         If an embedding is unusable, a column has another length, no subject has two rows, there
         is one subject only, or the memory is too little.
     """
-    if isinstance(vectors, EmbeddingTable):
-        vectors = vectors.vectors
+    vectors = as_vectors(vectors, "vectors")
     check_vectors(vectors, "embeddings")
     targets = check_targets(fmr_targets)
     groups = groups or {}

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from sensitivenets.embeddings import EmbeddingTable, FloatArray, Labels
+from sensitivenets.embeddings import FloatArray, Labels, as_vectors
 from sensitivenets.errors import InputError
 from sensitivenets.intervals import Estimate
 from sensitivenets.serialisation import decode_fields
@@ -141,7 +141,7 @@ class VerificationResult:
 
 
 def verify(
-    vectors: EmbeddingTable | FloatArray,
+    vectors: Any,
     pairs: Pairs,
     *,
     protocol: Protocol | None = None,
@@ -157,7 +157,7 @@ def verify(
 
     Parameters
     ----------
-    vectors : EmbeddingTable or ndarray of shape (n, d)
+    vectors : EmbeddingTable or array-like of shape (n, d)
         Embeddings of any length; only their direction counts.
     pairs : Pairs
         Genuine and impostor pairs of rows of `vectors`.
@@ -192,9 +192,10 @@ def verify(
         If a pair names a row that is not there, a kind of pair is missing, the protocol does not
         fit the folds, or `subject` contradicts a pair.
     """
-    if isinstance(vectors, EmbeddingTable):
-        pairs.require_rows(len(vectors), vectors.source)
-        vectors = vectors.vectors
+    source = getattr(vectors, "source", None)
+    vectors = as_vectors(vectors, "vectors")
+    if source is not None:
+        pairs.require_rows(len(vectors), source)
     pairs.require_both_kinds()
     targets = check_targets(fmr_targets)
     protocol = _choose_protocol(protocol, pairs, training)

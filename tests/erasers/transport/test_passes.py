@@ -102,5 +102,19 @@ def test_cells_and_missing_columns_are_refused(path):
 
 def test_other_rows_than_labels_are_refused(table):
     labels = table.attributes(["ethnicity"])
-    with pytest.raises(InputError, match="expected 2700 rows, one for each label, found 100"):
+    with pytest.raises(InputError, match="expected 2700 rows in each pass, found 100"):
         RoutedTransport().fit_passes(lambda: [table.vectors[:100]], labels)
+
+
+def test_the_size_of_blocks_changes_nothing(path, table):
+    fits = [
+        fit_parquet(
+            RoutedTransport(n_rounds=3, random_state=0),
+            path,
+            sensitive=ATTRIBUTES,
+            block_rows=block_rows,
+        )
+        for block_rows in (313, 2700)
+    ]
+    one, other = (fit.transform(table.vectors) for fit in fits)
+    np.testing.assert_allclose(one, other, atol=1e-4)

@@ -1,5 +1,7 @@
 """Routed transport: equal Gaussians, routes, and what an attacker still reads."""
 
+import warnings
+
 import numpy as np
 import pytest
 from sklearn.decomposition import PCA
@@ -25,7 +27,7 @@ from sensitivenets.erasers.transport.steps import (
     route,
     transport_of,
 )
-from sensitivenets.errors import InputError
+from sensitivenets.errors import FewRowsWarning, InputError
 from sensitivenets.maps.model_folder import load_model, save_model
 from sensitivenets.maps.routed import RoutedMap, Router, SubspaceMap
 
@@ -387,7 +389,7 @@ def test_damaged_arrays_of_a_subspace_are_refused():
     phi = RoutedTransport(n_rounds=1, rank=2, random_state=0).fit(X, sensitive=y).model_.map
     arrays = phi.parts[0].arrays()
     with pytest.raises(
-        InputError, match=r"subspace: expected arrays basis, router.means, .*; found router.means"
+        InputError, match=r"subspace: expected arrays basis, .*; found lengths, router.means"
     ):
         SubspaceMap.from_arrays({n: a for n, a in arrays.items() if n != "basis"})
     with pytest.raises(
@@ -406,3 +408,72 @@ def test_damaged_arrays_are_refused():
         InputError, match=r"router: array 'whitening': expected shape \(g, d, d\) with g = 2, d = 2"
     ):
         Router.from_arrays({n: np.zeros((2, 2)) for n in ("means", "whitening", "offsets")})
+
+
+def test_a_small_group_is_moved_by_its_mean_and_the_pooled_covariance():
+    X, y = groups_of(n=2000, d=20, k=3)
+    few = np.flatnonzero(y == 2)[:8]
+    kept = np.concatenate([np.flatnonzero(y != 2), few])
+    moments = moments_of(X[kept], y[kept], 3)
+    stage = transport_of(moments, 0.0)
+    pooled = moments.scatter[:2].sum(axis=0) / moments.counts[:2].sum()
+    target = barycentre(np.stack([*moments.covariances[:2], pooled]))
+    expected = transport_matrices(pooled[None], target)[0]
+    np.testing.assert_allclose(stage.matrices[2], expected, atol=1e-5)
+    moved = not_normalised(stage, X[kept], y[kept])
+    np.testing.assert_allclose(moved[-8:].mean(axis=0), moments.means.mean(axis=0), atol=1e-4)
+
+
+def test_one_row_more_of_a_small_group_hardly_turns_it():
+    X, y = groups_of(n=2000, d=20, k=3)
+    few = np.flatnonzero(y == 2)[:9]
+    # In double precision, so that only the row makes a difference.
+    X, others = X.astype(np.float64), np.flatnonzero(y != 2)
+    stages = [
+        fit_transport(X[rows], y[rows], 3, 0.0)
+        for rows in (np.concatenate([others, few]), np.concatenate([others, few[:-1]]))
+    ]
+    assert np.abs(stages[0].matrices - stages[1].matrices).max() < 1e-6
+
+
+def test_a_fit_says_what_its_groups_promise_and_warns_of_few_rows():
+    X, y = groups_of(n=3000, d=6)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = RoutedTransport(n_rounds=2, random_state=0).fit(X, sensitive=y).model_
+    found = model.curve[0]["forecast"]
+    assert sum(found["rows"]) == 3000
+    assert found["needed"] == 16 * 36
+    assert 0.5 < found["accuracy"] < 0.6
+    with pytest.warns(FewRowsWarning, match="fewer rows than the square of the features"):
+        RoutedTransport(n_rounds=1, random_state=0).fit(X[:90], sensitive=y[:90])
+
+
+@pytest.mark.parametrize("rank", [None, 3])
+def test_a_map_of_unit_rows_normalises_others(rank):
+    X, y = groups_of()
+    unit = X / np.linalg.norm(X, axis=1, keepdims=True)
+    eraser = RoutedTransport(n_rounds=2, rank=rank, random_state=0).fit(unit, sensitive=y)
+    np.testing.assert_allclose(eraser.transform(20 * unit), eraser.transform(unit), atol=1e-5)
+    np.testing.assert_allclose(eraser.model_.transform(X), eraser.transform(unit), atol=1e-5)
+
+
+def test_rows_far_shorter_than_those_of_a_fit_are_taken_for_rows_of_its_length():
+    X, y = groups_of()
+    eraser = RoutedTransport(n_rounds=1, random_state=0).fit(X, sensitive=y)
+    unit = X / np.linalg.norm(X, axis=1, keepdims=True)
+    typical = np.float32(np.median(np.linalg.norm(X, axis=1)))
+    lengths = eraser.model_.map.parts[0].lengths
+    assert lengths[0] > 1
+    np.testing.assert_allclose(eraser.transform(unit), eraser.transform(typical * unit), atol=1e-4)
+    zero = np.zeros((1, X.shape[1]), dtype=np.float32)
+    assert np.isfinite(eraser.transform(zero)).all()
+
+
+def test_a_map_without_lengths_leaves_rows_as_they_are():
+    X, y = groups_of()
+    phi = RoutedTransport(n_rounds=1, random_state=0).fit(X, sensitive=y).model_.map.parts[0]
+    arrays = {name: array for name, array in phi.arrays().items() if name != "lengths"}
+    old = RoutedMap.from_arrays(arrays)
+    np.testing.assert_array_equal(old(X), phi(X))
+    assert not np.allclose(old(20 * X), phi(20 * X), atol=1e-3)

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from sensitivenets.embeddings import FloatArray, Labels
+from sensitivenets.embeddings import FloatArray, Labels, squared_norms
 from sensitivenets.embeddings.fingerprint import Fingerprint, Hashing, other_cores
 from sensitivenets.erasers.base import Learned
-from sensitivenets.erasers.moments.group import GroupMoments, GroupMomentStream, Int64
+from sensitivenets.erasers.moments.group import BLOCK_ROWS, GroupMoments, GroupMomentStream, Int64
+from sensitivenets.erasers.transport.forecast import round_record, warn_of_few_rows
 from sensitivenets.erasers.transport.gaussian import (
     difference_basis,
     moments_of,
@@ -20,7 +21,7 @@ from sensitivenets.erasers.transport.gaussian import (
 from sensitivenets.erasers.transport.steps import chain_of, choose_router, transport_of
 from sensitivenets.errors import InputError
 from sensitivenets.maps.base import FittedMap
-from sensitivenets.maps.routed import RoutedMap, SubspaceMap
+from sensitivenets.maps.routed import RoutedMap, SubspaceMap, usual_lengths
 
 #: Begins a pass over all rows.
 Blocks = Callable[[], Iterable[FloatArray]]
@@ -67,8 +68,8 @@ def learn_in_passes(
     parts: list[FittedMap] = []
     curve: list[dict[str, Any]] = []
     for number in range(n_rounds):
-        part, accuracy = _round(
-            _Moved(blocks, basis, parts),
+        part, record = _round(
+            _Moved(blocks, len(groups), basis, parts),
             groups,
             rank=rank,
             router_shrinkage=router_shrinkage,
@@ -76,7 +77,8 @@ def learn_in_passes(
             rng=rng,
         )
         parts.append(part)
-        curve.append({"round": number + 1, "router": accuracy})
+        curve.append({"round": number + 1} | record)
+    warn_of_few_rows(curve)
     return Learned(chain_of(parts, basis), tuple(curve), {"primary": fingerprint.to_dict()})
 
 
@@ -85,28 +87,25 @@ class _Moved:
     """The rows as the rounds so far leave them."""
 
     blocks: Blocks
+    n_rows: int
     basis: FloatArray | None
     parts: Sequence[FittedMap]
 
     def __iter__(self) -> Iterator[tuple[slice, FloatArray]]:
-        start = 0
-        for block in self.blocks():
+        for where, block in chunks(self.blocks, self.n_rows):
             X = block if self.basis is None else block @ self.basis
             for part in self.parts:
                 X = part(X)
-            yield slice(start, start + len(X)), X
-            start += len(X)
+            yield where, X
 
 
 def _first_pass(blocks: Blocks, n_rows: int) -> tuple[GroupMoments, Fingerprint]:
     stream, fingerprint = GroupMomentStream(1), Fingerprint()
     with other_cores() as pool:
-        for X in blocks():
+        for _, X in chunks(blocks, n_rows):
             hashing = Hashing(X, pool, fingerprint)
             stream.update(X, np.zeros(len(X), dtype=np.int64))
             fingerprint = hashing.result()
-    if fingerprint.rows != n_rows:
-        raise InputError(f"expected {n_rows} rows, one for each label, found {fingerprint.rows}")
     return stream.moments(), fingerprint
 
 
@@ -118,11 +117,11 @@ def _round(
     router_shrinkage: float | None,
     covariance_shrinkage: float | None,
     rng: np.random.Generator,
-) -> tuple[FittedMap, dict[str, float]]:
+) -> tuple[FittedMap, dict[str, Any]]:
     """Fit the router in one pass, and the transport of the groups it predicts in another."""
     labelled = rng.permutation(np.flatnonzero(groups.labelled))
     chosen = np.sort(labelled[: min(len(labelled) // 5, _MOST_HELD_OUT)])
-    kept, held_out = _router_pass(rows, groups, chosen)
+    kept, held_out, lengths = _router_pass(rows, groups, chosen)
     codes, k = groups.codes[chosen], len(groups.classes)
     basis = None
     if rank is not None and rank < held_out.shape[1]:
@@ -133,19 +132,71 @@ def _round(
     for _, X in rows:
         coordinates = X if basis is None else X @ basis
         stream.update(coordinates, router(coordinates))
-    transport = transport_of(stream.moments(), covariance_shrinkage)
+    moments = stream.moments()
+    transport = transport_of(moments, covariance_shrinkage)
+    record = round_record(accuracy, moments.counts, router)
     if basis is None:
-        return RoutedMap(router, (transport,)), accuracy
-    return SubspaceMap(basis, router, transport), accuracy
+        return RoutedMap(router, (transport,), lengths), record
+    return SubspaceMap(basis, router, transport, lengths), record
 
 
-def _router_pass(rows: _Moved, groups: Labels, chosen: Int64) -> tuple[GroupMoments, FloatArray]:
-    """Return the moments of all labelled rows but the chosen ones, and those rows."""
+def _router_pass(
+    rows: _Moved, groups: Labels, chosen: Int64
+) -> tuple[GroupMoments, FloatArray, FloatArray | None]:
+    """Return the moments of all labelled rows but the chosen ones, those rows, and lengths."""
     codes = groups.codes.copy()
     codes[chosen] = -1
     stream, found = GroupMomentStream(len(groups.classes)), []
+    squares: list[FloatArray] = []
     for where, X in rows:
         stream.update(X, codes[where])
         first, last = np.searchsorted(chosen, (where.start, where.stop))
         found.append(X[chosen[first:last] - where.start])
-    return stream.moments(), np.concatenate(found)
+        squares.append(squared_norms(X))
+    # Behind a round rows are of unit length.
+    lengths = None if rows.parts else usual_lengths(np.concatenate(squares))
+    return stream.moments(), np.concatenate(found), lengths
+
+
+def chunks(blocks: Blocks, n_rows: int) -> Iterator[tuple[slice, FloatArray]]:
+    """Yield all rows in chunks of one size, whatever the blocks: sums are added in one order.
+
+    Parameters
+    ----------
+    blocks : callable
+        Returns all rows block by block.
+    n_rows : int
+        Rows that are expected in all.
+
+    Yields
+    ------
+    where : slice
+        Numbers of the rows.
+    X : ndarray of shape (m, d), float32
+        The rows; m is 8192 but for the last.
+
+    Raises
+    ------
+    InputError
+        If there are not as many rows as expected, or blocks differ in width.
+    """
+    waiting: list[FloatArray] = []
+    n_waiting = start = 0
+    for block in blocks():
+        X = np.asarray(block, dtype=np.float32)
+        while len(X):
+            part = X[: BLOCK_ROWS - n_waiting]
+            X = X[len(part) :]
+            waiting.append(part)
+            n_waiting += len(part)
+            if n_waiting == BLOCK_ROWS:
+                yield slice(start, start + n_waiting), _joined(waiting)
+                start, n_waiting, waiting = start + n_waiting, 0, []
+    if n_waiting:
+        yield slice(start, start + n_waiting), _joined(waiting)
+    if start + n_waiting != n_rows:
+        raise InputError(f"expected {n_rows} rows in each pass, found {start + n_waiting}")
+
+
+def _joined(parts: list[FloatArray]) -> FloatArray:
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)

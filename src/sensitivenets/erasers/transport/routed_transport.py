@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Self
+from dataclasses import replace
+from typing import Any, Self
 
 import numpy as np
 from sklearn.utils import check_random_state
 
-from sensitivenets.embeddings import FloatArray, Labels
+from sensitivenets.embeddings import FloatArray, Labels, squared_norms
 from sensitivenets.embeddings.labels import joint
 from sensitivenets.erasers.base import Eraser, FitData, Learned, parameterised
+from sensitivenets.erasers.transport.forecast import round_record, warn_of_few_rows
 from sensitivenets.erasers.transport.gaussian import (
     difference_basis,
     moments_of,
@@ -26,7 +28,7 @@ from sensitivenets.erasers.transport.steps import (
 )
 from sensitivenets.errors import InputError, require_int, require_real
 from sensitivenets.maps.base import FittedMap
-from sensitivenets.maps.routed import RoutedMap, Stage, SubspaceMap
+from sensitivenets.maps.routed import RoutedMap, Stage, SubspaceMap, usual_lengths
 
 
 @parameterised
@@ -67,7 +69,9 @@ class RoutedTransport(Eraser):
     Attributes
     ----------
     model_ : Model
-        The fitted map with its record; the curve says how well each round's router did.
+        The fitted map with its record; the curve says how well each round's router did, and, from
+        the rows of its predicted groups, what is left for people who were not among the rows
+        (`transport.forecast`).
 
     Examples
     --------
@@ -103,13 +107,16 @@ class RoutedTransport(Eraser):
         curve = []
         for number in range(self.n_rounds):
             n_cell_rounds = self.n_cell_rounds if number == 0 else 0
-            part, X, accuracy = (
+            # Behind a round rows are of unit length.
+            lengths = usual_lengths(squared_norms(X)) if number == 0 else None
+            part, X, record = (
                 self._round(X, groups, n_cell_rounds, rng)
                 if rank is None
                 else self._subspace_round(X, groups, rank, rng)
             )
-            parts.append(part)
-            curve.append({"round": number + 1, "router": accuracy})
+            parts.append(replace(part, lengths=lengths))
+            curve.append({"round": number + 1} | record)
+        warn_of_few_rows(curve)
         return Learned(chain_of(parts, basis), tuple(curve))
 
     def fit_passes(self, blocks: Blocks, attributes: Mapping[str, Labels]) -> Self:
@@ -157,8 +164,8 @@ class RoutedTransport(Eraser):
 
     def _round(
         self, X: FloatArray, labels: Labels, n_cell_rounds: int, rng: np.random.Generator
-    ) -> tuple[RoutedMap, FloatArray, dict[str, float]]:
-        """Return the map of one round, the rows after it, and how well its router did."""
+    ) -> tuple[RoutedMap, FloatArray, dict[str, Any]]:
+        """Return the map of one round, the rows after it, and the record of both."""
         router, accuracy = route(X, labels, self.router_shrinkage, rng)
         groups = router(X)
         transport = fit_transport(X, groups, router.n_groups, self.covariance_shrinkage)
@@ -170,11 +177,12 @@ class RoutedTransport(Eraser):
             )
             moved = stage(moved, groups)
             stages.append(stage)
-        return RoutedMap(router, tuple(stages)), moved, accuracy
+        counts = np.bincount(groups, minlength=router.n_groups)
+        return RoutedMap(router, tuple(stages)), moved, round_record(accuracy, counts, router)
 
     def _subspace_round(
         self, X: FloatArray, labels: Labels, rank: int, rng: np.random.Generator
-    ) -> tuple[SubspaceMap, FloatArray, dict[str, float]]:
+    ) -> tuple[SubspaceMap, FloatArray, dict[str, Any]]:
         """Return the same, by the directions in which the groups differ most now."""
         basis = difference_basis(moments_of(X, labels.codes, len(labels.classes)), rank)
         coordinates = X @ basis
@@ -182,7 +190,8 @@ class RoutedTransport(Eraser):
         groups = router(coordinates)
         transport = fit_transport(coordinates, groups, router.n_groups, self.covariance_shrinkage)
         edit = SubspaceMap(basis, router, transport)
-        return edit, edit(X, groups), accuracy
+        counts = np.bincount(groups, minlength=router.n_groups)
+        return edit, edit(X, groups), round_record(accuracy, counts, router)
 
     def _check(self) -> None:
         require_int("n_rounds", self.n_rounds, minimum=1)

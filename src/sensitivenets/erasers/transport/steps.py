@@ -141,9 +141,11 @@ def transport_of(moments: GroupMoments, shrinkage: float | None = None) -> Group
     Parameters
     ----------
     moments : GroupMoments
-        Of the groups; one without rows is left where it is.
+        Of the groups; one without rows is left where it is, one of fewer rows than features is
+        moved by its mean and the pooled covariance of the others.
     shrinkage : float, optional
-        Share of the pooled covariance in each group's; from the smallest group unless given.
+        Share of the pooled covariance in each group's; from the smallest group (of at least as
+        many rows as features, if there is one) unless given.
 
     Returns
     -------
@@ -152,9 +154,15 @@ def transport_of(moments: GroupMoments, shrinkage: float | None = None) -> Group
     """
     n_groups, d = moments.means.shape
     seen: npt.NDArray[np.bool_] = moments.counts > 1
+    # A covariance of fewer rows than features has no inverse to speak of: rounding that sends one
+    # row elsewhere would move the whole group.
+    few = seen & (moments.counts < d)
+    many = seen if (few == seen).all() else seen & ~few
     if shrinkage is None:
-        shrinkage = d / (d + float(moments.counts[seen].min()))
-    shrunk = shrink(moments.covariances[seen], shrinkage)
+        shrinkage = d / (d + float(moments.counts[many].min()))
+    covariances = moments.covariances
+    covariances[few] = moments.scatter[many].sum(axis=0) / moments.counts[many].sum()
+    shrunk = shrink(covariances[seen], shrinkage)
     center = moments.means[seen].mean(axis=0)
     matrices = np.repeat(np.eye(d)[None], n_groups, axis=0)
     matrices[seen] = transport_matrices(shrunk, barycentre(shrunk))

@@ -1,0 +1,109 @@
+"""``sensitivenets adapt``: a routed model for the faces you hold, without labels of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sensitivenets.cli.output import percent, print_json, print_line, print_table
+from sensitivenets.cli.selection import read_rows
+from sensitivenets.errors import InputError
+
+if TYPE_CHECKING:
+    from sensitivenets.erasers.fit_parquet import AdaptedModel
+    from sensitivenets.erasers.transport.adapt import Adapted
+    from sensitivenets.maps.base import Model
+
+
+def adapt(
+    model: Path,
+    table: Path,
+    /,
+    *,
+    out: Path,
+    identity: str | None = None,
+    where: list[str] | None = None,
+    embedding: str = "embedding",
+    overwrite: bool = False,
+    json: bool = False,
+) -> None:
+    """Adapt a model to a table, which needs no labels: its own groups, its own moments.
+
+    Parameters
+    ----------
+    model
+        Model folder of routed_transport, coded_transport or budgeted_transport; it stays.
+    table
+        Embeddings of the same network: .parquet, .npz, or .npy. Parquet is read block by block.
+    out
+        Model folder to make, for these faces and for people who come later.
+    identity
+        Column that says who a row shows: rows of a person are routed together.
+    where
+        Adapt to the rows with COLUMN=VALUE; may be given several times.
+    embedding
+        Name of the embedding column.
+    overwrite
+        Replace a model folder that is already there.
+    json
+        Write the result as JSON.
+    """
+    from sensitivenets.maps.model_folder import check_destination, load_model, save_model
+
+    check_destination(out, overwrite=overwrite)
+    made = _adapted(load_model(model), table, identity, where or [], embedding)
+    save_model(made.model, out, overwrite=overwrite)
+    if json:
+        print_json(_summary(made, out))
+    else:
+        _print(made.adapted, out, table)
+
+
+def _adapted(
+    model: Model, table: Path, identity: str | None, where: list[str], embedding: str
+) -> AdaptedModel:
+    from sensitivenets.codes.code_files import is_code_file
+    from sensitivenets.embeddings.fingerprint import fingerprint
+    from sensitivenets.erasers.fit_parquet import AdaptedModel, adapt_parquet
+    from sensitivenets.erasers.transport.adapt import adapt, adapted_model
+    from sensitivenets.progress import progress_bar
+
+    if table.suffix == ".parquet" and not where and not is_code_file(table):
+        with progress_bar("adapt") as progress:
+            return adapt_parquet(
+                model, table, identity=identity, embedding=embedding, progress=progress
+            )
+    rows = read_rows(table, where, embedding)
+    if rows.dim != model.map.n_features_in:
+        raise InputError(
+            f"{table}: expected embeddings of {model.map.n_features_in} features as the model was "
+            f"fitted on, found {rows.dim}; use the network that made the training embeddings"
+        )
+    subjects = None if identity is None else rows.labels(identity).codes
+    found = adapt(model, rows.vectors, subjects=subjects)
+    return AdaptedModel(adapted_model(model, found, fingerprint(rows.vectors)), found)
+
+
+def _print(found: Adapted, out: Path, table: Path) -> None:
+    print_table(
+        ["predicted group", "rows", "own share"],
+        [
+            [str(number), str(rows), percent(own)]
+            for number, (rows, own) in enumerate(zip(found.rows, found.own, strict=True), start=1)
+        ],
+    )
+    print_line(f"rows in another group than by the model's own router: {percent(found.drift)}")
+    for line in found.forecast.lines():
+        print_line(line)
+    for doubt in found.doubts:
+        print_line(f"doubt: {doubt}")
+    print_line(f"model: {out}")
+    print_line(f"next: sensitivenets transform {out} {table} --out agnostic.parquet")
+
+
+def _summary(made: AdaptedModel, out: Path) -> dict[str, Any]:
+    return {
+        "model": str(out),
+        "fingerprint": dict(made.model.fingerprint),
+        "adapted": made.adapted.record(),
+    }

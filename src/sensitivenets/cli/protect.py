@@ -1,0 +1,208 @@
+"""``sensitivenets protect``: hide attributes of a table that has no labels of its own."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sensitivenets.cli.output import percent, print_json, print_line, print_notice
+from sensitivenets.errors import InputError
+
+if TYPE_CHECKING:
+    from sensitivenets.embeddings import EmbeddingTable
+    from sensitivenets.maps.base import Model
+    from sensitivenets.tradeoff.protect import Protected
+
+# Rows of the sample to label: enough for an interval of about six points to either side.
+_SAMPLE = 300
+_WRITTEN = {"table.parquet", "model", "report", "sample.parquet"}
+
+
+def protect(
+    table: Path,
+    /,
+    *,
+    reference: Path,
+    remove: list[str],
+    out: Path,
+    identity: str | None = None,
+    sample: Path | None = None,
+    where: list[str] | None = None,
+    reference_where: list[str] | None = None,
+    full: bool = False,
+    random_state: int = 0,
+    n_jobs: int = 2,
+    embedding: str = "embedding",
+    overwrite: bool = False,
+    json: bool = False,
+) -> None:
+    """Hide attributes of the table you hold, which needs no labels, and say what is left.
+
+    Groups are learned from a labelled table of the same network, found again in yours, and moved
+    onto one another. Writes table.parquet, model/, report/ and, for what your table has no labels
+    of, sample.parquet.
+
+    Parameters
+    ----------
+    table
+        Embeddings to protect: .parquet, .npz, or .npy beside .csv.
+    reference
+        Embeddings of the same network with labels, or a model folder fitted on them.
+    remove
+        Attribute to hide, a column of the reference; give the option once for each.
+    out
+        Folder to make.
+    identity
+        Column that says who a row shows: rows of a person are moved alike, and recognition is
+        measured.
+    sample
+        The sample.parquet of a former run with labels: attackers are tested on them.
+    where
+        Protect only the rows with COLUMN=VALUE; may be given several times.
+    reference_where
+        Use only the rows of the reference with COLUMN=VALUE; may be given several times.
+    full
+        Run the whole audit: minutes instead of seconds.
+    random_state
+        The seed.
+    n_jobs
+        Processes of the audit.
+    embedding
+        Name of the embedding column.
+    overwrite
+        Replace what a former run left in the folder.
+    json
+        Write the result as JSON.
+    """
+    from sensitivenets.atomic import check_parent
+    from sensitivenets.cli.selection import read_rows
+    from sensitivenets.progress import progress_bar
+    from sensitivenets.tradeoff.protect import protect as protected_table
+    from sensitivenets.tradeoff.protect import with_sample
+
+    check_parent(out)
+    _refuse(out, overwrite=overwrite)
+    rows = read_rows(table, where or [], embedding)
+    print_notice("1/3 learning groups from the reference")
+    known = _reference(reference, reference_where or [], embedding)
+    if sample is not None:
+        rows = with_sample(rows, read_rows(sample, [], embedding), remove)
+    print_notice("2/3 finding them in the table, moving them, attacking the result")
+    with progress_bar("audit") as progress, warnings.catch_warnings():
+        # They are printed below, in words of their own.
+        warnings.simplefilter("ignore")
+        found = protected_table(
+            rows,
+            known,
+            remove=remove,
+            identity=identity,
+            whole=full,
+            random_state=random_state,
+            n_jobs=n_jobs,
+            progress=progress,
+        )
+    print_notice("3/3 writing")
+    page = _write(found, rows, out, random_state)
+    if json:
+        print_json(_summary(found, out))
+        return
+    _print(found, out, page, identity)
+
+
+def _refuse(out: Path, *, overwrite: bool) -> None:
+    """Refuse a folder whose content would be lost."""
+    if not out.exists():
+        return
+    if not out.is_dir():
+        raise InputError(f"{out}: expected a folder to make, found a file; choose another")
+    other = sorted({entry.name for entry in out.iterdir()} - _WRITTEN)
+    if other:
+        raise InputError(
+            f"{out}: expected no folder or one that protect made, found {other[0]!r} in it, which "
+            "would be lost; choose another"
+        )
+    if any(out.iterdir()) and not overwrite:
+        raise InputError(f"{out}: already exists; choose another folder or add --overwrite")
+
+
+def _reference(path: Path, where: list[str], embedding: str) -> EmbeddingTable | Model:
+    from sensitivenets.cli.selection import read_rows
+    from sensitivenets.maps.model_folder import load_model
+
+    if not path.is_dir():
+        return read_rows(path, where, embedding, "--reference-where")
+    if where:
+        raise InputError("--reference-where: expected a table with --reference, found a folder")
+    return load_model(path)
+
+
+def _write(found: Protected, rows: EmbeddingTable, out: Path, random_state: int) -> Path:
+    """Write all that there is, there whole or not at all; return what to open."""
+    from sensitivenets.atomic import atomic_folder
+    from sensitivenets.cli.audit_output import write
+    from sensitivenets.embeddings import write_table
+    from sensitivenets.maps.model_folder import save_model
+    from sensitivenets.tradeoff.protect import draw_sample
+
+    with atomic_folder(out) as folder:
+        write_table(found.table, folder / "table.parquet")
+        save_model(found.model, folder / "model")
+        page = write(found.audit, folder / "report")
+        if found.unlabelled:
+            write_table(draw_sample(rows, _SAMPLE, random_state), folder / "sample.parquet")
+    return out / page.relative_to(folder)
+
+
+def _print(found: Protected, out: Path, page: Path, identity: str | None) -> None:
+    mode = "three attackers" if found.audit.mode == "quick" else "every attacker"
+    for attribute in found.audit.attributes:
+        gone = attribute.reduction
+        if gone is not None:
+            print_line(
+                f"{attribute.name}: {percent(gone.before)} read before, {percent(gone.after)} "
+                f"after; chance {percent(attribute.chance)} ({mode})"
+            )
+    print_line(_recognition(found, identity))
+    for line in found.adapted.forecast.lines():
+        print_line(line)
+    for doubt in found.adapted.doubts:
+        print_line(f"doubt: {doubt}")
+    if found.unlabelled:
+        sample, name = out / "sample.parquet", found.unlabelled[0]
+        print_line(
+            f"next: labels of {' and '.join(found.unlabelled)} are estimates; to know, label a "
+            f"random sample: sensitivenets annotate {sample} --attribute {name} --images PHOTOS, "
+            "--export it, and protect again with --sample"
+        )
+    else:
+        print_line(
+            f"next: map people who come later: sensitivenets transform {out / 'model'} LATER "
+            "--out later_agnostic.parquet"
+        )
+    print_line(f"open: {page}")
+
+
+def _recognition(found: Protected, identity: str | None) -> str:
+    kept = found.audit.recognition
+    if kept is None or kept.before is None or kept.after is None:
+        why = "name the column of identities with --identity" if identity is None else "see report"
+        return f"recognition: not measured; {why}"
+    return (
+        f"recognition: {percent(kept.before.value)} before, {percent(kept.after.value)} after "
+        f"({kept.explanation})"
+    )
+
+
+def _summary(found: Protected, out: Path) -> dict[str, Any]:
+    return {
+        "table": str(out / "table.parquet"),
+        "model": str(out / "model"),
+        "report": str(out / "report"),
+        "attributes": {
+            one.name: {"before": one.reduction.before, "after": one.reduction.after}
+            for one in found.audit.attributes
+            if one.reduction is not None
+        },
+        "adapted": found.adapted.record(),
+    }

@@ -1,0 +1,255 @@
+"""Adapt a fitted routed map to a table without labels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+
+from sensitivenets.embeddings import FloatArray
+from sensitivenets.erasers.moments.group import Float64, Int64
+from sensitivenets.erasers.transport.expectation_maximisation import find_routes
+from sensitivenets.erasers.transport.forecast import Forecast, forecast
+from sensitivenets.erasers.transport.own_moments import lean
+from sensitivenets.erasers.transport.passes import Blocks, chunks
+from sensitivenets.erasers.transport.place import Place, find_place
+from sensitivenets.erasers.transport.reference_groups import GaussianGroups, reference_groups
+from sensitivenets.erasers.transport.trust import doubts
+from sensitivenets.errors import InputError
+from sensitivenets.maps.base import Fitted, FittedMap, Model, map_of, model_of, require_features
+from sensitivenets.maps.chain import Chain
+from sensitivenets.maps.projection import Projection
+from sensitivenets.maps.universal_code import UniversalCode
+
+# How much more the maps trust the table's own moments than the shrinkage of least error would:
+# chosen on FairFace, LFW and CelebA with their labels (docs/adapt.md).
+_STRENGTH = 1.5
+# Longest and shortest rows, in lengths of the reference's, that are taken for the same scale.
+_LENGTHS = (0.5, 2.0)
+
+
+@dataclass(frozen=True)
+class Adapted:
+    """A map adapted to a table, and the record of how.
+
+    Attributes
+    ----------
+    map : FittedMap
+        Of the same kinds as the one it was made from: it is saved, exported and applied alike.
+    rows : tuple of int
+        Rows of each predicted group.
+    own : tuple of float
+        Share of the table's own covariance in each group's map.
+    drift : float
+        Share of the rows that the reference's router would have sent to another group.
+    moved : tuple of float
+        Share of the rows that each step of expectation-maximisation moved.
+    doubts : tuple of str
+        Why not to trust it, in words; empty where nothing speaks against it.
+    forecast : Forecast
+        For people who are not in the table.
+    error, noise : tuple of float
+        Of each group's covariance (`own_moments.LeanedMoments`): what `forecast` needs for the
+        classes of an attribute, or an attacker of few labels.
+    """
+
+    map: FittedMap
+    rows: tuple[int, ...]
+    own: tuple[float, ...]
+    drift: float
+    moved: tuple[float, ...]
+    doubts: tuple[str, ...]
+    forecast: Forecast
+    error: tuple[float, ...]
+    noise: tuple[float, ...]
+
+    def record(self) -> dict[str, Any]:
+        """Return all but the map as JSON values; no row and no route is in it."""
+        values = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "map"}
+        return values | {"forecast": asdict(self.forecast)}
+
+
+def adapt(
+    fitted: Model | Fitted | FittedMap,
+    X: FloatArray,
+    *,
+    subjects: Int64 | None = None,
+    shrinkage: float | None = None,
+    strength: float = _STRENGTH,
+) -> Adapted:
+    """Adapt a routed map to the rows of a table, which need no label.
+
+    Parameters
+    ----------
+    fitted : Model, fitted estimator or FittedMap
+        Of `RoutedTransport`, `CodedTransport` or another method that begins with routes.
+    X : ndarray of shape (n, d)
+        All rows of the table.
+    subjects : ndarray of shape (n,), int64, optional
+        Code of each row's subject, -1 if unknown: rows of a subject share a route.
+    shrinkage : float, optional
+        Of the first round's router; a Model records it, for a bare map it is 0 unless given.
+    strength : float, default=1.5
+        How far the maps trust the table's own moments (`own_moments.lean`).
+
+    Returns
+    -------
+    Adapted
+        The map, and how far to trust it. Apply it to the table with `transform_table` where
+        subjects were given, so that its rows keep the routes that their moments were taken over.
+
+    Raises
+    ------
+    InputError
+        If the map has no routes, or rows are of another width or length than the map was fitted
+        on.
+
+    Examples
+    --------
+    >>> from sensitivenets.datasets.synthetic import synthetic_diveface
+    >>> from sensitivenets.erasers.transport.routed_transport import RoutedTransport
+    >>> table = synthetic_diveface(n_subjects=300, images_per_subject=3, dim=32, random_state=0)
+    >>> eraser = RoutedTransport(n_rounds=1, random_state=0)
+    >>> fitted = eraser.fit(table.vectors, sensitive={"gender": table.column("gender")}).model_
+    >>> adapt(fitted, table.vectors).map(table.vectors).shape
+    (900, 32)
+    """
+    require_features(X, map_of(fitted).n_features_in)
+    return adapt_passes(
+        fitted,
+        lambda: iter([X]),
+        len(X),
+        subjects=subjects,
+        shrinkage=shrinkage,
+        strength=strength,
+    )
+
+
+def adapt_passes(
+    fitted: Model | Fitted | FittedMap,
+    blocks: Blocks,
+    n_rows: int,
+    *,
+    subjects: Int64 | None = None,
+    shrinkage: float | None = None,
+    strength: float = _STRENGTH,
+) -> Adapted:
+    """Adapt to rows that are read again and again instead of held.
+
+    Parameters are those of `adapt`, but for
+
+    Parameters
+    ----------
+    blocks : callable
+        Returns all rows block by block, each time it is called; the size of blocks does not
+        matter.
+    n_rows : int
+        Rows in all. Seven passes are made at most, thirteen with subjects, and one more for a code.
+
+    Returns
+    -------
+    Adapted
+        As `adapt`.
+    """
+    place = find_place(map_of(fitted))
+    reference = reference_groups(place.router, _shrinkage(fitted, shrinkage))
+    inside = place.coordinates(blocks)
+    _require_alike_lengths(place, blocks, n_rows, reference)
+    routes = find_routes(inside, n_rows, reference, subjects=subjects)
+    leaned = lean(routes.moments, reference, strength)
+    moved: FittedMap = place.moved_by(routes, leaned)
+    parts = [*place.before, moved, *_recentred(place, moved, blocks, n_rows)]
+    counts = routes.moments.whole.counts
+    return Adapted(
+        map=Chain(tuple(parts)),
+        rows=tuple(int(n) for n in counts),
+        own=tuple(round(float(share), 4) for share in leaned.own),
+        drift=routes.drift,
+        moved=routes.moved,
+        doubts=tuple(doubts(routes, reference)),
+        forecast=forecast(counts, reference.means.shape[1], leaned.error, noise=leaned.noise),
+        error=tuple(float(e) for e in leaned.error),
+        noise=tuple(float(v) for v in leaned.noise),
+    )
+
+
+def adapted_model(fitted: Model | Fitted, adapted: Adapted, table: Mapping[str, Any]) -> Model:
+    """Make the model that maps people who come later, with its record.
+
+    Parameters
+    ----------
+    fitted : Model or fitted estimator
+        What was adapted.
+    adapted : Adapted
+        To the table.
+    table : mapping
+        The table's `fingerprint`.
+
+    Returns
+    -------
+    Model
+        Its fingerprint has the table under "adapted" and what the parent learned from under
+        "reference ..."; its curve has the record of the adaptation, without a route.
+    """
+    parent = model_of(fitted)
+    known = {f"reference {name}": record for name, record in parent.fingerprint.items()}
+    return replace(
+        parent,
+        map=adapted.map,
+        fingerprint={"adapted": dict(table)} | known,
+        curve=({"adapted": adapted.record()},),
+    )
+
+
+def _shrinkage(fitted: Model | Fitted | FittedMap, given: float | None) -> float:
+    """Return the shrinkage of the first router: as given, as recorded, or none."""
+    if given is not None:
+        return given
+    if isinstance(fitted, FittedMap):
+        return 0.0
+    curve = model_of(fitted).curve
+    if curve and "adapted" in curve[0]:
+        raise InputError(
+            "expected a model that was fitted on labelled rows, found one that was adapted to a "
+            "table; adapt the model that it was made from again"
+        )
+    return float(curve[0].get("router", {}).get("shrinkage", 0.0)) if curve else 0.0
+
+
+def _recentred(place: Place, moved: FittedMap, blocks: Blocks, n_rows: int) -> Sequence[FittedMap]:
+    """Return the parts behind the rounds; a code is centred on the table."""
+    after = place.after
+    if not (len(after) > 1 and isinstance(after[0], Projection)):
+        return after
+    if not isinstance(after[1], UniversalCode):
+        return after
+    total: Float64 = np.zeros(moved.n_features_out)
+    for _, X in chunks(blocks, n_rows):
+        for part in (*place.before, moved):
+            X = part(X)
+        total += X.sum(axis=0, dtype=np.float64)
+    bias = (-total / max(n_rows, 1)).astype(np.float32)
+    return (replace(after[0], bias=bias), *after[1:])
+
+
+def _require_alike_lengths(
+    place: Place, blocks: Blocks, n_rows: int, reference: GaussianGroups
+) -> None:
+    """Refuse rows of another scale: routes of them would be of their length, not their kind.
+
+    To a map of unit rows any length is the same, since it normalises.
+    """
+    lengths = place.routed.lengths
+    if lengths is None or lengths[1] != 1:
+        place = replace(place, routed=replace(place.routed, lengths=None))
+    inside = place.coordinates(blocks)
+    total = sum(float(np.vdot(X, X)) for _, X in chunks(inside, n_rows))
+    second = np.trace(reference.within) + reference.shares @ (reference.means**2).sum(axis=1)
+    ratio = float(np.sqrt(total / max(n_rows, 1) / second))
+    if not _LENGTHS[0] <= ratio <= _LENGTHS[1]:
+        raise InputError(
+            f"expected rows about as long as the reference's ({np.sqrt(second):.3g}), found rows "
+            f"{ratio:.3g} times as long; normalise both, or neither"
+        )

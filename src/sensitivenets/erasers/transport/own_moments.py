@@ -1,0 +1,284 @@
+"""A table's own moments, leaning on the reference as far as they are estimation error."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sensitivenets.embeddings import FloatArray
+from sensitivenets.erasers.moments.group import Float64, GroupMoments, GroupMomentStream, Int64
+from sensitivenets.erasers.transport.gaussian import psd_power, transport_matrices
+from sensitivenets.erasers.transport.reference_groups import GaussianGroups
+from sensitivenets.maps.routed import Groups, GroupTransport
+
+# Rows of a stretch of a table that has no subjects: photographs of a person lie side by side.
+_STRETCH = 64
+# Steps of the barycentre's fixed point, as in `gaussian.barycentre`.
+_STEPS, _TOLERANCE = 50, 1e-7
+
+
+@dataclass(frozen=True)
+class HalvedMoments:
+    """Moments of the groups in two halves of a table: what they agree on is not noise.
+
+    Attributes
+    ----------
+    halves : tuple of two GroupMoments
+        No subject is in both.
+    """
+
+    halves: tuple[GroupMoments, GroupMoments]
+
+    @property
+    def whole(self) -> GroupMoments:
+        """Moments of all rows."""
+        return self.halves[0].merge(self.halves[1])
+
+    def merge(self, other: HalvedMoments) -> HalvedMoments:
+        """Moments of the rows of both tables; order does not matter."""
+        first, second = (a.merge(b) for a, b in zip(self.halves, other.halves, strict=True))
+        return HalvedMoments((first, second))
+
+
+class HalvedMomentStream:
+    """Adds up `HalvedMoments` block by block, in memory of O(groups x d^2).
+
+    Parameters
+    ----------
+    n_groups : int
+        Groups are the codes 0 to `n_groups` - 1; -1 is a row of none.
+    n_features : int
+        d.
+    """
+
+    def __init__(self, n_groups: int, n_features: int) -> None:
+        self.n_groups, self.n_features = n_groups, n_features
+        self._streams = (GroupMomentStream(n_groups), GroupMomentStream(n_groups))
+        self._seen = [False, False]
+
+    def update(self, X: FloatArray, groups: Groups, halves: Int64) -> HalvedMomentStream:
+        """Add rows (n, d) with the group of each, and its half: 0 or 1."""
+        for half, stream in enumerate(self._streams):
+            rows = halves == half
+            if rows.any():
+                stream.update(X[rows], groups[rows])
+                self._seen[half] |= bool((groups[rows] >= 0).any())
+        return self
+
+    def moments(self) -> HalvedMoments:
+        """Return the moments of all rows so far; a half without rows is empty."""
+        g, d = self.n_groups, self.n_features
+        empty = GroupMoments(np.zeros(g, np.int64), np.zeros((g, d)), np.zeros((g, d, d)))
+        first, second = (
+            stream.moments() if seen else empty
+            for stream, seen in zip(self._streams, self._seen, strict=True)
+        )
+        return HalvedMoments((first, second))
+
+
+def halves_of(start: int, n: int, subjects: Int64 | None = None) -> Int64:
+    """Say in which half rows are, without a draw: the same for any size of block.
+
+    Parameters
+    ----------
+    start : int
+        Number of the first row.
+    n : int
+        Rows.
+    subjects : ndarray of shape (n,), optional
+        Code of each row's subject, numbered in order of appearance; without, stretches of 64 rows
+        alternate.
+
+    Returns
+    -------
+    ndarray of shape (n,), int64
+        0 or 1.
+    """
+    keys = np.arange(start, start + n) // _STRETCH if subjects is None else subjects
+    # A multiplicative hash: neighbouring codes are not alternately one and the other class.
+    mixed = (np.asarray(keys, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(63)
+    return mixed.astype(np.int64)
+
+
+def carried(reference: GaussianGroups, own: GroupMoments) -> GaussianGroups:
+    """Move the reference to a table: its centre and its mean covariance within groups, carried.
+
+    With the table's shares w, the reference's mean covariance within groups, sum_g w_g C_g, is
+    carried onto the table's by the symmetric matrix A of optimal transport, and each of its groups
+    with it: A C_g A. How the groups *differ* is the reference's, in the table's units.
+
+    Parameters
+    ----------
+    reference : GaussianGroups
+        Groups of the model.
+    own : GroupMoments
+        Of the table's predicted groups, at least one of two rows.
+
+    Returns
+    -------
+    GaussianGroups
+        With the table's shares.
+    """
+    shares = own.counts / max(own.n_rows, 1)
+    shifted = GaussianGroups(shares, reference.means, reference.covariances)
+    within = own.scatter.sum(axis=0) / max(own.n_rows, 1)
+    matrix = transport_matrices(shifted.within[None], within)[0]
+    means = shares @ own.means + (reference.means - shifted.center) @ matrix
+    return GaussianGroups(shares, means, matrix @ reference.covariances @ matrix)
+
+
+@dataclass(frozen=True)
+class LeanedMoments:
+    """Moments between a table's own and the reference's.
+
+    Attributes
+    ----------
+    groups : GaussianGroups
+        The moments.
+    own : ndarray of shape (groups,), float64
+        Share of the table's own covariance in each, in [0, 1].
+    own_means : ndarray of shape (groups,), float64
+        The same for the means.
+    signal, noise : ndarray of shape (groups,), float64
+        B and V of each group's covariance, as `lean` has them: V is d (d + 1) / n_g for
+        independent rows, and more where subjects have several.
+    """
+
+    groups: GaussianGroups
+    own: Float64
+    own_means: Float64
+    signal: Float64
+    noise: Float64
+
+    @property
+    def error(self) -> Float64:
+        """Squared error that is left in each group's covariance: own^2 V + (1 - own)^2 B."""
+        return np.asarray(self.own**2 * self.noise + (1 - self.own) ** 2 * self.signal)
+
+
+def lean(moments: HalvedMoments, reference: GaussianGroups, strength: float = 1.0) -> LeanedMoments:
+    """Lean each group's own moments on the reference's, by the noise that is in them.
+
+    In the coordinates in which the reference's carried covariance is I, a group's own is
+    I + D. Its halves have independent noise, so <D_1, D_2> estimates B, the squared length of
+    what is true in D, and |D|^2 - B is V, the noise. The linear shrinkage of least error takes
+    V / (B + V) of the reference; (V / (B + V)) ** strength is taken.
+
+    Parameters
+    ----------
+    moments : HalvedMoments
+        Of the table's predicted groups.
+    reference : GaussianGroups
+        Groups of the model.
+    strength : float, default=1.0
+        Above one the table's own moments are trusted more: rows of the table are matched more
+        exactly, up to where they are matched too well and an attacker reads the turned sign.
+
+    Returns
+    -------
+    LeanedMoments
+        For a router or for maps; a group of fewer rows than features is mostly the reference's.
+    """
+    own = moments.whole
+    prior = carried(reference, own)
+    n_groups = len(own.counts)
+    kept, kept_means = np.zeros(n_groups), np.zeros(n_groups)
+    signal, noise = np.zeros(n_groups), np.zeros(n_groups)
+    for g in np.flatnonzero(own.counts > 1).tolist():
+        whitening = psd_power(prior.covariances[g], -0.5)
+        of_covariance, of_mean = _agreement(moments, g, prior.means[g], whitening)
+        signal[g], noise[g] = of_covariance
+        kept[g], kept_means[g] = _kept(*of_covariance, strength), _kept(*of_mean, 1.0)
+    means = prior.means + kept_means[:, None] * (own.means - prior.means)
+    covariances = prior.covariances + kept[:, None, None] * (own.covariances - prior.covariances)
+    groups = GaussianGroups(prior.shares, means, covariances)
+    return LeanedMoments(groups, kept, kept_means, signal, noise)
+
+
+def _agreement(
+    moments: HalvedMoments, g: int, mean: Float64, whitening: Float64
+) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Return (B, V) of one group's covariance, and of its mean."""
+    counts = np.array([half.counts[g] for half in moments.halves])
+    if counts.min() < 2:
+        return (0.0, 0.0), (0.0, 0.0)
+    center = moments.whole.means[g]
+    excess, shifts = [], []
+    for half in moments.halves:
+        step = half.means[g] - center
+        covariance = half.covariances[g] + np.outer(step, step)
+        excess.append(whitening @ covariance @ whitening - np.eye(len(mean)))
+        shifts.append((half.means[g] - mean) @ whitening)
+    weights = counts / counts.sum()
+    return _signal_and_noise(np.stack(excess), weights), _signal_and_noise(
+        np.stack(shifts), weights
+    )
+
+
+def _signal_and_noise(differences: Float64, weights: Float64) -> tuple[float, float]:
+    """Return B and V from the differences in the two halves; neither is below zero."""
+    signal = max(float(np.vdot(differences[0], differences[1])), 0.0)
+    both = np.tensordot(weights, differences, axes=1)
+    apart = differences[0] - differences[1]
+    # The halves' distance has the noise of both; their weighted mean has this share of it.
+    noise = float(weights[0] * weights[1] * np.vdot(apart, apart))
+    if not signal:
+        noise = float(np.vdot(both, both))
+    return signal, noise
+
+
+def _kept(signal: float, noise: float, strength: float) -> float:
+    if signal + noise <= 0:
+        return 0.0
+    return float(1 - (noise / (signal + noise)) ** strength)
+
+
+def transport_to_barycentre(groups: GaussianGroups) -> GroupTransport:
+    """Return the maps of groups to their barycentre, weighted by their shares.
+
+    Parameters
+    ----------
+    groups : GaussianGroups
+        A group of no share is moved there too: a row of it may come later.
+
+    Returns
+    -------
+    GroupTransport
+        Frozen.
+    """
+    target = weighted_barycentre(groups.covariances, groups.shares)
+    matrices = transport_matrices(groups.covariances, target)
+    offsets = groups.center - np.einsum("gi,gij->gj", groups.means, matrices)
+    return GroupTransport(matrices.astype(np.float32), offsets.astype(np.float32))
+
+
+def weighted_barycentre(covariances: Float64, weights: Float64) -> Float64:
+    """Find the covariance of least mean squared 2-Wasserstein distance to weighted groups.
+
+    The fixed point of `gaussian.barycentre`, whose weights are all alike.
+
+    Parameters
+    ----------
+    covariances : ndarray of shape (groups, d, d)
+        One a group, positive definite.
+    weights : ndarray of shape (groups,)
+        Sum to one; groups without weight are left out.
+
+    Returns
+    -------
+    ndarray of shape (d, d), float64
+        The barycentre.
+    """
+    seen = np.flatnonzero(weights > 0)
+    center = np.einsum("g,gij->ij", weights, covariances)
+    scale = float(np.trace(center))
+    for _ in range(_STEPS):
+        root, inverse = psd_power(center, 0.5), psd_power(center, -0.5)
+        mean = sum(weights[g] * psd_power(root @ covariances[g] @ root, 0.5) for g in seen)
+        following = np.asarray(inverse @ mean @ mean @ inverse)
+        moved = float(np.linalg.norm(following - center))
+        center = following
+        if moved <= _TOLERANCE * scale:
+            break
+    return np.asarray(center)

@@ -1,0 +1,344 @@
+"""Protect a table without labels of its own: adapt, transform, and audit what can be audited."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from sensitivenets.audit.splits import Split, split_by_identity, split_rows
+from sensitivenets.embeddings import EmbeddingTable, Labels
+from sensitivenets.embeddings.fingerprint import fingerprint
+from sensitivenets.embeddings.labels import UNLABELLED
+from sensitivenets.erasers.transport.adapt import Adapted, adapt, adapted_model
+from sensitivenets.erasers.transport.place import find_place, table_routes, transform_table
+from sensitivenets.erasers.transport.routed_transport import RoutedTransport
+from sensitivenets.errors import DataWarning, InputError
+from sensitivenets.maps.base import Model
+from sensitivenets.progress import Progress
+from sensitivenets.report.audits import audit as audit_of
+from sensitivenets.report.result import Audit
+
+#: Appended to the name of an attribute that was attacked with the table's own routes as labels.
+ESTIMATED = " (estimated labels)"
+#: Appended where the attackers learned from routes and were tested on true labels of a sample.
+SAMPLED = " (labelled sample)"
+#: Column of a sample: where its rows are in the table they were drawn from.
+ROW = "row"
+# With labels on fewer rows, attackers learn from routes and the labelled rows are all for testing.
+_MOSTLY_LABELLED = 0.5
+
+
+@dataclass(frozen=True)
+class Protected:
+    """A protected table, and what is known of what it still tells.
+
+    Attributes
+    ----------
+    table : EmbeddingTable
+        The agnostic rows with the label columns, the removed attributes left out.
+    model : Model
+        Maps people embedded later.
+    adapted : Adapted
+        Rows of each predicted group, the forecast for new rows, and doubts.
+    audit : Audit
+        Attackers on this table, before and after. An attribute that the table has no labels of
+        is attacked with its routes as labels, and its name says so.
+    unlabelled : tuple of str
+        Attributes of which no row has a true label.
+    """
+
+    table: EmbeddingTable
+    model: Model
+    adapted: Adapted
+    audit: Audit
+    unlabelled: tuple[str, ...]
+
+
+def protect(
+    table: EmbeddingTable,
+    reference: EmbeddingTable | Model,
+    *,
+    remove: str | Sequence[str],
+    identity: str | None = None,
+    whole: bool = False,
+    random_state: int = 0,
+    n_jobs: int = 2,
+    progress: Progress | None = None,
+) -> Protected:
+    """Hide attributes of a table that need not be labelled in it.
+
+    Groups are learned from a labelled reference, found again among the rows of the table without
+    a label of it, and moved onto one another by the table's own moments. Then attackers try what
+    can be tried: with the table's labels of an attribute, if most rows have one; trained on
+    routes and tested on its labels, if few have; else trained and tested on routes, which are
+    estimated labels and cannot say what a true label would.
+
+    Parameters
+    ----------
+    table : EmbeddingTable
+        What is to be protected. Labels of the attributes are used by the attackers only.
+    reference : EmbeddingTable or Model
+        Embeddings of the same network with the attributes, or a model fitted on them.
+    remove : str or sequence of str
+        Attributes to hide: columns of the reference.
+    identity : str, optional
+        Column of `table` that says who a row shows: rows of a person are moved alike, nobody is
+        on both sides of the attack, and recognition is measured.
+    whole : bool, default=False
+        Run the whole audit instead of the quick one: minutes instead of seconds.
+    random_state : int, default=0
+        The seed.
+    n_jobs : int, default=2
+        Processes of the audit.
+    progress : Progress, optional
+        Told of each step of the audit.
+
+    Returns
+    -------
+    Protected
+        Its ``audit`` is of the rows in hand; ``adapted.forecast`` is of people who come later.
+
+    Raises
+    ------
+    InputError
+        If the tables or columns do not fit, or the reference's model cannot be adapted.
+
+    Warns
+    -----
+    DataWarning
+        For each reason not to trust the routes.
+
+    Examples
+    --------
+    >>> from sensitivenets import protect, synthetic_diveface
+    >>> faces = synthetic_diveface(n_subjects=900, images_per_subject=3, dim=32, random_state=0)
+    >>> known, mine = faces.where("split", "fit"), faces.where("split", "attack_train")
+    >>> protected = protect(mine, known, remove="gender", identity="subject", n_jobs=1)
+    >>> protected.table.columns.column_names
+    ['subject', 'ethnicity', 'split']
+    """
+    names = [remove] if isinstance(remove, str) else list(remove)
+    if identity in names:
+        raise InputError(f"remove: {identity!r} is the identity, which is what is kept")
+    subject = None if identity is None else table.labels(identity)
+    fitted = _fitted(reference, names, random_state)
+    codes = None if subject is None else subject.codes
+    adapted = adapt(fitted, table.vectors, subjects=codes)
+    for doubt in adapted.doubts:
+        warnings.warn(f"{table.source}: {doubt}", DataWarning, stacklevel=2)
+    after = (
+        adapted.map(table.vectors)
+        if codes is None
+        else transform_table(adapted.map, table.vectors, codes)
+    )
+    # Held while this function runs, to train attackers, and kept nowhere.
+    guessed = estimated_labels(fitted, table_routes(adapted.map, table.vectors, codes))
+    attributes = {name: _evidence(table, name, guessed) for name in names}
+    split = _split(table, attributes.values(), subject, random_state)
+    found = audit_of(
+        table.vectors,
+        after,
+        {evidence.title: evidence.labels(split) for evidence in attributes.values()},
+        split=split,
+        quick=not whole,
+        model=adapted.map if whole else None,
+        random_state=random_state,
+        n_jobs=n_jobs,
+        progress=progress,
+    )
+    shown = [name for name in table.columns.column_names if name not in names]
+    return Protected(
+        table=replace(table, vectors=after, columns=table.columns.select(shown)),
+        model=adapted_model(fitted, adapted, fingerprint(table.vectors)),
+        adapted=adapted,
+        audit=found,
+        unlabelled=tuple(name for name, one in attributes.items() if not one.share),
+    )
+
+
+def draw_sample(table: EmbeddingTable, n_rows: int, random_state: int = 0) -> EmbeddingTable:
+    """Draw rows at random for people to label, so that what still leaks gets an interval.
+
+    Parameters
+    ----------
+    table : EmbeddingTable
+        To be protected.
+    n_rows : int
+        Rows to draw, or all if there are fewer.
+    random_state : int, default=0
+        The seed.
+
+    Returns
+    -------
+    EmbeddingTable
+        The rows with one more column, ``row``, their number in `table`.
+    """
+    rng = np.random.default_rng(random_state)
+    rows = np.sort(rng.choice(len(table), min(n_rows, len(table)), replace=False))
+    sample = table.take(rows)
+    columns = [name for name in sample.columns.column_names if name != ROW]
+    return replace(
+        sample, columns=sample.columns.select(columns).append_column(ROW, pa.array(rows))
+    )
+
+
+def with_sample(
+    table: EmbeddingTable, sample: EmbeddingTable, names: Sequence[str]
+) -> EmbeddingTable:
+    """Put the labels of a sample where its rows are in the table; all other rows have none.
+
+    Raises
+    ------
+    InputError
+        If the sample has no column ``row``, its rows are not those of the table, or it has labels
+        of none of the attributes.
+    """
+    rows = np.asarray(sample.column(ROW).to_numpy(), dtype=np.int64)
+    if len(rows) and not (rows.min() >= 0 and rows.max() < len(table)):
+        raise InputError(f"{sample.source}: column 'row' names rows that {table.source} has not")
+    if not np.array_equal(sample.vectors, table.vectors[rows]):
+        raise InputError(
+            f"{sample.source}: its rows are not those of {table.source}; give the sample that was "
+            "drawn from this table"
+        )
+    found = [name for name in names if name in sample.columns.column_names]
+    if not found:
+        raise InputError(f"{sample.source}: expected labels of {names[0]!r}, found no such column")
+    columns = table.columns
+    for name in found:
+        labels = sample.labels(name)
+        values: list[str | None] = [None] * len(table)
+        for row, code in zip(rows, labels.codes, strict=True):
+            values[row] = labels.classes[code] if code >= 0 else None
+        if name in columns.column_names:
+            columns = columns.drop_columns([name])
+        columns = columns.append_column(name, pa.array(values, pa.string()))
+    return replace(table, columns=columns)
+
+
+@dataclass(frozen=True)
+class _Evidence:
+    """What attackers may learn an attribute from, and what they are tested on."""
+
+    name: str
+    guessed: Labels
+    known: Labels | None
+
+    @property
+    def share(self) -> float:
+        """Share of the rows that have a true label."""
+        return 0.0 if self.known is None else float(self.known.labelled.mean())
+
+    @property
+    def is_sampled(self) -> bool:
+        """Whether true labels are only enough to test on."""
+        return 0 < self.share < _MOSTLY_LABELLED
+
+    @property
+    def title(self) -> str:
+        """Name of the attribute in the audit, which says what its labels are."""
+        return self.name + (SAMPLED if self.is_sampled else ESTIMATED if not self.share else "")
+
+    def labels(self, split: Split) -> Labels:
+        """Return the labels of all rows: true ones, routes, or routes and true ones to test on."""
+        if self.known is None or not self.share:
+            return self.guessed
+        if not self.is_sampled:
+            return self.known
+        codes = np.full(len(self.guessed), UNLABELLED, dtype=np.int64)
+        codes[split.train] = self.guessed.codes[split.train]
+        position = [self.guessed.classes.index(one) for one in self.known.classes]
+        true = self.known.codes[split.test]
+        codes[split.test] = np.where(true >= 0, np.take(position, true), UNLABELLED)
+        return Labels(self.name, codes, self.guessed.classes)
+
+
+def _evidence(table: EmbeddingTable, name: str, guessed: dict[str, Labels]) -> _Evidence:
+    known = table.labels(name) if name in table.columns.column_names else None
+    evidence = _Evidence(name, guessed[name], known)
+    other = sorted(set(known.classes if known else ()) - set(guessed[name].classes))
+    if evidence.is_sampled and other:
+        raise InputError(
+            f"{table.source}: {name}: expected labels of the reference "
+            f"({', '.join(map(repr, guessed[name].classes[:12]))}), found {other[0]!r}; spell them "
+            "alike"
+        )
+    return evidence
+
+
+def estimated_labels(fitted: Model, routes: npt.NDArray[np.int64]) -> dict[str, Labels]:
+    """Turn predicted groups into a label of each attribute; they are estimates, not labels.
+
+    Parameters
+    ----------
+    fitted : Model
+        What the groups come from; its attributes are crossed.
+    routes : ndarray of shape (n,), int64
+        Predicted group of each row.
+
+    Returns
+    -------
+    dict of str to Labels
+        By attribute.
+
+    Raises
+    ------
+    InputError
+        If some combination of classes had no row in the reference, so that groups have no names.
+    """
+    sizes = [len(classes) for classes in fitted.removed.values()]
+    n_groups = find_place(fitted.map).router.n_groups
+    if int(np.prod(sizes)) != n_groups:
+        raise InputError(
+            f"reference: expected rows of all {int(np.prod(sizes))} combinations of "
+            f"{' and '.join(fitted.removed)}, found {n_groups}; give a reference that has them, or "
+            "remove one attribute at a time"
+        )
+    codes = np.unravel_index(routes, sizes)
+    return {
+        name: Labels(name, np.asarray(codes[k], dtype=np.int64), classes)
+        for k, (name, classes) in enumerate(fitted.removed.items())
+    }
+
+
+def _fitted(reference: EmbeddingTable | Model, names: list[str], random_state: int) -> Model:
+    """Fit on the reference, or take the model that was."""
+    if isinstance(reference, EmbeddingTable):
+        # Checked here, where the message can name the file.
+        reference.attributes(names)
+        sensitive = {name: reference.column(name) for name in names}
+        eraser = RoutedTransport(n_rounds=1, random_state=random_state)
+        return eraser.fit(reference.vectors, sensitive=sensitive).model_
+    missing = [name for name in names if name not in reference.removed]
+    if missing:
+        raise InputError(
+            f"reference: expected a model that removes {missing[0]!r}, found one that removes "
+            f"{', '.join(map(repr, reference.removed)) or 'nothing'}; fit one, or give the table"
+        )
+    return reference
+
+
+def _split(
+    table: EmbeddingTable, evidence: Iterable[_Evidence], subject: Labels | None, seed: int
+) -> Split:
+    """Test on the rows of a labelled sample, if there is one, else on 30 % of the people."""
+    sampled = np.zeros(len(table), dtype=bool)
+    for one in evidence:
+        if one.is_sampled and one.known is not None:
+            sampled |= one.known.labelled
+    if not sampled.any():
+        return (
+            split_rows(len(table), seed=seed)
+            if subject is None
+            else split_by_identity(subject, seed=seed)
+        )
+    train = ~sampled
+    if subject is not None:
+        known = subject.labelled
+        train &= ~(known & np.isin(subject.codes, subject.codes[sampled & known]))
+    return Split(np.flatnonzero(train), np.flatnonzero(sampled), subject)

@@ -1,0 +1,82 @@
+"""``adapt``: a derived model folder, streamed or in memory, with its record."""
+
+import json
+
+import numpy as np
+import pytest
+
+from sensitivenets.datasets import synthetic_diveface
+from sensitivenets.embeddings import read_table, write_table
+from sensitivenets.embeddings.fingerprint import fingerprint
+from sensitivenets.erasers.transport.coded_transport import CodedTransport
+from sensitivenets.erasers.transport.routed_transport import RoutedTransport
+from sensitivenets.maps.model_folder import load_model, save_model
+
+
+@pytest.fixture
+def faces(place):
+    """A model of one part of a population, and the other part as a table."""
+    if not (place / "faces.parquet").exists():
+        made = synthetic_diveface(n_subjects=600, images_per_subject=3, dim=32, random_state=0)
+        known = made.where("split", "fit")
+        write_table(made.where("split", "attack_train"), place / "faces.parquet")
+        sensitive = {"gender": known.column("gender")}
+        for name, eraser in (
+            ("routed", RoutedTransport(random_state=0)),
+            ("coded", CodedTransport(n_bits=64, random_state=0)),
+        ):
+            save_model(eraser.fit(known.vectors, sensitive=sensitive), place / name)
+    return read_table(place / "faces.parquet")
+
+
+def test_a_derived_model_knows_its_table_and_its_parent(run, faces, tmp_path):
+    code, printed, err = run(
+        *("adapt", "routed", "faces.parquet", "--identity", "subject"),
+        *("--out", tmp_path / "own", "--json"),
+    )
+    assert (code, err.strip()) == (0, "")
+    made, parent = load_model(tmp_path / "own"), load_model("routed")
+    assert made.fingerprint["adapted"] == fingerprint(faces.vectors)
+    assert made.fingerprint["reference primary"] == parent.fingerprint["primary"]
+    found = json.loads(printed)["adapted"]
+    assert sum(found["rows"]) == len(faces)
+    assert made.curve[0]["adapted"]["rows"] == found["rows"]
+    assert made.removed == parent.removed
+    card = (tmp_path / "own" / "README.md").read_text()
+    assert "Rows of each predicted group" in card
+    assert "not stored, logged or returned" in card
+
+
+@pytest.mark.parametrize("name", ["routed", "coded"])
+def test_streamed_and_held_rows_give_one_model(run, faces, tmp_path, name):
+    assert run("adapt", name, "faces.parquet", "--out", tmp_path / "streamed")[0] == 0
+    held = ("adapt", name, "faces.parquet", "--where", "split=attack_train")
+    assert run(*held, "--out", tmp_path / "held")[0] == 0
+    one, other = (load_model(tmp_path / n).map(faces.vectors) for n in ("streamed", "held"))
+    np.testing.assert_allclose(one, other, atol=1e-4)
+
+
+def test_people_are_told_what_to_expect_and_what_to_do(run, faces, tmp_path):
+    code, printed, _ = run("adapt", "routed", "faces.parquet", "--out", tmp_path / "own")
+    assert code == 0
+    assert "predicted group" in printed
+    assert "new rows: a Gaussian attacker reads about" in printed
+    assert printed.endswith(
+        f"next: sensitivenets transform {tmp_path / 'own'} faces.parquet --out agnostic.parquet\n"
+    )
+    mapped = ("transform", tmp_path / "own", "faces.parquet", "--out", tmp_path / "a.parquet")
+    assert run(*mapped)[0] == 0
+
+
+def test_what_cannot_be_adapted_is_said(run, faces, folder, tmp_path):
+    out = ("--out", tmp_path / "own")
+    code, _, err = run("adapt", "model", "table.parquet", *out)
+    assert code == 2
+    assert "expected a map that begins with routes" in err
+    code, _, err = run("adapt", "routed", "table.parquet", *out)
+    assert code == 2
+    assert "expected embeddings of 32 features" in err
+    code, _, err = run("adapt", "routed", "faces.parquet", "--identity", "nobody", *out)
+    assert code == 2
+    assert "no column 'nobody'" in err
+    assert not (tmp_path / "own").exists()

@@ -1,0 +1,61 @@
+"""``sensitivenets protect``: a folder that is there whole, and lines that say what is left."""
+
+import json
+
+import pytest
+
+from sensitivenets import load_model, read_table, synthetic_diveface, write_table
+
+
+@pytest.fixture(scope="module")
+def faces(tmp_path_factory):
+    place = tmp_path_factory.mktemp("faces")
+    table = synthetic_diveface(n_subjects=900, images_per_subject=3, dim=32, random_state=0)
+    write_table(table.where("split", "fit"), place / "reference.parquet")
+    mine = table.where("split", "attack_train")
+    write_table(mine, place / "labelled.parquet")
+    columns = mine.columns.drop_columns(["gender", "ethnicity"])
+    write_table(type(mine)(mine.vectors, columns), place / "mine.parquet")
+    return place
+
+
+@pytest.fixture
+def command(faces, run):
+    def protect(table, *more):
+        arguments = ["--reference", faces / "reference.parquet", "--remove", "gender"]
+        options = [*arguments, "--identity", "subject", "--n-jobs", 1, *more]
+        return run("protect", faces / table, *options)
+
+    return protect
+
+
+def test_what_it_writes_and_says(command, tmp_path):
+    out = tmp_path / "protected"
+    code, text, err = command("mine.parquet", "--out", out)
+    assert code == 0, err
+    names = {entry.name for entry in out.iterdir()}
+    assert names == {"table.parquet", "model", "report", "sample.parquet"}
+    lines = text.splitlines()
+    assert lines[0].startswith("gender (estimated labels): ")
+    assert lines[1].startswith("recognition: ")
+    assert lines[2].startswith("new rows: ")
+    assert any(line.startswith("next: labels of gender are estimates") for line in lines)
+    later = read_table(out / "table.parquet").vectors
+    assert load_model(out / "model").map.n_features_out == later.shape[1]
+
+
+def test_true_labels_leave_nothing_to_label(command, tmp_path):
+    out = tmp_path / "protected"
+    code, text, err = command("labelled.parquet", "--out", out, "--json")
+    assert code == 0, err
+    assert not (out / "sample.parquet").exists()
+    read = json.loads(text)["attributes"]["gender"]
+    assert read["after"] < read["before"]
+
+
+def test_a_folder_with_other_things_in_it_is_refused(command, tmp_path):
+    (tmp_path / "mine").write_text("precious")
+    code, _, err = command("mine.parquet", "--out", tmp_path)
+    assert code == 2
+    assert "found 'mine' in it, which would be lost" in err
+    assert (tmp_path / "mine").read_text() == "precious"

@@ -1,0 +1,220 @@
+"""Claims about adapting to a table without labels, on small synthetic populations."""
+
+import numpy as np
+import pytest
+
+from sensitivenets.embeddings.fingerprint import fingerprint, is_among
+from sensitivenets.erasers.transport.adapt import adapt, adapt_passes, adapted_model
+from sensitivenets.erasers.transport.expectation_maximisation import (
+    chunks,
+    find_routes,
+    shared_routes,
+)
+from sensitivenets.erasers.transport.forecast import accuracy_of, forecast
+from sensitivenets.erasers.transport.gaussian import moments_of
+from sensitivenets.erasers.transport.own_moments import (
+    HalvedMomentStream,
+    halves_of,
+    lean,
+    weighted_barycentre,
+)
+from sensitivenets.erasers.transport.place import find_place, transform_table
+from sensitivenets.erasers.transport.reference_groups import reference_groups
+from sensitivenets.erasers.transport.routed_transport import RoutedTransport
+from sensitivenets.erasers.transport.steps import fit_router
+from sensitivenets.errors import InputError
+from sensitivenets.maps.model_folder import load_model, save_model
+
+D = 12
+
+
+def population(n, seed, *, shift=0.0, shares=(0.5, 0.5), world=0):
+    """Draw two Gaussian groups that differ in mean and covariance; `shift` moves everybody."""
+    fixed = np.random.default_rng(world)
+    means = np.stack([np.zeros(D), np.r_[3.5, np.zeros(D - 1)]])
+    roots = [np.diag(np.r_[np.full(6, 1.3), np.full(6, 0.7)]), np.eye(D)]
+    turn = np.linalg.qr(fixed.normal(size=(D, D)))[0]
+    rng = np.random.default_rng(seed)
+    groups = (rng.random(n) < shares[1]).astype(np.int64)
+    X = np.stack([means[g] + rng.normal(size=D) @ roots[g] for g in groups])
+    X = X @ (np.eye(D) + shift * 0.3 * turn) + shift
+    return X.astype(np.float32), groups
+
+
+def fitted(seed=0, **kwargs):
+    X, groups = population(6000, seed, **kwargs)
+    return RoutedTransport(n_rounds=1, random_state=0).fit(X, sensitive={"a": groups}).model_
+
+
+def reference(model):
+    shrinkage = model.curve[0]["router"]["shrinkage"]
+    return reference_groups(find_place(model.map).router, shrinkage)
+
+
+def quadratic(Z, y, seed=0):
+    """Balanced accuracy of a discriminant analysis on rows it was not fitted on."""
+    rng = np.random.default_rng(seed)
+    p = rng.permutation(len(Z))
+    a, b = p[: len(p) // 2], p[len(p) // 2 :]
+    guess = fit_router(moments_of(Z[a], y[a], 2), 0.1)
+    scores = guess.scores(Z[b]) - np.log(np.bincount(y[a]) / len(a))
+    right = scores.argmax(axis=1) == y[b]
+    return float(np.mean([right[y[b] == c].mean() for c in (0, 1)]))
+
+
+def test_a_router_carries_the_reference():
+    model = fitted()
+    X, groups = population(6000, 0)
+    own = moments_of(X, groups, 2)
+    read = reference(model)
+    np.testing.assert_allclose(read.covariances, own.covariances, atol=1e-4)
+    np.testing.assert_allclose(read.shares, own.counts / 6000, atol=1e-5)
+
+
+def test_moved_groups_are_found_without_labels():
+    model = fitted()
+    X, groups = population(6000, 1, shift=0.6, shares=(0.8, 0.2))
+    shipped = find_place(model.map).router(X)
+    found = find_routes(lambda: [X], len(X), reference(model)).groups
+    balanced = lambda p: np.mean([np.mean(p[groups == c] == c) for c in (0, 1)])  # noqa: E731
+    assert balanced(found) > balanced(shipped) + 0.02
+    assert balanced(found) > 0.93
+
+
+def test_an_attacker_reads_before_and_not_after():
+    model = fitted()
+    X, groups = population(12000, 1, shift=0.6)
+    adapted = adapt(model, X)
+    before, as_shipped = quadratic(X, groups), quadratic(model.map(X), groups)
+    after = quadratic(adapted.map(X), groups)
+    assert before > 0.8
+    assert after < as_shipped - 0.05
+    # Either sign: whoever turns the answer round reads no more.
+    assert abs(after - 0.5) < 0.08
+
+
+def test_routes_are_read_with_neither_sign():
+    model = fitted()
+    X, _ = population(6000, 3, shift=0.6, shares=(0.8, 0.2))
+    readings = {}
+    for strength in (1.5, 1e9):
+        adapted = adapt(model, X, strength=strength)
+        routes = find_place(adapted.map).router(X)
+        Z = adapted.map(X)
+        readings[strength] = np.mean([quadratic(Z, routes, seed) for seed in range(10)])
+    # Matched exactly, rows are negatively dependent.
+    assert readings[1e9] < 0.5
+    assert abs(readings[1.5] - 0.5) < abs(readings[1e9] - 0.5)
+
+
+@pytest.mark.parametrize("with_subjects", [False, True])
+def test_block_size_does_not_matter(with_subjects):
+    model = fitted()
+    X, _ = population(20_000, 1, shift=0.4)
+    subjects = np.arange(len(X)) // 3 if with_subjects else None
+
+    def blocks(size):
+        return lambda: (X[k : k + size] for k in range(0, len(X), size))
+
+    one = adapt(model, X, subjects=subjects).map(X)
+    for size in (977, 8192, 12_345):
+        other = adapt_passes(model, blocks(size), len(X), subjects=subjects)
+        np.testing.assert_allclose(other.map(X), one, atol=1e-4)
+
+
+def test_tables_merge_by_addition():
+    X, groups = population(4000, 1)
+    halves = halves_of(0, len(X))
+    whole = HalvedMomentStream(2, D).update(X, groups, halves).moments()
+    a = HalvedMomentStream(2, D).update(X[:1500], groups[:1500], halves[:1500]).moments()
+    b = HalvedMomentStream(2, D).update(X[1500:], groups[1500:], halves[1500:]).moments()
+    for one, other in zip(a.merge(b).halves, whole.halves, strict=True):
+        np.testing.assert_array_equal(one.counts, other.counts)
+        np.testing.assert_allclose(one.covariances, other.covariances, atol=1e-5)
+
+
+def test_a_vanished_group_is_said():
+    model = fitted()
+    X, groups = population(3000, 1)
+    adapted = adapt(model, X[groups == 0] - np.r_[3, np.zeros(D - 1)].astype(np.float32))
+    assert min(adapted.rows) < 10
+    assert any("vanished" in said or "fewer rows" in said for said in adapted.doubts)
+    assert np.isfinite(adapted.map(X)).all()
+
+
+def test_a_foreign_table_is_said():
+    model = fitted()
+    rng = np.random.default_rng(0)
+    foreign = (rng.normal(size=(3000, D)) * np.geomspace(0.05, 3, D)).astype(np.float32)
+    assert any("unlike the reference" in said for said in adapt(model, foreign).doubts)
+    alike, _ = population(3000, 2)
+    assert not adapt(model, alike).doubts
+
+
+def test_rows_of_another_scale_are_refused():
+    model = fitted()
+    X, _ = population(1000, 1)
+    with pytest.raises(InputError, match="times as long"):
+        adapt(model, 20 * X)
+
+
+def test_a_rare_group_leans_on_the_reference():
+    model = fitted()
+    X, groups = population(4000, 1, shares=(0.992, 0.008))
+    stream = HalvedMomentStream(2, D).update(X, groups, halves_of(0, len(X)))
+    leaned = lean(stream.moments(), reference(model))
+    truth = reference(model).covariances[1]
+    error = np.linalg.norm(leaned.groups.covariances[1] - truth)
+    assert error < np.linalg.norm(stream.moments().whole.covariances[1] - truth) / 2
+
+
+def test_subjects_share_a_route():
+    scores = np.array([[0, 1], [5, 0], [0, 1], [0, 2]], dtype=np.float32)
+    routes = shared_routes(scores, np.array([0, 0, -1, 1]))
+    assert routes.tolist() == [0, 0, 1, 1]
+    model = fitted()
+    X, _ = population(900, 1)
+    subjects = np.arange(900) // 3
+    adapted = adapt(model, X, subjects=subjects)
+    assert transform_table(adapted.map, X, subjects).shape == X.shape
+
+
+def test_an_adapted_model_is_saved_with_its_parent_and_its_table(tmp_path):
+    X, _ = population(900, 1)
+    parent = fitted()
+    adapted = adapt(parent, X)
+    save_model(adapted_model(parent, adapted, fingerprint(X)), tmp_path / "model")
+    again = load_model(tmp_path / "model")
+    np.testing.assert_array_equal(again.map(X), adapted.map(X))
+    assert is_among(fingerprint(X), {"table": again.fingerprint["adapted"]})
+    assert again.fingerprint["reference primary"] == parent.fingerprint["primary"]
+    assert again.curve[0]["adapted"]["rows"] == list(adapted.rows)
+    with pytest.raises(InputError, match="found one that was adapted"):
+        adapt(again, X)
+
+
+def test_forecast_is_the_closed_form_and_is_met():
+    f = forecast(np.array([16 * 64 * 64] * 2), 64)
+    assert 0.545 < f.accuracy < 0.555
+    assert accuracy_of(0.0, 3) == pytest.approx(1 / 3, abs=1e-3)
+    # New rows of two groups that were alike, whitened by 400 rows each: read with plenty of labels.
+    rng = np.random.default_rng(0)
+    rows, n = [], 400
+    for _ in range(2):
+        S = np.cov(rng.normal(size=(n, D)).T)
+        w, v = np.linalg.eigh(S)
+        rows.append(rng.normal(size=(60_000, D)) @ (v / np.sqrt(w)) @ v.T)
+    Z, y = np.concatenate(rows).astype(np.float32), np.repeat([0, 1], 60_000)
+    assert quadratic(Z, y) == pytest.approx(forecast(np.array([n, n]), D).accuracy, abs=0.03)
+
+
+def test_the_barycentre_is_weighted():
+    covariances = np.stack([np.eye(3), 9 * np.eye(3)])
+    np.testing.assert_allclose(
+        weighted_barycentre(covariances, np.array([0.75, 0.25])), 2.25 * np.eye(3)
+    )
+
+
+def test_a_table_of_another_length_is_refused():
+    with pytest.raises(InputError, match="expected 5 rows"):
+        list(chunks(lambda: [np.zeros((3, 2), np.float32)], 5))
