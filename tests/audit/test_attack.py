@@ -10,7 +10,7 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 
 from sensitivenets.audit.attack import Attack, Attacker, attack, run_trial
 from sensitivenets.audit.attackers.catalogue import from_estimators
-from sensitivenets.audit.attackers.neighbours import nearest_neighbours
+from sensitivenets.audit.attackers.local_votes import nearest_neighbours
 from sensitivenets.audit.preparations import prepare
 from sensitivenets.audit.splits import Split
 from sensitivenets.audit.tasks import NumberTask, class_scores

@@ -3,7 +3,7 @@ import pytest
 
 from sensitivenets.audit.attack import run_trial
 from sensitivenets.audit.attackers.linear_quadratic import logistic_regression
-from sensitivenets.audit.attackers.neighbours import nearest_neighbours
+from sensitivenets.audit.attackers.local_votes import nearest_neighbours
 from sensitivenets.audit.curves import (
     description_length,
     fixed,

@@ -12,7 +12,7 @@ from sensitivenets.audit.attackers.linear_quadratic import (
     quadratic,
     regularised_qda,
 )
-from sensitivenets.audit.attackers.trees import histogram_gradient_boosting
+from sensitivenets.audit.attackers.local_votes import histogram_gradient_boosting
 from sensitivenets.audit.run import run_audit
 from sensitivenets.embeddings import encode
 

@@ -9,7 +9,7 @@ import pytest
 from sensitivenets.audit import split_by_column
 from sensitivenets.audit.attack import run_trial
 from sensitivenets.audit.attackers.linear_quadratic import quadratic, regularised_qda
-from sensitivenets.audit.attackers.rbf_svm import rbf_svm
+from sensitivenets.audit.attackers.smooth_functions import rbf_svm
 from sensitivenets.audit.battery import summarise_classes
 from sensitivenets.audit.preparations import prepare
 from sensitivenets.audit.tasks import ClassTask

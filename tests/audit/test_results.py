@@ -56,8 +56,8 @@ def test_an_undefined_figure_is_null(result):
     [
         ("{", "audit: expected JSON"),
         ("[1]", "expected an object with schema_version"),
-        ('{"schema_version": 99}', "expected schema_version up to 1, found 99"),
-        ('{"schema_version": 1}', r"audit: expected the fields of AuditResult, but it lacks \["),
+        ('{"schema_version": 99}', "expected schema_version up to 2, found 99"),
+        ('{"schema_version": 2}', r"audit: expected the fields of AuditResult, but it lacks \["),
     ],
 )
 def test_foreign_documents_are_refused_with_the_reason(text, message):

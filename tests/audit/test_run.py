@@ -15,7 +15,7 @@ from sensitivenets.audit.attackers.linear_quadratic import (
     quadratic,
     regularised_qda,
 )
-from sensitivenets.audit.attackers.neighbours import nearest_neighbours
+from sensitivenets.audit.attackers.local_votes import nearest_neighbours
 from sensitivenets.audit.run import run_audit
 from sensitivenets.embeddings import Labels
 from sensitivenets.errors import InputError
@@ -90,12 +90,15 @@ def test_the_battery_holds_every_attacker_of_the_design(full):
         "logistic regression",
         "RBF-SVM",
         "regularised QDA",
+        "QDA by groups",
         "quadratic",
         "MLP",
         "histogram gradient boosting",
         "random forest",
         "nearest neighbours",
         "gallery vote",
+        "label spreading",
+        "number reader",
         "naive Bayes",
         "unlucky",
         "voting ensemble",

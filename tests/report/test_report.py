@@ -215,7 +215,7 @@ def test_details_are_all_there(page):
         "lfw.parquet",
         "cd" * 32,
         "1 attacker failed: QDA, raw",
-        "schema version 1",
+        "schema version 2",
     ):
         assert expected in text, expected
 

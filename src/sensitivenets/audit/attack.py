@@ -2,6 +2,11 @@
 
 One trial is an attacker that chooses its parameters on held-out identities, is fitted again on all
 it may see, and is asked about the test rows. Whatever it does wrong becomes a note of its trial.
+
+Who is wrong more often than a guess has read something: moments made equal over training and test
+rows together leave in one part the opposite of what they leave in the other. So every attacker is
+judged two-sided. If it is reliably below chance on the held-out identities its answers are turned,
+there and on the test rows; the test rows have no say in that.
 """
 
 from __future__ import annotations
@@ -49,6 +54,11 @@ class Attacker:
         Fits with different seeds whose outputs are averaged.
     max_rows : int
         Training rows it can take; of more, a random part is used, and noted.
+    by_groups : bool
+        Whether it is fitted on all audited attributes crossed, and its log densities of those
+        groups are summed to the classes of the attribute that is read.
+    turned : bool
+        Whether its answers are turned where no rows are held out to decide that on.
     cost : float
         Rough seconds, to start the longest first.
     """
@@ -60,6 +70,8 @@ class Attacker:
     corrects_prior: bool = False
     n_seeds: int = 1
     max_rows: int = 50_000
+    by_groups: bool = False
+    turned: bool = False
     cost: float = 1.0
 
     def views(self, prepared: Preparations) -> dict[str, FloatArray]:
@@ -90,6 +102,8 @@ class Trial:
         The parameters chosen.
     notes : tuple of str
         Failures and warnings.
+    turned : bool
+        Whether the outputs are turned, because they were below chance on the validation rows.
     """
 
     attacker: str
@@ -99,6 +113,7 @@ class Trial:
     validation_outputs: FloatArray | None = None
     parameters: dict[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    turned: bool = False
 
     @property
     def predictions(self) -> IntArray:
@@ -210,21 +225,57 @@ def run_trial(attacker: Attacker, name: str, X: FloatArray, task: AttackTask, se
 def _tuned_trial(
     attacker: Attacker, name: str, X: FloatArray, task: AttackTask, seed: int
 ) -> Trial:
-    (parameters, estimator), validation, held_out = attacker.candidates[0], None, None
+    chosen = _Chosen(*attacker.candidates[0], None, None, attacker.turned)
     if len(task.validate):
         tried = [
-            _outputs(attacker, candidate, X, task, task.tune, task.validate, seed, n_seeds=1)
-            for _, candidate in attacker.candidates
+            _held_out(attacker, parameters, estimator, X, task, seed)
+            for parameters, estimator in attacker.candidates
         ]
-        rates = [task.rate(task.validate, outputs) for outputs in tried]
-        best = int(np.argmax(rates))
-        (parameters, estimator), held_out = attacker.candidates[best], tried[best]
-        validation = rates[best]
+        chosen = max(tried, key=lambda candidate: candidate.rate or 0.0)
     rows, notes = _affordable(task.train, attacker.max_rows, seed)
     outputs = _outputs(
-        attacker, estimator, X, task, rows, task.test, seed, n_seeds=attacker.n_seeds
+        attacker, chosen.estimator, X, task, rows, task.test, seed, n_seeds=attacker.n_seeds
     )
-    return Trial(attacker.name, name, outputs, validation, held_out, parameters, notes)
+    if chosen.turned:
+        outputs = task.turned(outputs)
+        notes = (*notes, "below chance on the validation rows: turned")
+    return Trial(
+        attacker.name,
+        name,
+        outputs,
+        chosen.rate,
+        chosen.outputs,
+        chosen.parameters,
+        notes,
+        chosen.turned,
+    )
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """Parameters, their estimator, and what it says of the validation rows, turned or not."""
+
+    parameters: dict[str, Any]
+    estimator: Any
+    rate: float | None
+    outputs: FloatArray | None
+    turned: bool
+
+
+def _held_out(
+    attacker: Attacker,
+    parameters: dict[str, Any],
+    estimator: Any,
+    X: FloatArray,
+    task: AttackTask,
+    seed: int,
+) -> _Chosen:
+    rows = task.validate
+    outputs = _outputs(attacker, estimator, X, task, task.tune, rows, seed, n_seeds=1)
+    turned = task.is_below_chance(rows, outputs)
+    if turned:
+        outputs = task.turned(outputs)
+    return _Chosen(parameters, estimator, task.rate(rows, outputs), outputs, turned)
 
 
 def _outputs(
@@ -245,6 +296,7 @@ def _outputs(
             train,
             test,
             corrects_prior=attacker.corrects_prior,
+            by_groups=attacker.by_groups,
         )
         for k in range(n_seeds)
     ]

@@ -25,6 +25,7 @@ def audit(
     continuous: Mapping[str, FloatArray] | None = None,
     attackers: Mapping[str, ClassifierMixin] | None = None,
     phi: Phi | None = None,
+    subgroups: Mapping[str, Labels] | None = None,
     curves: bool = True,
     random_state: int = 0,
     n_jobs: int = 2,
@@ -62,6 +63,9 @@ def audit(
         More attackers; cloned, and shown every preparation.
     phi : callable, optional
         The map from `before` to `after`, such as the `map` of a loaded model.
+    subgroups : mapping of str to Labels, optional
+        More columns of the n rows, such as age groups, to find the subgroup that is read best;
+        each attribute is looked into by the values of the others as well.
     curves : bool
         Whether to draw learning and feature-removal curves and to code labels online.
     random_state : int
@@ -98,6 +102,7 @@ def audit(
         progress=progress,
         continuous=continuous,
         phi=phi,
+        subgroups=subgroups,
     )
 
 

@@ -20,6 +20,7 @@ from sensitivenets.audit.metrics import (
     r_squared,
     strongest_of,
 )
+from sensitivenets.audit.preparations import BITS
 from sensitivenets.audit.results import (
     MAJORITY,
     MEAN,
@@ -107,6 +108,13 @@ def summarise_classes(
     headline = headline_of(working, predictions, truth)
     if not headline.above_chance:
         notes = (*notes, f"no attacker reads {task.name} better than noise would")
+    digits = [a for a in attackers if a.preparation == BITS and a.balanced_accuracy is not None]
+    notes += tuple(
+        f"the digits of the numbers tell {task.name} ({100 * (a.balanced_accuracy or 0):.1f} %): "
+        "low bits, signs of zero, rounding or copies; write rounded values, as `transform` does"
+        for a in digits
+        if (a.balanced_accuracy or 0) > headline.noise_bound
+    )
     result = BatteryResult(
         representation=representation,
         strongest=headline,
@@ -147,10 +155,13 @@ def summarise_numbers(
 
 
 def headline_of(
-    trials: Sequence[Trial], predictions: npt.NDArray[np.int64], truth: TrueLabels
+    trials: Sequence[Trial],
+    predictions: npt.NDArray[np.int64],
+    truth: TrueLabels,
+    n_tests: int = 1,
 ) -> Headline:
-    """Name the strongest of these trials (see `Headline`)."""
-    best = strongest_of(truth, predictions)
+    """Name the strongest of these trials (see `Headline`), for one of several looks at them."""
+    best = strongest_of(truth, predictions, n_tests)
     return Headline(
         attacker=trials[best.column].attacker,
         preparation=trials[best.column].preparation,
@@ -164,8 +175,8 @@ def headline_of(
 
 
 def selected_trial(battery: Battery) -> Trial | None:
-    """Return the single attacker, no ensemble, with the best validation figure."""
-    single = [t for t in battery.trials if t.validation is not None]
+    """Return the attacker of values, no ensemble, with the best validation figure."""
+    single = [t for t in battery.trials if t.validation is not None and t.preparation != BITS]
     single = [t for t in single if t.attacker != VOTING_ENSEMBLE]
     return max(single, key=lambda trial: trial.validation or 0.0) if single else None
 

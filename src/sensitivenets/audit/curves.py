@@ -44,9 +44,10 @@ Predictions = npt.NDArray[np.int64]
 
 
 def fixed(attacker: Attacker, trial: Trial) -> Attacker:
-    """Return the attacker with the parameters that a trial chose, one seed and no tuning."""
+    """Return the attacker with what a trial chose, parameters and sign; one seed, no tuning."""
     chosen = [c for c in attacker.candidates if c[0] == trial.parameters]
-    return replace(attacker, candidates=tuple(chosen[:1] or attacker.candidates[:1]), n_seeds=1)
+    candidates = tuple(chosen[:1] or attacker.candidates[:1])
+    return replace(attacker, candidates=candidates, n_seeds=1, turned=trial.turned)
 
 
 def label_counts(n_train: int) -> tuple[int, ...]:

@@ -238,7 +238,9 @@ class Strongest:
     noise_bound: float
 
 
-def strongest_of(truth: TrueLabels, predictions: npt.NDArray[np.int64]) -> Strongest:
+def strongest_of(
+    truth: TrueLabels, predictions: npt.NDArray[np.int64], n_tests: int = 1
+) -> Strongest:
     """Find the strongest attacker, with the interval that `Headline` describes.
 
     Parameters
@@ -247,6 +249,8 @@ def strongest_of(truth: TrueLabels, predictions: npt.NDArray[np.int64]) -> Stron
         Of the test rows.
     predictions : ndarray of shape (n, attackers)
         Predicted class codes.
+    n_tests : int
+        Noise bounds looked at together: each is passed by luck that many times less often.
 
     Returns
     -------
@@ -261,7 +265,8 @@ def strongest_of(truth: TrueLabels, predictions: npt.NDArray[np.int64]) -> Stron
     strayed = np.abs(truth.draws(predictions) - np.asarray(values)).max(axis=1)
     unseen = rule_of_three(truth.n_identities) if value == 1 else 0.0
     half = max(float(np.quantile(strayed, 0.95)), unseen)
-    noise = float(np.quantile(truth.noise_draws(predictions), _NOISE_QUANTILE))
+    quantile = 1 - (1 - _NOISE_QUANTILE) / n_tests
+    noise = float(np.quantile(truth.noise_draws(predictions), quantile))
     return Strongest(column, value, max(value - half, 0.0), min(value + half, 1.0), noise)
 
 

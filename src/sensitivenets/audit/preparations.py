@@ -12,11 +12,14 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.linalg
 
+from sensitivenets.audit.number_bits import number_bits
 from sensitivenets.embeddings import FloatArray, squared_norms
 from sensitivenets.errors import InputError
 
 RAW, L2, STANDARDISED, WHITENED, RESIDUE = "raw", "l2", "standardised", "whitened", "residue"
 ALL_PREPARATIONS = (RAW, L2, STANDARDISED, WHITENED, RESIDUE)
+#: What the numbers say beside their values (see `number_bits`); for one attacker only.
+BITS = "bits"
 
 # A direction is empty if its deviation is below this many rounding errors of the stored numbers.
 _EMPTY = 4.0
@@ -36,7 +39,8 @@ class Prepared:
     ----------
     name : str
         ``"raw"``, ``"l2"``, ``"standardised"``, ``"whitened"``, or ``"residue"``: whitened, but
-        only the many tiny directions that piled-up rounding fills, where a label could hide.
+        only the many tiny directions that piled-up rounding fills, where a label could hide; or
+        ``"bits"``: low bits, signs of zero, grids and copies.
     coordinates : ndarray of shape (n, d), float32
         The features one by one, for attackers that look at single coordinates (trees).
     rotated : ndarray of shape (n, r), float32
@@ -110,10 +114,14 @@ def prepare(X: FloatArray, n_train: int, *, names: tuple[str, ...] | None = None
     rank, unit = white.scores.shape[1], _is_unit(norms[:n_train])
     notes = _notes(X.shape[1], standard, rank, unit)
     n_varying = standard.values.shape[1]
-    if rank == 0:
-        return Preparations({}, 0, X.shape[1], n_varying, unit, notes)
     prepared = {}
+    if BITS in (names or ()) and (bits := _float32(number_bits(X, n_train))).shape[1]:
+        prepared[BITS] = Prepared(BITS, bits, bits)
+    if rank == 0:
+        return Preparations(prepared, 0, X.shape[1], n_varying, unit, notes)
     for name in names or ALL_PREPARATIONS:
+        if name == BITS:
+            continue
         if name in {RAW, L2}:
             if name == L2 and unit and RAW in prepared:
                 continue

@@ -11,7 +11,7 @@ from typing import Any
 
 from sensitivenets.embeddings.collapse import Collapse
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 #: Tables that batteries are run on.
 BEFORE, AFTER, INVERTED = "before", "after", "inverted"
@@ -168,6 +168,107 @@ class DescriptionLength:
 
 
 @dataclass(frozen=True)
+class ConfidentSubset:
+    """How right an attacker is about the people it is surest of; each counts once.
+
+    Attributes
+    ----------
+    attacker, preparation : str
+        The one least likely to be that right by luck.
+    share : float
+        Of the test people, in (0, 1].
+    n : int
+        How many that are.
+    precision : float
+        Share of them read right, in [0, 1]; higher means that more leaks.
+    low, high : float
+        Exact 95 % interval (Clopper and Pearson) of this attacker.
+    expected : float
+        What the same answers would reach if they had nothing to do with the labels.
+    above_chance : bool
+        Whether luck reaches this in less than one audit of a hundred, for all attackers and shares
+        together.
+    """
+
+    attacker: str
+    preparation: str
+    share: float
+    n: int
+    precision: float
+    low: float
+    high: float
+    expected: float
+    above_chance: bool
+
+
+@dataclass(frozen=True)
+class Detection:
+    """How many people of a class are found with few false alarms; each counts once.
+
+    Attributes
+    ----------
+    attacker, preparation : str
+        The one least likely to find as many by luck.
+    detected : str
+        The class.
+    false_positive_rate : float
+        Share of the people of other classes that may be taken for it.
+    true_positive_rate : float
+        Share of its people that are found, in [0, 1]; higher means that more leaks.
+    low, high : float
+        Exact 95 % interval (Clopper and Pearson) of this attacker.
+    n : int
+        People of the class.
+    above_chance : bool
+        Whether luck reaches this in less than one audit of a hundred, for all attackers, classes
+        and rates together.
+    """
+
+    attacker: str
+    preparation: str
+    detected: str
+    false_positive_rate: float
+    true_positive_rate: float
+    low: float
+    high: float
+    n: int
+    above_chance: bool
+
+
+@dataclass(frozen=True)
+class SeveralTemplates:
+    """What is read of people of whom several rows are known to belong together.
+
+    Attributes
+    ----------
+    templates : int or None
+        Rows of a person whose scores are added; None for all, of those who have two or more.
+    strongest : Headline
+        The strongest attacker; `n` counts people who have that many test rows.
+    """
+
+    templates: int | None
+    strongest: Headline
+
+
+@dataclass(frozen=True)
+class Subgroup:
+    """What is read of one subgroup of the test rows.
+
+    Attributes
+    ----------
+    column, value : str
+        Which: the rows where another column has this value.
+    strongest : Headline
+        The strongest attacker among them.
+    """
+
+    column: str
+    value: str
+    strongest: Headline
+
+
+@dataclass(frozen=True)
 class BatteryResult:
     """All attackers on one representation.
 
@@ -188,6 +289,14 @@ class BatteryResult:
         Balanced accuracy against labels, and against features removed (Fig. 3).
     description_length : DescriptionLength or None
         Bits per row.
+    confident : tuple of ConfidentSubset
+        The 1, 5 and 10 % of people that are read most surely.
+    detections : tuple of Detection
+        At false positive rates of 0.01 and 0.001, where the people are enough.
+    several_templates : tuple of SeveralTemplates
+        From 1, 2, 5 and all rows of a person; empty if no person has several test rows.
+    worst_subgroup : Subgroup or None
+        The one that is read best; None if no subgroup is large enough.
     """
 
     representation: str
@@ -198,6 +307,10 @@ class BatteryResult:
     learning_curve: Curve | None = None
     removal_curve: Curve | None = None
     description_length: DescriptionLength | None = None
+    confident: tuple[ConfidentSubset, ...] = ()
+    detections: tuple[Detection, ...] = ()
+    several_templates: tuple[SeveralTemplates, ...] = ()
+    worst_subgroup: Subgroup | None = None
 
 
 @dataclass(frozen=True)

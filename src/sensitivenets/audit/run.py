@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from sensitivenets.audit.attack import Attack, Trial, attack
+from sensitivenets.audit.attack import Attack, Trial, attack, run_trial
 from sensitivenets.audit.attackers.catalogue import AuditPlan
+from sensitivenets.audit.attackers.local_votes import row_number_reader
 from sensitivenets.audit.battery import Battery, summarise_classes, summarise_numbers
 from sensitivenets.audit.comparison import join_classes, join_numbers
 from sensitivenets.audit.curves import add_curves
 from sensitivenets.audit.inversion import Phi, invert
-from sensitivenets.audit.metrics import TrueLabels
+from sensitivenets.audit.metrics import TrueLabels, strongest_of
 from sensitivenets.audit.preparations import Preparations, prepare
 from sensitivenets.audit.results import (
     AFTER,
@@ -30,6 +31,7 @@ from sensitivenets.audit.results import (
     SplitSummary,
 )
 from sensitivenets.audit.splits import IntArray, Split
+from sensitivenets.audit.subsets import look_closer
 from sensitivenets.audit.tasks import AttackTask, ClassTask, NumberTask, seed_of
 from sensitivenets.embeddings import FloatArray, Labels, as_vectors, check_vectors
 from sensitivenets.embeddings.collapse import Collapse, measure_collapse
@@ -58,6 +60,7 @@ def run_audit(
     progress: Progress | None,
     continuous: Mapping[str, FloatArray] | None = None,
     phi: Phi | None = None,
+    subgroups: Mapping[str, Labels] | None = None,
 ) -> AuditResult:
     """Run a plan; see `audit` for the parameters.
 
@@ -81,6 +84,8 @@ def run_audit(
         Continuous attributes.
     phi : callable, optional
         The map, for the inversion attack.
+    subgroups : mapping of str to Labels, optional
+        Columns of subgroups to look into.
 
     Returns
     -------
@@ -92,8 +97,13 @@ def run_audit(
     InputError
         If something does not fit.
     """
-    tables = _open(before, after, attributes, continuous or {}, split)
-    tasks = [ClassTask.make(labels, split, random_state) for labels in attributes.values()]
+    tables = _open(before, after, attributes, continuous or {}, split, subgroups or {})
+    tasks = [
+        replace(
+            ClassTask.make(labels, split, random_state), others=_others(name, attributes, split)
+        )
+        for name, labels in attributes.items()
+    ]
     if plan.joint_attackers and len(attributes) > 1:
         crossed = ClassTask.make(joint(attributes), split, random_state)
         tasks.append(replace(crossed, is_joint=True))
@@ -102,8 +112,11 @@ def run_audit(
     with threadpool_limits(1):
         prepared, inversion = _prepare_all(tables, phi, n_train, random_state, plan)
         control = _projection(prepared, tables[BEFORE], n_train, random_state, plan)
-    identities = split.identities(_n_rows(before))[np.concatenate([split.train, split.test])]
-    adversary = _Adversary(plan, prepared | control, identities, random_state, n_jobs)
+    order = np.concatenate([split.train, split.test])
+    identities = split.identities(_n_rows(before))[order]
+    columns = {k: labels.take(order) for k, labels in {**attributes, **(subgroups or {})}.items()}
+    tasks = [_with_order_noted(task, order, identities, random_state) for task in tasks]
+    adversary = _Adversary(plan, prepared | control, identities, columns, random_state, n_jobs)
     results, numbers = adversary.read(tasks, values, Steps(0, progress))
     reasons = _copies(tables[BEFORE], n_train)
     found = [(r.name, r.reasons) for r in results] + [(r.name, r.reasons) for r in numbers]
@@ -133,6 +146,7 @@ def _open(
     attributes: Mapping[str, Labels],
     continuous: Mapping[str, FloatArray],
     split: Split,
+    subgroups: Mapping[str, Labels],
 ) -> dict[str, FloatArray]:
     """Check what was given, and order the rows: training first, then test."""
     tables = {BEFORE: before} | ({} if after is None else {AFTER: after})
@@ -144,6 +158,7 @@ def _open(
     lengths = {f"table {name}": _n_rows(table) for name, table in tables.items()}
     lengths |= {f"attribute {k!r}": len(labels) for k, labels in attributes.items()}
     lengths |= {f"attribute {k!r}": len(y) for k, y in continuous.items()}
+    lengths |= {f"subgroups {k!r}": len(labels) for k, labels in subgroups.items()}
     n_rows = _n_rows(before)
     for name, length in lengths.items():
         if length != n_rows:
@@ -158,6 +173,15 @@ def _open(
             "make the split from the same table"
         )
     return {name: _vectors(table, name)[order] for name, table in tables.items()}
+
+
+def _others(name: str, attributes: Mapping[str, Labels], split: Split) -> IntArray | None:
+    """Cross the codes of all attributes but one, by row of the prepared arrays."""
+    others = [labels.codes for other, labels in attributes.items() if other != name]
+    if not others:
+        return None
+    order = np.concatenate([split.train, split.test])
+    return np.unique(np.stack(others)[:, order], axis=1, return_inverse=True)[1].ravel()
 
 
 def _vectors(table: Any, name: str) -> FloatArray:
@@ -177,6 +201,7 @@ class _Adversary:
     plan: AuditPlan
     representations: Mapping[str, Preparations]
     identities: IntArray
+    columns: Mapping[str, Labels]
     seed: int
     n_jobs: int
 
@@ -227,6 +252,12 @@ class _Adversary:
             for one, trials in done
             if one.representation != SHUFFLED
         }
+        if not task.is_joint:
+            for name in (BEFORE, AFTER, INVERTED):
+                if name in batteries:
+                    batteries[name] = look_closer(
+                        batteries[name], truth, task.classes, self._subgroups(task)
+                    )
         batteries[SHUFFLED] = self._control(*done[-1], self.seed)
         if batteries[SHUFFLED].result.strongest.above_chance:
             # One shuffle in a hundred beats the noise bound by luck; a broken audit does it twice.
@@ -234,6 +265,13 @@ class _Adversary:
             (trials,) = attack([again], seed=self.seed + 1, n_jobs=1, steps=Steps(0))
             batteries[SHUFFLED] = self._control(again, trials, self.seed + 1)
         return batteries
+
+    def _subgroups(self, task: ClassTask) -> dict[str, Labels]:
+        return {
+            name: labels.take(task.test)
+            for name, labels in self.columns.items()
+            if name != task.name
+        }
 
     def _control(self, done: Attack, trials: Trials, seed: int) -> Battery:
         task = done.task
@@ -271,6 +309,26 @@ class _Adversary:
             n_jobs=self.n_jobs,
             steps=steps,
         )
+
+
+def _with_order_noted(
+    task: ClassTask, order: IntArray, identities: IntArray, seed: int
+) -> ClassTask:
+    """Note it if the order of the rows tells the attribute, whatever their embeddings are."""
+    if task.is_joint:
+        return task
+    reader = row_number_reader()
+    trial = run_trial(reader, "row number", order[:, None].astype(np.float64), task, seed)
+    if trial.outputs is None:
+        return task
+    best = strongest_of(task.truth(identities, seed), trial.predictions[:, None], n_tests=10)
+    if best.value <= best.noise_bound:
+        return task
+    note = (
+        f"the row number alone tells {task.name} ({100 * best.value:.1f} %): the rows are sorted; "
+        "shuffle them before the table is given away"
+    )
+    return replace(task, notes=(*task.notes, note))
 
 
 def _prepare_all(

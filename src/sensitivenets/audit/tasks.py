@@ -13,6 +13,7 @@ from zlib import crc32
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import logsumexp
 
 from sensitivenets.audit.metrics import (
     TrueLabels,
@@ -29,6 +30,8 @@ _TUNE_ROWS = 2000
 _VALIDATE_ROWS = 1500
 _VALIDATE_SHARE = 0.25
 _FEWEST_IDENTITIES = 8
+# Deviations from chance that luck reaches in one of 100 cases, on one side.
+_RELIABLY = 2.33
 _NO_ROWS = np.empty(0, dtype=np.int64)
 
 
@@ -65,6 +68,7 @@ class AttackTask(ABC):
         test: IntArray,
         *,
         corrects_prior: bool,
+        by_groups: bool = False,
     ) -> FloatArray:
         """Fit a scikit-learn estimator on some rows of X, and ask it about others.
 
@@ -77,6 +81,14 @@ class AttackTask(ABC):
     @abstractmethod
     def rate(self, rows: IntArray, outputs: FloatArray) -> float:
         """Figure by which candidates are ranked on these rows; higher means more is read."""
+
+    @abstractmethod
+    def is_below_chance(self, rows: IntArray, outputs: FloatArray) -> bool:
+        """Whether these outputs are wrong more often than a guess would be in 99 of 100 cases."""
+
+    @abstractmethod
+    def turned(self, outputs: FloatArray) -> FloatArray:
+        """Turn outputs into those that say the opposite, of the same shape."""
 
     @abstractmethod
     def shuffled(self, identities: IntArray, seed: int) -> Self:
@@ -107,11 +119,15 @@ class ClassTask(AttackTask):
         Classes left out, no validation.
     is_joint : bool
         Whether it is the attributes crossed.
+    others : ndarray of int64, or None
+        Codes of the other audited attributes, crossed, by row; unlabelled is a code of its own.
+        None if there are none.
     """
 
     classes: tuple[str, ...]
     notes: tuple[str, ...] = ()
     is_joint: bool = False
+    others: IntArray | None = None
 
     @classmethod
     def make(cls, labels: Labels, split: Split, seed: int) -> ClassTask:
@@ -178,15 +194,53 @@ class ClassTask(AttackTask):
         test: IntArray,
         *,
         corrects_prior: bool,
+        by_groups: bool = False,
     ) -> FloatArray:
-        """Fit a classifier; give the class scores of other rows, shape (n, K)."""
+        """Fit a classifier; give the class scores of other rows, shape (n, K).
+
+        By groups, it is fitted on the attributes crossed, and what it gives are the log densities
+        of the classes: those of their groups, summed in the shares the groups have of a class.
+        """
+        rows, asked = (np.asarray(X[part], dtype=np.float64) for part in (train, test))
+        if by_groups:
+            return self._by_groups(model, rows, train, asked)
         prior = self.counts(train) / len(train) if corrects_prior else None
-        model.fit(np.asarray(X[train], dtype=np.float64), self.y[train])
-        return class_scores(model, np.asarray(X[test], dtype=np.float64), len(self.classes), prior)
+        model.fit(rows, self.y[train])
+        return class_scores(model, asked, len(self.classes), prior)
+
+    def _by_groups(
+        self, model: Any, rows: FloatArray, train: IntArray, asked: FloatArray
+    ) -> FloatArray:
+        pairs = np.stack([self.y, np.zeros_like(self.y) if self.others is None else self.others])
+        groups, codes, counts = np.unique(
+            pairs[:, train], axis=1, return_inverse=True, return_counts=True
+        )
+        model.fit(rows, codes.ravel())
+        densities = class_scores(model, asked, len(counts), None) + np.log(counts)
+        scores = np.empty((len(asked), len(self.classes)))
+        for label, total in enumerate(self.counts(train)):
+            own = densities[:, groups[0] == label]
+            scores[:, label] = logsumexp(own, axis=1) - np.log(total) if total else densities.min()
+        return scores
 
     def rate(self, rows: IntArray, outputs: FloatArray) -> float:
         """Balanced accuracy, in [0, 1]."""
         return balanced_accuracy(self.y[rows], outputs.argmax(axis=1))
+
+    def is_below_chance(self, rows: IntArray, outputs: FloatArray) -> bool:
+        """Whether balanced accuracy is below that of a guess, by 2.33 of a guess's deviations."""
+        counts = self.counts(rows)
+        variance = self.chance * (1 - self.chance) * np.sum(1 / counts[counts > 0])
+        deviation = np.sqrt(variance) / np.count_nonzero(counts)
+        return bool(self.rate(rows, outputs) < self.chance - _RELIABLY * deviation)
+
+    def turned(self, outputs: FloatArray) -> FloatArray:
+        """Scores with the sign changed: the class held least likely comes first.
+
+        Of two classes that is the other one. Of several it is the best guess where the truth is
+        the class that an attacker is surest to exclude.
+        """
+        return -outputs
 
     def shuffled(self, identities: IntArray, seed: int) -> Self:
         """Give each identity the labels of another one, training and test alike: nothing is left.
@@ -268,6 +322,7 @@ class NumberTask(AttackTask):
         test: IntArray,
         *,
         corrects_prior: bool,  # noqa: ARG002 - numbers have no classes to weigh
+        by_groups: bool = False,  # noqa: ARG002 - nor groups
     ) -> FloatArray:
         """Fit a regressor on standardised values; give the values of other rows, shape (n, 1).
 
@@ -287,6 +342,17 @@ class NumberTask(AttackTask):
     def rate(self, rows: IntArray, outputs: FloatArray) -> float:
         """R2, at most 1."""
         return r_squared(self.y[rows], outputs[:, 0])
+
+    def is_below_chance(self, rows: IntArray, outputs: FloatArray) -> bool:
+        """Whether values and predictions are reliably correlated the wrong way round."""
+        y, predicted = self.y[rows], outputs[:, 0]
+        if len(rows) < 3 or np.ptp(y) == 0 or np.ptp(predicted) == 0:
+            return False
+        return bool(np.corrcoef(y, predicted)[0, 1] < -_RELIABLY / np.sqrt(len(rows)))
+
+    def turned(self, outputs: FloatArray) -> FloatArray:
+        """Values as far from the mean of the training rows, on the other side."""
+        return 2 * self.mean - outputs
 
     def shuffled(self, identities: IntArray, seed: int) -> Self:  # noqa: ARG002 - as of classes
         """Move the values between rows, training and test alike: nothing is left."""

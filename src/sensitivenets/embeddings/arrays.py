@@ -15,6 +15,9 @@ from sensitivenets.embeddings.rows import FloatArray as FloatArray
 from sensitivenets.embeddings.rows import row_blocks
 from sensitivenets.errors import InputError
 
+# Of the 23 digits after the first that float32 has.
+_DROPPED_BITS = 7
+
 
 def as_vectors(X: Any, where: str) -> FloatArray:
     """Turn whatever holds embeddings into a matrix.
@@ -346,3 +349,28 @@ def vectors_to_arrow(vectors: FloatArray) -> pa.FixedSizeListArray:
     flat = np.ascontiguousarray(vectors, dtype=np.float32).reshape(-1)
     value = pa.field("element", pa.float32(), nullable=False)
     return pa.FixedSizeListArray.from_arrays(pa.array(flat), type=pa.list_(value, vectors.shape[1]))
+
+
+def canonical_values(vectors: FloatArray) -> npt.NDArray[np.float32]:
+    """Round to the grid on which tables are written: 16 binary digits after the first, no -0.0.
+
+    What is smaller than the 130 000th part of a number says nothing of a face, but can tell how
+    or from what the number was made. Rounding is to the nearest, ties to even.
+
+    Parameters
+    ----------
+    vectors : ndarray of shape (n, d)
+        Embeddings.
+
+    Returns
+    -------
+    ndarray of shape (n, d), float32
+        Each within a relative 2**-17 of what was given.
+    """
+    words = np.array(vectors, dtype=np.float32, order="C").view(np.uint32)
+    step = np.uint32(_DROPPED_BITS)
+    words += ((words >> step) & np.uint32(1)) + np.uint32(2 ** (_DROPPED_BITS - 1) - 1)
+    words &= np.uint32(2**32 - 2**_DROPPED_BITS)
+    rounded = words.view(np.float32)
+    rounded += 0.0  # turns -0.0 into 0.0
+    return rounded

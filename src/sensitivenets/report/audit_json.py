@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from pathlib import Path
+from typing import Any
 
 from sensitivenets.atomic import atomic_file
 from sensitivenets.audit.results import SCHEMA_VERSION, AuditResult
@@ -12,7 +14,7 @@ from sensitivenets.report.record import AuditRecord, as_record
 
 
 def to_json(result: AuditResult) -> str:
-    """Write a result as JSON text, schema version 1.
+    """Write a result as JSON text, schema version 2.
 
     Each record is an object whose keys are its field names, tuples are arrays, undefined figures
     are null. Every attacker is an object with ``attacker``, ``preparation`` and
@@ -69,7 +71,22 @@ def from_json(text: str) -> AuditRecord:
             f"audit: expected schema_version up to {SCHEMA_VERSION}, found {version!r}; "
             "update sensitivenets or run the audit again"
         )
-    return AuditRecord.from_dict(document)
+    return AuditRecord.from_dict(_upgraded(document))
+
+
+def _upgraded(document: dict[str, Any]) -> dict[str, Any]:
+    """Add to a document of version 1 what it could not say yet: nothing was looked for."""
+    if document["schema_version"] != 1:
+        return document
+    upgraded = copy.deepcopy(document) | {"schema_version": SCHEMA_VERSION}
+    for attribute in (*upgraded.get("attributes", ()), upgraded.get("joint")):
+        controls = (attribute or {}).get("controls") or {}
+        named = [(attribute or {}).get(side) for side in ("before", "after", "inverted")]
+        named += [controls.get(side) for side in ("shuffled", "random_projection")]
+        for battery in filter(None, named):
+            battery |= {"confident": [], "detections": [], "several_templates": []}
+            battery["worst_subgroup"] = None
+    return upgraded
 
 
 def save_json(result: AuditResult, path: Path) -> None:

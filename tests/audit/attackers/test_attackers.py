@@ -10,9 +10,8 @@ from sensitivenets.audit import attackers
 from sensitivenets.audit.attack import run_trial
 from sensitivenets.audit.attackers.catalogue import class_attackers, number_attackers
 from sensitivenets.audit.attackers.linear_quadratic import QuadraticClassifier, regularised_qda
-from sensitivenets.audit.attackers.neighbours import GalleryVote
-from sensitivenets.audit.attackers.networks import EpochRegressor
-from sensitivenets.audit.attackers.rbf_svm import RelativeSVC, RelativeSVR
+from sensitivenets.audit.attackers.local_votes import GalleryVote
+from sensitivenets.audit.attackers.smooth_functions import EpochRegressor, RelativeSVC, RelativeSVR
 from sensitivenets.audit.metrics import balanced_accuracy
 from sensitivenets.audit.splits import Split
 from sensitivenets.audit.tasks import NumberTask

@@ -1,10 +1,10 @@
 """Who tries to read an attribute: the attackers, a file for each family.
 
-To add one, write a file like `trees.py`: a function that returns an `Attacker`, with the estimator
-beside it if scikit-learn has none. Then add a line to `catalogue.py`: to `class_attackers` or to
-`number_attackers`. Tuning on held-out identities, failures, intervals, the noise bound, the voting
-ensemble and the report follow from that; nothing else knows an attacker by name. For example, all
-there is to the nearest class mean::
+To add one, write a function that returns an `Attacker` into the file of its family, and the
+estimator beside it if scikit-learn has none. Then add a line to `catalogue.py`: to
+`class_attackers` or to `number_attackers`. Tuning on held-out identities, failures, intervals, the
+noise bound, the voting ensemble and the report follow from that; nothing else knows an attacker by
+name. For example, all there is to the nearest class mean::
 
     from sklearn.neighbors import NearestCentroid
 

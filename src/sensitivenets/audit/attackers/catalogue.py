@@ -10,23 +10,23 @@ from sklearn.base import ClassifierMixin
 from sensitivenets.audit.attack import Attacker
 from sensitivenets.audit.attackers.linear_quadratic import (
     logistic_regression,
+    qda_by_groups,
     quadratic,
     regularised_qda,
     ridge_regression,
 )
-from sensitivenets.audit.attackers.neighbours import (
+from sensitivenets.audit.attackers.local_votes import (
+    boosted_regression,
     gallery_vote,
+    histogram_gradient_boosting,
+    label_spreading,
     nearest_neighbours,
     neighbour_regression,
-)
-from sensitivenets.audit.attackers.networks import mlp, mlp_regression
-from sensitivenets.audit.attackers.rbf_svm import rbf_svm, rbf_svr
-from sensitivenets.audit.attackers.trees import (
-    boosted_regression,
-    histogram_gradient_boosting,
+    number_reader,
     random_forest,
 )
-from sensitivenets.audit.preparations import ALL_PREPARATIONS, L2, RAW, STANDARDISED, WHITENED
+from sensitivenets.audit.attackers.smooth_functions import mlp, mlp_regression, rbf_svm, rbf_svr
+from sensitivenets.audit.preparations import ALL_PREPARATIONS, BITS, L2, RAW, STANDARDISED, WHITENED
 from sensitivenets.audit.results import PROJECTED, SHUFFLED
 from sensitivenets.audit.tasks import AttackTask, ClassTask
 from sensitivenets.errors import InputError
@@ -38,12 +38,15 @@ def class_attackers() -> tuple[Attacker, ...]:
         logistic_regression(),
         rbf_svm(),
         regularised_qda(),
+        qda_by_groups(),
         quadratic(),
         mlp(),
         histogram_gradient_boosting(),
         random_forest(),
         nearest_neighbours(),
         gallery_vote(),
+        label_spreading(),
+        number_reader(),
     )
 
 
@@ -181,10 +184,12 @@ def full_plan(extra: Mapping[str, ClassifierMixin], *, curves: bool) -> AuditPla
         mode="full",
         attackers=attackers,
         # The joint attribute has the same signal in finer classes: two preparations tell.
-        joint_attackers=tuple(_restricted(a, (STANDARDISED, WHITENED)) for a in attackers),
+        joint_attackers=tuple(
+            _restricted(a, (STANDARDISED, WHITENED)) for a in attackers if not a.by_groups
+        ),
         shuffled_attackers=control_attackers(),
         projection_attackers=(*control_attackers(), svm),
-        preparations=ALL_PREPARATIONS,
+        preparations=(*ALL_PREPARATIONS, BITS),
         curves=curves,
         number_attackers=number_attackers(),
         shuffled_number_attackers=(ridge_regression(), neighbour_regression()),
