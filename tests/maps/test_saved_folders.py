@@ -96,3 +96,14 @@ def test_an_audit_can_be_reported_again(tmp_path):
     audit = json.loads((OTHERS / "audit.json").read_text(encoding="utf-8"))
     [gender] = audit["attributes"]
     assert f"{100 * gender['strongest']['balanced_accuracy']:.1f}" in page
+
+
+def test_an_obfuscator_still_loads_and_changes_faces_as_it_did():
+    pytest.importorskip("torch")
+    from sensitivenets.obfuscation.obfuscator_folder import load_obfuscator
+
+    with np.load(OTHERS / "obfuscator.npz") as kept:
+        rows, outputs = kept["rows"], kept["outputs"]
+    made = load_obfuscator(OTHERS / "obfuscator").apply_to(rows)
+    # Whole grey levels: another processor may round one the other way.
+    np.testing.assert_allclose(made.astype(int), outputs.astype(int), atol=1)

@@ -9,6 +9,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from sensitivenets import protect, synthetic_diveface
+from sensitivenets.embeddings import canonical_values
 from sensitivenets.embeddings.fingerprint import fingerprint, is_among
 from sensitivenets.erasers.transport.routed_transport import RoutedTransport
 from sensitivenets.errors import InputError
@@ -56,6 +57,12 @@ def test_no_route_is_kept(protected):
     assert "gender" not in protected.table.columns.column_names
     kept = {len(value) for value in protected.adapted.record().values() if isinstance(value, tuple)}
     assert max(kept) < len(UNLABELLED)
+
+
+def test_the_digits_of_what_is_written_tell_nothing(protected):
+    vectors = protected.table.vectors
+    np.testing.assert_array_equal(vectors, canonical_values(vectors))
+    assert not np.array_equal(vectors, protected.model.map(UNLABELLED.vectors))
 
 
 def test_true_labels_are_for_the_attackers_alone():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -89,9 +88,7 @@ def protect(
     if sample is not None:
         rows = with_sample(rows, read_rows(sample, [], embedding), remove)
     print_notice("2/3 finding them in the table, moving them, attacking the result")
-    with progress_bar("audit") as progress, warnings.catch_warnings():
-        # They are printed below, in words of their own.
-        warnings.simplefilter("ignore")
+    with progress_bar("audit") as progress:
         found = protected_table(
             rows,
             known,
@@ -166,8 +163,6 @@ def _print(found: Protected, out: Path, page: Path, identity: str | None) -> Non
     print_line(_recognition(found, identity))
     for line in found.adapted.forecast.lines():
         print_line(line)
-    for doubt in found.adapted.doubts:
-        print_line(f"doubt: {doubt}")
     if found.unlabelled:
         sample, name = out / "sample.parquet", found.unlabelled[0]
         print_line(

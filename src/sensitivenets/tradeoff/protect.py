@@ -11,11 +11,11 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from sensitivenets.audit.splits import Split, split_by_identity, split_rows
-from sensitivenets.embeddings import EmbeddingTable, Labels
+from sensitivenets.embeddings import EmbeddingTable, Labels, canonical_values
 from sensitivenets.embeddings.fingerprint import fingerprint
 from sensitivenets.embeddings.labels import UNLABELLED
 from sensitivenets.erasers.transport.adapt import Adapted, adapt, adapted_model
-from sensitivenets.erasers.transport.place import find_place, table_routes, transform_table
+from sensitivenets.erasers.transport.place import find_place, table_routes
 from sensitivenets.erasers.transport.routed_transport import RoutedTransport
 from sensitivenets.errors import DataWarning, InputError
 from sensitivenets.maps.base import Model
@@ -131,13 +131,11 @@ def protect(
     adapted = adapt(fitted, table.vectors, subjects=codes)
     for doubt in adapted.doubts:
         warnings.warn(f"{table.source}: {doubt}", DataWarning, stacklevel=2)
-    after = (
-        adapted.map(table.vectors)
-        if codes is None
-        else transform_table(adapted.map, table.vectors, codes)
-    )
-    # Held while this function runs, to train attackers, and kept nowhere.
-    guessed = estimated_labels(fitted, table_routes(adapted.map, table.vectors, codes))
+    # Held while this function runs, to move the rows and to train attackers, and kept nowhere.
+    routes = table_routes(adapted.map, table.vectors, codes)
+    # What is written is what is attacked: its last digits tell nothing.
+    after = canonical_values(find_place(adapted.map).moved(table.vectors, routes))
+    guessed = estimated_labels(fitted, routes)
     attributes = {name: _evidence(table, name, guessed) for name in names}
     split = _split(table, attributes.values(), subject, random_state)
     found = audit_of(
@@ -151,7 +149,7 @@ def protect(
         n_jobs=n_jobs,
         progress=progress,
     )
-    shown = [name for name in table.columns.column_names if name not in names]
+    shown = [name for name in table.columns.column_names if name not in fitted.removed]
     return Protected(
         table=replace(table, vectors=after, columns=table.columns.select(shown)),
         model=adapted_model(fitted, adapted, fingerprint(table.vectors)),

@@ -57,6 +57,15 @@ class Place:
 
         return inside
 
+    def moved(self, X: FloatArray, groups: Groups) -> FloatArray:
+        """Map rows (n, d) of the table by the group of each, through all parts."""
+        for part in self.before:
+            X = part(X)
+        X = self.routed(X, groups)
+        for part in self.after:
+            X = part(X)
+        return X
+
     def moved_by(self, routes: Routes, leaned: LeanedMoments) -> RoutedMap | SubspaceMap:
         """Return the round with other routes and maps."""
         transport = transport_to_barycentre(leaned.groups)
@@ -102,14 +111,7 @@ def transform_table(fitted: FittedMap, X: FloatArray, subjects: Int64) -> FloatA
     ndarray of shape (n, k)
         Mapped rows, in the order of the table.
     """
-    place = find_place(fitted)
-    groups = table_routes(fitted, X, subjects)
-    for part in place.before:
-        X = part(X)
-    X = place.routed(X, groups)
-    for part in place.after:
-        X = part(X)
-    return X
+    return find_place(fitted).moved(X, table_routes(fitted, X, subjects))
 
 
 def table_routes(fitted: FittedMap, X: FloatArray, subjects: Int64 | None = None) -> Groups:
