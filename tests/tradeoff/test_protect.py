@@ -12,7 +12,7 @@ from sensitivenets import protect, synthetic_diveface
 from sensitivenets.embeddings import canonical_values
 from sensitivenets.embeddings.fingerprint import fingerprint, is_among
 from sensitivenets.erasers.transport.routed_transport import RoutedTransport
-from sensitivenets.errors import InputError
+from sensitivenets.errors import FewRowsWarning, InputError
 from sensitivenets.tradeoff.protect import ROW, draw_sample, with_sample
 
 FACES = synthetic_diveface(n_subjects=1500, images_per_subject=3, dim=32, random_state=0)
@@ -51,6 +51,13 @@ def test_the_record_names_the_table_and_the_reference(protected):
     recorded = protected.model.fingerprint
     assert is_among(fingerprint(UNLABELLED.vectors), {"table": recorded["adapted"]})
     assert is_among(fingerprint(KNOWN.vectors), {"table": recorded["reference primary"]})
+
+
+def test_the_reference_does_not_warn_of_its_own_people():
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        protect(UNLABELLED, KNOWN, remove="gender", n_jobs=1)
+    assert not [one for one in caught if issubclass(one.category, FewRowsWarning)]
 
 
 def test_no_route_is_kept(protected):

@@ -17,7 +17,7 @@ from sensitivenets.embeddings.labels import UNLABELLED
 from sensitivenets.erasers.transport.adapt import Adapted, adapt, adapted_model
 from sensitivenets.erasers.transport.place import find_place, table_routes
 from sensitivenets.erasers.transport.routed_transport import RoutedTransport
-from sensitivenets.errors import DataWarning, InputError
+from sensitivenets.errors import DataWarning, FewRowsWarning, InputError
 from sensitivenets.maps.base import Model
 from sensitivenets.progress import Progress
 from sensitivenets.report.audits import audit as audit_of
@@ -311,7 +311,10 @@ def _fitted(reference: EmbeddingTable | Model, names: list[str], random_state: i
         reference.attributes(names)
         sensitive = {name: reference.column(name) for name in names}
         eraser = RoutedTransport(n_rounds=1, random_state=random_state)
-        return eraser.fit(reference.vectors, sensitive=sensitive).model_
+        with warnings.catch_warnings():
+            # It is about people like the reference's; the table has a forecast of its own.
+            warnings.simplefilter("ignore", FewRowsWarning)
+            return eraser.fit(reference.vectors, sensitive=sensitive).model_
     missing = [name for name in names if name not in reference.removed]
     if missing:
         raise InputError(
