@@ -56,7 +56,7 @@ def test_the_record_names_the_table_and_the_reference(protected):
 def test_the_reference_does_not_warn_of_its_own_people():
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        protect(UNLABELLED, KNOWN, remove="gender", n_jobs=1)
+        protect(UNLABELLED, KNOWN.take(np.arange(900)), remove="gender", n_jobs=1)
     assert not [one for one in caught if issubclass(one.category, FewRowsWarning)]
 
 
