@@ -12,6 +12,7 @@ from sklearn.utils import check_random_state
 from sensitivenets.embeddings import FloatArray, Labels, squared_norms
 from sensitivenets.embeddings.labels import joint
 from sensitivenets.erasers.base import Eraser, FitData, Learned, parameterised
+from sensitivenets.erasers.transport.adaptable import Adaptable
 from sensitivenets.erasers.transport.forecast import round_record, warn_of_few_rows
 from sensitivenets.erasers.transport.gaussian import (
     difference_basis,
@@ -32,7 +33,7 @@ from sensitivenets.maps.routed import RoutedMap, Stage, SubspaceMap, usual_lengt
 
 
 @parameterised
-class RoutedTransport(Eraser):
+class RoutedTransport(Adaptable, Eraser):
     """Make every predicted group the same Gaussian, by optimal transport, again and again.
 
     A router, quadratic discriminant analysis in closed form, says which group (gender x ethnicity,
