@@ -29,6 +29,7 @@ def fit(
     where: list[str] | None = None,
     detector: Path | None = None,
     detector_where: list[str] | None = None,
+    unlabelled: Path | None = None,
     method: str = "sensitivenet",
     settings: Annotated[list[str] | None, Parameter(name="--set")] = None,
     random_state: int = 0,
@@ -57,6 +58,9 @@ def fit(
         Another table of embeddings of the same network, which has the attributes to remove.
     detector_where
         Use only the rows of it with COLUMN=VALUE; may be given several times.
+    unlabelled
+        One more table of the same network, of which no attribute is known: routed_transport and
+        coded_transport learn the moments of the groups from its rows too.
     method
         Method, such as routed_transport or leace; package.module:Class is one of your own.
     settings
@@ -91,8 +95,12 @@ def fit(
         other = read_rows(detector, detector_where or [], embedding, "--detector-where")
         detectors = (other.vectors, _attributes(other, remove, None))
         _warn(other, None, [])
+    # Only where there are some: a method of one's own need not know of them.
+    more = (
+        {} if unlabelled is None else {"unlabelled": read_rows(unlabelled, [], embedding).vectors}
+    )
     estimator = chosen.load()(**parameters)
-    estimator.fit(primary.vectors, kept_labels, sensitive=sensitive, detector=detectors)
+    estimator.fit(primary.vectors, kept_labels, sensitive=sensitive, detector=detectors, **more)
     save_model(estimator.model_, out, overwrite=overwrite)
     if json:
         print_json(_summary(estimator.model_, out))

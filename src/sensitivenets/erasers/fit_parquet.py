@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast
 
@@ -85,10 +85,7 @@ def adapt_parquet(
             if progress is not None:
                 progress(block.start + len(block), n_rows, "rows")
 
-    table = Fingerprint()
-    with other_cores() as pool:
-        for X in blocks():
-            table = Hashing(X, pool, table).result()
+    table = _identified(blocks())
     n_features = model_of(fitted).map.n_features_in
     if table.features != n_features:
         raise InputError(
@@ -98,6 +95,23 @@ def adapt_parquet(
     with threadpool_limits(max(1, (os.cpu_count() or 1) - 1), user_api="blas"):
         adapted = adapt_passes(fitted, blocks, n_rows, subjects=subjects)
     return AdaptedModel(adapted_model(fitted, adapted, table.to_dict()), adapted)
+
+
+def _fingerprints(files: Mapping[str, str | Path], embedding: str) -> dict[str, Any]:
+    """Read each file once more to say which it is."""
+    return {
+        name: _identified(b.vectors for b in parquet_blocks(file, embedding=embedding)).to_dict()
+        for name, file in files.items()
+    }
+
+
+def _identified(blocks: Iterable[FloatArray]) -> Fingerprint:
+    """Read a table once to say which it is."""
+    table = Fingerprint()
+    with other_cores() as pool:
+        for X in blocks:
+            table = Hashing(X, pool, table).result()
+    return table
 
 
 class BlockFitter(Protocol):
@@ -118,6 +132,7 @@ def fit_parquet(
     *,
     sensitive: Sequence[str],
     target: str | None = None,
+    unlabelled: str | Path | None = None,
     embedding: str = "embedding",
     block_rows: int = 16_384,
     progress: Progress | None = None,
@@ -135,6 +150,9 @@ def fit_parquet(
         Columns of the attributes to remove; null is unlabelled.
     target : str, optional
         Column of what is to be kept, for a method that keeps a target.
+    unlabelled : str or Path, optional
+        Another Parquet file of the same network, of which no attribute is known, for `fit_passes`:
+        its rows count as if they stood behind those of `path` with null labels.
     embedding : str, default="embedding"
         Column of the embeddings.
     block_rows : int, default=16384
@@ -161,22 +179,36 @@ def fit_parquet(
         )
     if not sensitive:
         raise InputError("sensitive: expected the name of at least one column, found none")
+    if unlabelled is not None and not several:
+        raise InputError(
+            f"unlabelled: {type(eraser).__name__} learns nothing from rows without labels; "
+            "expected none, or a method such as RoutedTransport"
+        )
     fitted: Any = clone(eraser)
     columns = [*sensitive, *([] if target is None else [target])]
     # What stays in memory is taken before the passes begin.
-    labels = read_columns(path, list(sensitive)) if several else None
+    columns_read = read_columns(path, list(sensitive)) if several else None
+
+    files = {"primary": path} | ({} if unlabelled is None else {"unlabelled": unlabelled})
+    n_more = 0 if unlabelled is None else count_rows(unlabelled)
 
     def blocks() -> Iterator[Block]:
-        total = count_rows(path)
-        for block in parquet_blocks(path, columns, embedding=embedding, block_rows=block_rows):
-            yield block
-            if progress is not None:
-                progress(block.start + len(block), total, "rows")
+        total, done = count_rows(path) + n_more, 0
+        for name, file in files.items():
+            wanted = columns if name == "primary" else []
+            for block in parquet_blocks(file, wanted, embedding=embedding, block_rows=block_rows):
+                yield block
+                done += len(block)
+                if progress is not None:
+                    progress(done, total, "rows")
 
     # One core is left to reading: products that wait for it would waste the others.
     with threadpool_limits(max(1, (os.cpu_count() or 1) - 1), user_api="blas"):
-        if labels is not None:
-            attributes = encode_attributes(labels, labels.num_rows)
+        if columns_read is not None:
+            attributes = {
+                name: labels.extended(n_more)
+                for name, labels in encode_attributes(columns_read, columns_read.num_rows).items()
+            }
             fitted.fit_passes(lambda: (block.vectors for block in blocks()), attributes)
         else:
             for block in blocks():
@@ -185,6 +217,9 @@ def fit_parquet(
                     None if target is None else block.columns[target],
                     sensitive=block.columns.select(list(sensitive)),
                 )
+    if unlabelled is not None:
+        # The passes saw one table; who audits either asks for it.
+        fitted.model_ = replace(fitted.model_, fingerprint=_fingerprints(files, embedding))
     # Whatever is missing in the file as a whole is said here, not at the first transform.
     _ = fitted.model_
     return cast(E, fitted)

@@ -58,7 +58,7 @@ class Adaptable:
         >>> eraser = RoutedTransport(n_rounds=1, random_state=0)
         >>> eraser = eraser.fit(known.vectors, sensitive={"gender": known.column("gender")})
         >>> eraser.adapt(mine.vectors, mine.column("subject")).transform(mine.vectors).shape
-        (810, 32)
+        (900, 32)
         """
         from sensitivenets.embeddings import as_plain
         from sensitivenets.embeddings.fingerprint import fingerprint

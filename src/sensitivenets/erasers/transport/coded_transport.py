@@ -65,6 +65,8 @@ class CodedTransport(Adaptable, Eraser):
     n_bits: int = 1024
     scale: float = 1.5
 
+    _learns_from_unlabelled: ClassVar[bool] = True
+
     def _learn(self, data: FitData) -> Learned:
         parameters = CodeParameters(data.X.shape[1], self.n_bits, self.scale)
         transport = RoutedTransport(n_rounds=self.n_rounds)._learn(data)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.utils import check_random_state
@@ -91,6 +91,8 @@ class RoutedTransport(Adaptable, Eraser):
     rank: int | None = None
     router_shrinkage: float | None = None
     covariance_shrinkage: float | None = None
+
+    _learns_from_unlabelled: ClassVar[bool] = True
 
     def _learn(self, data: FitData) -> Learned:
         self._check()
