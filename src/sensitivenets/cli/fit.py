@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -155,8 +156,17 @@ def _print_summary(model: Model, out: Path) -> None:
         print_line(f"{name}: the last linear detector reads {percent(reads)}")
     if model.curve and "chosen" in model.curve[0]:
         _print_trade_off(model)
+    if model.curve and "forecast" in model.curve[0]:
+        print_line(_forecast(model.curve[0]["forecast"]))
     print_line(f"model: {out}")
     print_line(f"next: sensitivenets transform {out} TABLE --out agnostic.parquet")
+
+
+def _forecast(record: Mapping[str, Any]) -> str:
+    """Say what new people will show; where groups are too small, a warning has said the rest."""
+    from sensitivenets.erasers.transport.forecast import Forecast
+
+    return Forecast(**record).lines()[0]
 
 
 def _print_trade_off(model: Model) -> None:

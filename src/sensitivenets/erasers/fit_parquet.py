@@ -42,6 +42,7 @@ def adapt_parquet(
     path: str | Path,
     *,
     identity: str | None = None,
+    trust: bool = False,
     embedding: str = "embedding",
     block_rows: int = 16_384,
     progress: Progress | None = None,
@@ -53,10 +54,12 @@ def adapt_parquet(
     fitted : Model or fitted estimator
         As in `transport.adapt.adapt`; it is not changed.
     path : str or Path
-        A Parquet file (see `read_table`). It is read seven times at most, twelve with identities,
-        once more to identify it, and once more for a code.
+        A Parquet file (see `read_table`). It is read five times at most, ten with identities, and
+        once more for a code.
     identity : str, optional
         Column that says who a row shows: rows of a subject share a route.
+    trust : bool, default=False
+        Adapt even where the table shows no groups like the reference's.
     embedding : str, default="embedding"
         Column of the embeddings.
     block_rows : int, default=16384
@@ -75,26 +78,37 @@ def adapt_parquet(
         If the model has no routes, or the file does not fit it.
     """
     n_rows = count_rows(path)
+    n_features = model_of(fitted).map.n_features_in
     subjects = None
     if identity is not None:
         subjects = encode(identity, read_columns(path, [identity])[identity]).codes
+    table = Fingerprint()
+    with other_cores() as pool:
 
-    def blocks() -> Iterator[FloatArray]:
-        for block in parquet_blocks(path, embedding=embedding, block_rows=block_rows):
-            yield block.vectors
-            if progress is not None:
-                progress(block.start + len(block), n_rows, "rows")
+        def blocks() -> Iterator[FloatArray]:
+            nonlocal table
+            for block in parquet_blocks(path, embedding=embedding, block_rows=block_rows):
+                _require_features(block, n_features, path)
+                # Identified in the first pass, so that it needs none of its own.
+                is_new = table.rows < n_rows
+                hashing = Hashing(block.vectors, pool, table) if is_new else None
+                yield block.vectors
+                table = table if hashing is None else hashing.result()
+                if progress is not None:
+                    progress(block.start + len(block), n_rows, "rows")
 
-    table = _identified(blocks())
-    n_features = model_of(fitted).map.n_features_in
-    if table.features != n_features:
+        with threadpool_limits(max(1, (os.cpu_count() or 1) - 1), user_api="blas"):
+            adapted = adapt_passes(fitted, blocks, n_rows, subjects=subjects, trust=trust)
+    return AdaptedModel(adapted_model(fitted, adapted, table.to_dict()), adapted)
+
+
+def _require_features(block: Block, n_features: int, path: str | Path) -> None:
+    found = block.vectors.shape[1]
+    if found != n_features:
         raise InputError(
             f"{path}: expected embeddings of {n_features} features as the model was fitted on, "
-            f"found {table.features}; use the network that made the training embeddings"
+            f"found {found}; use the network that made the training embeddings"
         )
-    with threadpool_limits(max(1, (os.cpu_count() or 1) - 1), user_api="blas"):
-        adapted = adapt_passes(fitted, blocks, n_rows, subjects=subjects)
-    return AdaptedModel(adapted_model(fitted, adapted, table.to_dict()), adapted)
 
 
 def _fingerprints(files: Mapping[str, str | Path], embedding: str) -> dict[str, Any]:
