@@ -317,6 +317,22 @@ def test_forecast_is_the_closed_form_and_is_met():
     assert quadratic(Z, y) == pytest.approx(forecast(np.array([n, n]), D).accuracy, abs=0.03)
 
 
+def test_how_groups_differ_from_the_reference_is_known_from_few_rows():
+    def signal(n, seed):
+        X, groups = population(n, seed)
+        # The second group alone is stretched, by which it differs from the reference's.
+        X[groups == 1] = X[groups == 1] * np.geomspace(0.8, 1.6, D)
+        return lean(
+            HalvedMomentStream(2, D).update(X, groups, halves_of(0, n)).moments(), known
+        ).signal
+
+    known = reference(fitted())
+    many = signal(100_000, 1)
+    few = np.mean([signal(640, seed) for seed in range(20)], axis=0)
+    # What two halves of one table agree on would be 0.2 to 0.3 less for 640 rows.
+    np.testing.assert_allclose(few, many, atol=0.12)
+
+
 def test_the_barycentre_is_weighted():
     covariances = np.stack([np.eye(3), 9 * np.eye(3)])
     np.testing.assert_allclose(

@@ -141,8 +141,10 @@ class LeanedMoments:
     own_means : ndarray of shape (groups,), float64
         The same for the means.
     signal, noise : ndarray of shape (groups,), float64
-        B and V of each group's covariance, as `lean` has them: V is d (d + 1) / n_g for
-        independent rows, and more where subjects have several.
+        B and V of each group's covariance. V is d (d + 1) / n_g for independent rows, and more
+        where subjects have several. B is what `lean` estimates from the halves and what that lacks:
+        the carried reference has the table's mean covariance, so that a part of each half's noise
+        is taken from both. For a group of fewer than two rows in a half it is the largest.
     """
 
     groups: GaussianGroups
@@ -184,25 +186,51 @@ def lean(moments: HalvedMoments, reference: GaussianGroups, strength: float = 1.
     prior = carried(reference, own)
     n_groups = len(own.counts)
     kept, kept_means = np.zeros(n_groups), np.zeros(n_groups)
-    signal, noise = np.zeros(n_groups), np.zeros(n_groups)
+    agreement, noise = np.full(n_groups, np.nan), np.zeros(n_groups)
     for g in np.flatnonzero(own.counts > 1).tolist():
         whitening = psd_power(prior.covariances[g], -0.5)
         of_covariance, of_mean = _agreement(moments, g, prior.means[g], whitening)
-        signal[g], noise[g] = of_covariance
-        kept[g], kept_means[g] = _kept(*of_covariance, strength), _kept(*of_mean, 1.0)
+        if of_covariance is not None and of_mean is not None:
+            agreement[g], noise[g] = of_covariance.agreement, of_covariance.noise
+            kept[g], kept_means[g] = of_covariance.kept(strength), of_mean.kept(1.0)
     means = prior.means + kept_means[:, None] * (own.means - prior.means)
     covariances = prior.covariances + kept[:, None, None] * (own.covariances - prior.covariances)
     groups = GaussianGroups(prior.shares, means, covariances)
-    return LeanedMoments(groups, kept, kept_means, signal, noise)
+    return LeanedMoments(groups, kept, kept_means, _signal(agreement, noise, prior.shares), noise)
+
+
+def _signal(agreement: Float64, noise: Float64, shares: Float64) -> Float64:
+    """Return B of each group, without what its halves lose to the mean covariance they share."""
+    if np.isnan(agreement).all():
+        return np.zeros_like(noise)
+    signal = np.maximum(agreement + 2 * shares * noise - shares**2 @ noise, 0)
+    return np.where(np.isnan(signal), np.nanmax(signal), signal)
+
+
+@dataclass(frozen=True)
+class _Halves:
+    """How far two halves agree on a difference from the reference, and how noisy it is."""
+
+    agreement: float
+    noise: float
+    length: float
+
+    def kept(self, strength: float) -> float:
+        """Return the share of the difference that is kept."""
+        signal = max(self.agreement, 0.0)
+        noise = self.noise if signal else self.length
+        if signal + noise <= 0:
+            return 0.0
+        return float(1 - (noise / (signal + noise)) ** strength)
 
 
 def _agreement(
     moments: HalvedMoments, g: int, mean: Float64, whitening: Float64
-) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Return (B, V) of one group's covariance, and of its mean."""
+) -> tuple[_Halves | None, _Halves | None]:
+    """Compare the halves of one group's covariance, and of its mean."""
     counts = np.array([half.counts[g] for half in moments.halves])
     if counts.min() < 2:
-        return (0.0, 0.0), (0.0, 0.0)
+        return None, None
     center = moments.whole.means[g]
     excess, shifts = [], []
     for half in moments.halves:
@@ -211,27 +239,17 @@ def _agreement(
         excess.append(whitening @ covariance @ whitening - np.eye(len(mean)))
         shifts.append((half.means[g] - mean) @ whitening)
     weights = counts / counts.sum()
-    return _signal_and_noise(np.stack(excess), weights), _signal_and_noise(
-        np.stack(shifts), weights
-    )
+    return _halves(np.stack(excess), weights), _halves(np.stack(shifts), weights)
 
 
-def _signal_and_noise(differences: Float64, weights: Float64) -> tuple[float, float]:
-    """Return B and V from the differences in the two halves; neither is below zero."""
-    signal = max(float(np.vdot(differences[0], differences[1])), 0.0)
+def _halves(differences: Float64, weights: Float64) -> _Halves:
     both = np.tensordot(weights, differences, axes=1)
     apart = differences[0] - differences[1]
     # The halves' distance has the noise of both; their weighted mean has this share of it.
     noise = float(weights[0] * weights[1] * np.vdot(apart, apart))
-    if not signal:
-        noise = float(np.vdot(both, both))
-    return signal, noise
-
-
-def _kept(signal: float, noise: float, strength: float) -> float:
-    if signal + noise <= 0:
-        return 0.0
-    return float(1 - (noise / (signal + noise)) ** strength)
+    return _Halves(
+        float(np.vdot(differences[0], differences[1])), noise, float(np.vdot(both, both))
+    )
 
 
 def transport_to_barycentre(groups: GaussianGroups) -> GroupTransport:
