@@ -32,7 +32,7 @@ from sensitivenets.erasers.transport.reference_groups import GaussianGroups, ref
 from sensitivenets.erasers.transport.routed_transport import RoutedTransport
 from sensitivenets.maps.base import Model
 
-_STRENGTHS = (0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
+_STRENGTHS = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
 _REMOVE = ("gender", "ethnicity")
 _FITTED = 0.6
 

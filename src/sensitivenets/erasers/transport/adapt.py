@@ -35,10 +35,6 @@ from sensitivenets.maps.digest import weights_digest
 from sensitivenets.maps.projection import Projection
 from sensitivenets.maps.universal_code import UniversalCode
 
-# How much more the maps trust the table's own moments than the shrinkage of least error would:
-# chosen on FairFace, LFW and CelebA with their labels (docs/adapt.md).
-STRENGTH = 1.5
-
 
 @dataclass(frozen=True)
 class Adapted:
@@ -97,7 +93,7 @@ def adapt(
     *,
     subjects: Int64 | None = None,
     shrinkage: float | None = None,
-    strength: float = STRENGTH,
+    strength: float = 1.0,
     trust: bool = False,
 ) -> Adapted:
     """Adapt a routed map to the rows of a table, which need no label.
@@ -112,7 +108,7 @@ def adapt(
         Code of each row's subject, -1 if unknown: rows of a subject share a route.
     shrinkage : float, optional
         Of the first round's router; a Model records it, for a bare map it is 0 unless given.
-    strength : float, default=1.5
+    strength : float, default=1.0
         How far the maps trust the table's own moments (`own_moments.lean`).
     trust : bool, default=False
         Adapt even where the table shows no groups like the reference's; the model's own map is
@@ -159,7 +155,7 @@ def adapt_passes(
     *,
     subjects: Int64 | None = None,
     shrinkage: float | None = None,
-    strength: float = STRENGTH,
+    strength: float = 1.0,
     trust: bool = False,
 ) -> Adapted:
     """Adapt to rows that are read again and again instead of held.

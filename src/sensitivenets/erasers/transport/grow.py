@@ -8,7 +8,7 @@ import numpy as np
 
 from sensitivenets.embeddings import FloatArray
 from sensitivenets.erasers.moments.group import Int64
-from sensitivenets.erasers.transport.adapt import STRENGTH, Adapted, recorded_shrinkage
+from sensitivenets.erasers.transport.adapt import Adapted, recorded_shrinkage
 from sensitivenets.erasers.transport.expectation_maximisation import halving_keys
 from sensitivenets.erasers.transport.forecast import forecast
 from sensitivenets.erasers.transport.own_moments import HalvedMomentStream, halves_of, lean
@@ -25,7 +25,7 @@ def grow(
     X: FloatArray,
     *,
     subjects: Int64 | None = None,
-    strength: float = STRENGTH,
+    strength: float = 1.0,
 ) -> Adapted:
     """Add rows to a table that a model was adapted to; the rows before are not read again.
 
@@ -43,7 +43,7 @@ def grow(
         New rows.
     subjects : ndarray of shape (m,), int64, optional
         Code of each row's subject, numbered as those of the table were; -1 if unknown.
-    strength : float, default=1.5
+    strength : float, default=1.0
         As in `adapt`.
 
     Returns
