@@ -1,6 +1,7 @@
 """Claims about adapting to a table without labels, on small synthetic populations."""
 
 import json
+import weakref
 
 import numpy as np
 import pytest
@@ -127,6 +128,23 @@ def test_block_size_does_not_matter(with_subjects):
     for size in (977, 8192, 12_345):
         other = adapt_passes(model, blocks(size), len(X), subjects=subjects)
         np.testing.assert_allclose(other.map(X), one, atol=1e-4)
+
+
+def test_no_more_than_a_few_blocks_are_held():
+    model = fitted()
+    X, _ = population(60_000, 1)
+    refs, most = [], 0
+
+    def blocks():
+        nonlocal most
+        for k in range(0, len(X), 8192):
+            block = X[k : k + 8192].copy()
+            refs.append(weakref.ref(block))
+            most = max(most, sum(ref() is not None for ref in refs))
+            yield block
+
+    adapt_passes(model, blocks, len(X))
+    assert most <= 4
 
 
 def test_threads_do_not_matter():

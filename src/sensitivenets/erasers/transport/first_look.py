@@ -67,7 +67,8 @@ class FirstLook:
         for X in self._blocks():
             rows, before = self._place.seen(X), unscaled.seen(X)
             squares += float(np.vdot(before, before))
-            kept.append(rows[-start % self._stride :: self._stride])
+            # A view would keep the whole block, and with it the table.
+            kept.append(rows[-start % self._stride :: self._stride].copy())
             start += len(X)
             yield rows
         self._require_alike_lengths(squares / max(start, 1))

@@ -57,7 +57,7 @@ class RoutedTransport(Adaptable, Eraser):
     rank : int, optional
         Directions that a round looks at and moves, those in which the groups differ most there;
         all unless given. For wide embeddings: a row costs rank x d operations instead of
-        groups x d^2, and attackers read a little more (docs/best_eraser.md).
+        groups x d^2, and attackers read a little more (docs/best_eraser_results.md).
     router_shrinkage : float, optional
         Share of the pooled covariance in each group's, for the router; chosen on held-out rows
         unless given.
