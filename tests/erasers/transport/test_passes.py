@@ -8,7 +8,7 @@ import pytest
 
 from sensitivenets.datasets.synthetic import synthetic_diveface
 from sensitivenets.embeddings import write_table
-from sensitivenets.erasers.fit_parquet import fit_parquet
+from sensitivenets.erasers.fit_table import fit_table
 from sensitivenets.erasers.transport.routed_transport import RoutedTransport
 from sensitivenets.errors import InputError
 from sensitivenets.maps.model_folder import load_model, save_model
@@ -47,7 +47,7 @@ def in_memory(table, **parameters):
 )
 @pytest.mark.parametrize("block_rows", [700, 100_000])
 def test_rows_in_passes_give_the_map_of_all_rows_at_once(table, path, parameters, block_rows):
-    streamed = fit_parquet(
+    streamed = fit_table(
         RoutedTransport(random_state=0, **parameters),
         path,
         sensitive=ATTRIBUTES,
@@ -62,7 +62,7 @@ def test_rows_in_passes_give_the_map_of_all_rows_at_once(table, path, parameters
 
 
 def test_the_shrinkage_is_chosen_on_rows_held_out_of_the_same_size(table, path):
-    streamed = fit_parquet(RoutedTransport(random_state=0), path, sensitive=ATTRIBUTES)
+    streamed = fit_table(RoutedTransport(random_state=0), path, sensitive=ATTRIBUTES)
     rounds = [record["router"] for record in streamed.model_.curve]
     expected = [record["router"] for record in in_memory(table).model_.curve]
     assert rounds[0]["shrinkage"] == expected[0]["shrinkage"]
@@ -72,7 +72,7 @@ def test_the_shrinkage_is_chosen_on_rows_held_out_of_the_same_size(table, path):
 
 def test_the_file_is_read_once_and_twice_a_round(path):
     told = []
-    fit_parquet(
+    fit_table(
         RoutedTransport(n_rounds=2, random_state=0),
         path,
         sensitive=["gender"],
@@ -82,7 +82,7 @@ def test_the_file_is_read_once_and_twice_a_round(path):
 
 
 def test_the_model_has_its_record(table, path, tmp_path):
-    fitted = fit_parquet(
+    fitted = fit_table(
         RoutedTransport(n_rounds=1, random_state=0), path, sensitive=ATTRIBUTES, block_rows=1024
     )
     assert fitted.model_.removed == in_memory(table, n_rounds=1).model_.removed
@@ -95,9 +95,9 @@ def test_the_model_has_its_record(table, path, tmp_path):
 
 def test_cells_and_missing_columns_are_refused(path):
     with pytest.raises(InputError, match="n_cell_rounds: expected 0 to fit in passes, found 2"):
-        fit_parquet(RoutedTransport(n_cell_rounds=2), path, sensitive=["gender"])
-    with pytest.raises(InputError, match="no column 'age'; it has"):
-        fit_parquet(RoutedTransport(), path, sensitive=["age"])
+        fit_table(RoutedTransport(n_cell_rounds=2), path, sensitive=["gender"])
+    with pytest.raises(InputError, match="no column 'age'; its label columns are"):
+        fit_table(RoutedTransport(), path, sensitive=["age"])
 
 
 def test_other_rows_than_labels_are_refused(table):
@@ -108,7 +108,7 @@ def test_other_rows_than_labels_are_refused(table):
 
 def test_the_size_of_blocks_changes_nothing(path, table):
     fits = [
-        fit_parquet(
+        fit_table(
             RoutedTransport(n_rounds=3, random_state=0),
             path,
             sensitive=ATTRIBUTES,

@@ -1,4 +1,4 @@
-"""Fit from a Parquet file: in one pass with `partial_fit`, or in several with `fit_passes`."""
+"""Fit from a table that is read and not held: in one pass, or in several."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 from sensitivenets.embeddings import FloatArray, encode
 from sensitivenets.embeddings.fingerprint import Fingerprint, Hashing, other_cores
 from sensitivenets.embeddings.labels import encode_attributes
-from sensitivenets.embeddings.parquet_blocks import Block, count_rows, parquet_blocks, read_columns
+from sensitivenets.embeddings.source import BLOCK_ROWS, Block, TableSource, open_table
 from sensitivenets.erasers.transport.adapt import Adapted, adapt_passes, adapted_model
 from sensitivenets.errors import InputError
 from sensitivenets.maps.base import Fitted, Model, model_of
@@ -37,13 +37,13 @@ class AdaptedModel:
     adapted: Adapted
 
 
-def adapt_parquet(
+def adapt_table(
     fitted: Model | Fitted,
-    path: str | Path,
+    table: TableSource | str | Path,
     *,
     identity: str | None = None,
     embedding: str = "embedding",
-    block_rows: int = 16_384,
+    block_rows: int = BLOCK_ROWS,
     progress: Progress | None = None,
 ) -> AdaptedModel:
     """Adapt a routed model to an unlabelled table that need not fit into memory.
@@ -52,13 +52,13 @@ def adapt_parquet(
     ----------
     fitted : Model or fitted estimator
         As in `transport.adapt.adapt`; it is not changed.
-    path : str or Path
-        A Parquet file (see `read_table`). It is read seven times at most, twelve with identities,
-        once more to identify it, and once more for a code.
+    table : TableSource, str or Path
+        The rows, or where they lie (see `open_table`). They are read seven times at most, twelve
+        with identities, once more to identify them, and once more for a code.
     identity : str, optional
         Column that says who a row shows: rows of a subject share a route.
     embedding : str, default="embedding"
-        Column of the embeddings.
+        Column of the embeddings, where `table` says where they lie.
     block_rows : int, default=16384
         Rows of a block; it changes nothing but memory.
     progress : Progress, optional
@@ -74,30 +74,35 @@ def adapt_parquet(
     InputError
         If the model has no routes, or the file does not fit it.
     """
-    n_rows = count_rows(path)
+    source = as_source(table, embedding)
     subjects = None
     if identity is not None:
-        subjects = encode(identity, read_columns(path, [identity])[identity]).codes
+        subjects = encode(identity, source.read_labels([identity])[identity]).codes
 
     def blocks() -> Iterator[FloatArray]:
-        for block in parquet_blocks(path, embedding=embedding, block_rows=block_rows):
+        for block in source.blocks(block_rows=block_rows):
             yield block.vectors
             if progress is not None:
-                progress(block.start + len(block), n_rows, "rows")
+                progress(block.start + len(block), source.n_rows, "rows")
 
-    table = Fingerprint()
+    found = Fingerprint()
     with other_cores() as pool:
         for X in blocks():
-            table = Hashing(X, pool, table).result()
+            found = Hashing(X, pool, found).result()
     n_features = model_of(fitted).map.n_features_in
-    if table.features != n_features:
+    if found.features != n_features:
         raise InputError(
-            f"{path}: expected embeddings of {n_features} features as the model was fitted on, "
-            f"found {table.features}; use the network that made the training embeddings"
+            f"{source.name}: expected embeddings of {n_features} features as the model was fitted "
+            f"on, found {found.features}; use the network that made the training embeddings"
         )
     with threadpool_limits(max(1, (os.cpu_count() or 1) - 1), user_api="blas"):
-        adapted = adapt_passes(fitted, blocks, n_rows, subjects=subjects)
-    return AdaptedModel(adapted_model(fitted, adapted, table.to_dict()), adapted)
+        adapted = adapt_passes(fitted, blocks, source.n_rows, subjects=subjects)
+    return AdaptedModel(adapted_model(fitted, adapted, found.to_dict()), adapted)
+
+
+def as_source(table: TableSource | str | Path, embedding: str) -> TableSource:
+    """Return a table that is read and not held, from itself or from where it lies."""
+    return table if isinstance(table, TableSource) else open_table(table, embedding=embedding)
 
 
 class BlockFitter(Protocol):
@@ -112,14 +117,14 @@ class BlockFitter(Protocol):
 E = TypeVar("E", bound=BlockFitter)
 
 
-def fit_parquet(
+def fit_table(
     eraser: E,
-    path: str | Path,
+    table: TableSource | str | Path,
     *,
     sensitive: Sequence[str],
     target: str | None = None,
     embedding: str = "embedding",
-    block_rows: int = 16_384,
+    block_rows: int = BLOCK_ROWS,
     progress: Progress | None = None,
 ) -> E:
     """Fit an eraser to a table that need not fit into memory.
@@ -128,15 +133,15 @@ def fit_parquet(
     ----------
     eraser : estimator with `partial_fit` or `fit_passes`
         Its parameters; it is not changed.
-    path : str or Path
-        A Parquet file (see `read_table`); read once, from its first row to its last, or by
-        `fit_passes` once and twice more a round.
+    table : TableSource, str or Path
+        The rows, or where they lie (see `open_table`); read once, from the first to the last, or
+        by `fit_passes` once and twice more a round.
     sensitive : sequence of str
         Columns of the attributes to remove; null is unlabelled.
     target : str, optional
         Column of what is to be kept, for a method that keeps a target.
     embedding : str, default="embedding"
-        Column of the embeddings.
+        Column of the embeddings, where `table` says where they lie.
     block_rows : int, default=16384
         Rows of a block; memory is that of three blocks and of the method's own statistics.
     progress : Progress, optional
@@ -164,14 +169,14 @@ def fit_parquet(
     fitted: Any = clone(eraser)
     columns = [*sensitive, *([] if target is None else [target])]
     # What stays in memory is taken before the passes begin.
-    labels = read_columns(path, list(sensitive)) if several else None
+    source = as_source(table, embedding)
+    labels = source.read_labels(sensitive) if several else None
 
     def blocks() -> Iterator[Block]:
-        total = count_rows(path)
-        for block in parquet_blocks(path, columns, embedding=embedding, block_rows=block_rows):
+        for block in source.blocks(columns, block_rows=block_rows):
             yield block
             if progress is not None:
-                progress(block.start + len(block), total, "rows")
+                progress(block.start + len(block), source.n_rows, "rows")
 
     # One core is left to reading: products that wait for it would waste the others.
     with threadpool_limits(max(1, (os.cpu_count() or 1) - 1), user_api="blas"):
