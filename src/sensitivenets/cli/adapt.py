@@ -10,7 +10,7 @@ from sensitivenets.cli.selection import read_rows
 from sensitivenets.errors import InputError
 
 if TYPE_CHECKING:
-    from sensitivenets.erasers.fit_parquet import AdaptedModel
+    from sensitivenets.erasers.fit_table import AdaptedModel
     from sensitivenets.erasers.transport.adapt import Adapted
     from sensitivenets.maps.base import Model
 
@@ -64,13 +64,13 @@ def _adapted(
 ) -> AdaptedModel:
     from sensitivenets.codes.code_files import is_code_file
     from sensitivenets.embeddings.fingerprint import fingerprint
-    from sensitivenets.erasers.fit_parquet import AdaptedModel, adapt_parquet
+    from sensitivenets.erasers.fit_table import AdaptedModel, adapt_table
     from sensitivenets.erasers.transport.adapt import adapt, adapted_model
     from sensitivenets.progress import progress_bar
 
     if table.suffix == ".parquet" and not where and not is_code_file(table):
         with progress_bar("adapt") as progress:
-            return adapt_parquet(
+            return adapt_table(
                 model, table, identity=identity, embedding=embedding, progress=progress
             )
     rows = read_rows(table, where, embedding)
