@@ -222,7 +222,7 @@ class Eraser(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, A
         with other_cores() as pool:
             hashing = {name: Hashing(rows, pool) for name, rows in sets.items()}
             learned = self._learn(data)
-            found = {name: one.result().to_dict() for name, one in hashing.items()}
+            found = {name: one.result().to_record() for name, one in hashing.items()}
         self.model_: Model = self._record(
             learned, {name: labels.classes for name, labels in attributes.items()}, found
         )

@@ -97,7 +97,7 @@ def adapt_parquet(
         )
     with threadpool_limits(max(1, (os.cpu_count() or 1) - 1), user_api="blas"):
         adapted = adapt_passes(fitted, blocks, n_rows, subjects=subjects)
-    return AdaptedModel(adapted_model(fitted, adapted, table.to_dict()), adapted)
+    return AdaptedModel(adapted_model(fitted, adapted, table.to_record()), adapted)
 
 
 class BlockFitter(Protocol):
