@@ -17,8 +17,9 @@ import pyarrow.parquet as pq
 from sensitivenets.atomic import atomic_file
 from sensitivenets.embeddings.rows import row_blocks
 from sensitivenets.errors import InputError
-from sensitivenets.faces.embedder import BATCH, Embedded, Embedder, EmbeddingPlan, Skipped
+from sensitivenets.faces.embedder import BATCH, Embedded, Embedder, EmbeddingPlan
 from sensitivenets.faces.network import FaceNetwork
+from sensitivenets.faces.photographs import Skipped
 from sensitivenets.progress import Progress, Steps
 
 #: Photographs in a part: what a kill can cost.
@@ -41,7 +42,7 @@ def embed(
     Parameters
     ----------
     images : list of Path
-        As `images.find_images` lists them.
+        As `find_photographs` lists them.
     plan : EmbeddingPlan
         What to do with each.
     network : FaceNetwork
@@ -167,5 +168,6 @@ def _key(images: list[Path], plan: EmbeddingPlan, network: FaceNetwork) -> str:
     ]
     detector = plan.detector and hashlib.sha256(plan.detector.read_bytes()).hexdigest()
     decides = [files, detector, plan.min_score, plan.all_faces, plan.hash_names]
+    decides.append(plan.subject_level)
     text = json.dumps([*decides, network.sha256, repr(network.description)])
     return hashlib.sha256(text.encode()).hexdigest()[:24]
