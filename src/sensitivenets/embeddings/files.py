@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.csv
 import pyarrow.parquet as pq
 
 from sensitivenets.atomic import atomic_file, check_table_name
 from sensitivenets.embeddings.arrays import FloatArray, vectors_from_arrow, vectors_to_arrow
+from sensitivenets.embeddings.csv_file import read_csv
 from sensitivenets.embeddings.table import EmbeddingTable
 from sensitivenets.errors import InputError
 
@@ -113,8 +113,7 @@ def _read_npy(path: Path, embedding: str) -> tuple[FloatArray, pa.Table]:
     labels = path.with_suffix(".csv")
     if not labels.is_file():
         return vectors, pa.table({})
-    nulls = pyarrow.csv.ConvertOptions(strings_can_be_null=True, null_values=[""])
-    return vectors, pyarrow.csv.read_csv(labels, convert_options=nulls)
+    return vectors, read_csv(labels)
 
 
 def _as_float32(array: FloatArray, where: str) -> FloatArray:
