@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import numpy as np
 import pyarrow as pa
 
+from sensitivenets.embeddings import FloatArray
 from sensitivenets.errors import InputError
 from sensitivenets.faces.alignment import align, cut_box
 from sensitivenets.faces.detector import Face, FaceDetector
@@ -109,11 +111,22 @@ class Embedder:
                 crops += found
             # One photograph may hold a crowd.
             while len(crops) >= BATCH:
-                batches.append(_rows(crops[:BATCH], self.network))
+                batches.append(self._embed(crops[:BATCH], skipped))
                 del crops[:BATCH]
         if crops:
-            batches.append(_rows(crops, self.network))
-        return Embedded(len(paths), batches, skipped)
+            batches.append(self._embed(crops, skipped))
+        return Embedded(len(paths), [rows for rows in batches if len(rows)], skipped)
+
+    def _embed(self, crops: list[_Crop], skipped: list[Skipped]) -> pa.Table:
+        """Embed crops; those without an embedding are added to what is skipped."""
+        vectors = self.network([crop.pixels for crop in crops])
+        known = np.isfinite(vectors).all(axis=1) & vectors.any(axis=1)
+        skipped += [
+            Skipped(crop.image, "the network gives it no embedding, but zeros, NaN or infinity")
+            for crop, one in zip(crops, known, strict=True)
+            if not one
+        ]
+        return _rows([crop for crop, one in zip(crops, known, strict=True) if one], vectors[known])
 
     def _find(self, path: Path) -> list[_Crop] | Skipped:
         name = path.relative_to(self.plan.folder).as_posix()
@@ -150,8 +163,7 @@ class Embedder:
         return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _rows(crops: list[_Crop], network: FaceNetwork) -> pa.Table:
-    vectors = network([crop.pixels for crop in crops])
+def _rows(crops: list[_Crop], vectors: FloatArray) -> pa.Table:
     flat = pa.array(vectors.ravel())
     columns: dict[str, Any] = {
         "image": [crop.image for crop in crops],
