@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from onnx import TensorProto, helper
@@ -213,6 +214,61 @@ def test_parts_that_are_there_are_not_made_again(photos, means, tmp_path, monkey
     assert pipeline.embed(images, plan, other, tmp_path / "parts")[0] != first
     hashed = EmbeddingPlan(photos, None, hash_names=True)
     assert pipeline.embed(images, hashed, network, tmp_path / "parts")[0] != first
+
+
+def foreign(path):
+    pq.write_table(pa.table({"x": [1]}), path)
+
+
+def flipped(path):
+    content = bytearray(path.read_bytes())
+    content[40] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [foreign, flipped, lambda p: p.write_bytes(b""), lambda p: p.write_bytes(p.read_bytes()[:90])],
+    ids=["foreign", "flipped", "empty", "truncated"],
+)
+def test_a_part_that_is_not_as_it_was_written_is_made_again(
+    damage, photos, means, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(pipeline, "PART", 4)
+    images = sorted(photos.rglob("*.png"))
+    plan, network = EmbeddingPlan(photos, None), FaceNetwork(means, Description(side=8))
+    parts, _ = pipeline.embed(images, plan, network, tmp_path / "parts")
+    before = [pq.read_table(path) for path in parts]
+    damage(parts[1])
+    assert pipeline.embed(images, plan, network, tmp_path / "parts")[0] == parts
+    assert [pq.read_table(path) for path in parts] == before
+
+
+def test_a_flip_in_the_table_or_in_a_part_is_found(photos, means, tmp_path):
+    images = sorted(photos.rglob("*.png"))
+    plan, network = EmbeddingPlan(photos, None), FaceNetwork(means, Description(side=8))
+    parts, _ = pipeline.embed(images, plan, network, tmp_path / "parts")
+    pipeline.join(parts, tmp_path / "t.parquet", {"network_sha256": "ab"})
+    whole, expected = (tmp_path / "t.parquet").read_bytes(), read_table(tmp_path / "t.parquet")
+    for place in RNG.integers(0, 8 * len(whole), 300):
+        damaged = bytearray(whole)
+        damaged[place // 8] ^= 1 << (place % 8)
+        (tmp_path / "t.parquet").write_bytes(damaged)
+        try:
+            found = read_table(tmp_path / "t.parquet")
+        except InputError:
+            continue
+        np.testing.assert_array_equal(found.vectors, expected.vectors)
+        assert found.columns == expected.columns
+
+
+def test_what_somebody_else_put_among_the_parts_stays(photos, means, tmp_path):
+    images = sorted(photos.rglob("*.png"))
+    plan, network = EmbeddingPlan(photos, None), FaceNetwork(means, Description(side=8))
+    pipeline.embed(images, plan, network, tmp_path / "parts")
+    (tmp_path / "parts" / "notes.txt").write_text("mine")
+    pipeline.remove_parts(tmp_path / "parts")
+    assert [path.name for path in (tmp_path / "parts").iterdir()] == ["notes.txt"]
 
 
 def test_progress_counts_every_photograph_and_what_was_there_before(

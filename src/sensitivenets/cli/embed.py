@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import shutil
 from pathlib import Path
 
 from sensitivenets.cli.output import print_json, print_line
@@ -107,7 +106,7 @@ def embed(
         made, skipped = pipeline.embed(images, plan, reader, parts, progress, n_threads)
     facts = {"network_sha256": reader.sha256, "network_licence": described.licence}
     rows = pipeline.join(made, out, facts)
-    shutil.rmtree(parts)
+    pipeline.remove_parts(parts)
     if json:
         without = {one.image: one.reason for one in (*skipped, *found.left_out)}
         print_json({"table": str(out), "rows": rows, "images": len(images), "skipped": without})

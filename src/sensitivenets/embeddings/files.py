@@ -15,6 +15,11 @@ import pyarrow.parquet as pq
 from sensitivenets.atomic import atomic_file, check_table_name
 from sensitivenets.embeddings.arrays import FloatArray, vectors_from_arrow, vectors_to_arrow
 from sensitivenets.embeddings.csv_file import read_csv
+from sensitivenets.embeddings.parquet_files import (
+    check_seal,
+    require_different_names,
+    sealed,
+)
 from sensitivenets.embeddings.table import EmbeddingTable
 from sensitivenets.errors import InputError
 
@@ -81,10 +86,10 @@ def _require(name: str, present: list[str], path: Path) -> None:
 
 
 def _read_parquet(path: Path, embedding: str) -> tuple[FloatArray, pa.Table]:
-    names = pq.read_schema(path, memory_map=True).names
-    if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise InputError(f"{path}: two columns are named {twice!r}; rename one")
+    footer = pq.read_metadata(path, memory_map=True)
+    check_seal(footer, path)
+    names = footer.schema.to_arrow_schema().names
+    require_different_names(names, path)
     _require(embedding, names, path)
     table = pq.read_table(path, memory_map=True, page_checksum_verification=True)
     vectors = vectors_from_arrow(table[embedding], f"{path}: column {embedding!r}")
@@ -153,7 +158,9 @@ def write_table(table: EmbeddingTable, path: str | Path) -> None:
     check_table_name(path)
     vectors = vectors_to_arrow(table.vectors)
     fields = [pa.field(table.embedding, vectors.type, nullable=False), *table.columns.schema]
-    whole = pa.Table.from_arrays([vectors, *table.columns.columns], schema=pa.schema(fields))
+    whole = pa.Table.from_arrays(
+        [vectors, *table.columns.columns], schema=sealed(pa.schema(fields))
+    )
     # Embeddings do not compress (8 % by zstd, for half the speed of reading): neither that nor
     # dictionaries and statistics on them.
     compression = dict.fromkeys(whole.column_names, "zstd") | {

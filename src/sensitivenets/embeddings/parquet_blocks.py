@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sensitivenets.embeddings.arrays import FloatArray, check_vectors, vectors_from_arrow
+from sensitivenets.embeddings.parquet_files import check_seal, require_different_names
 from sensitivenets.errors import InputError
 
 # Read at a time from the file: without it, a whole row group would be, which may be all rows.
@@ -134,9 +135,12 @@ def _open(path: Path) -> pq.ParquetFile:
     if not path.is_file():
         raise InputError(f"{path}: no such file")
     try:
-        return pq.ParquetFile(
+        file = pq.ParquetFile(
             path, pre_buffer=False, buffer_size=_BUFFER_BYTES, page_checksum_verification=True
         )
+        check_seal(file.metadata, path)
+        require_different_names(file.schema_arrow.names, path)
+        return file
     except (pa.ArrowException, OSError) as error:
         raise _damaged(path, error) from error
 

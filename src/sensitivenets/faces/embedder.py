@@ -120,13 +120,13 @@ class Embedder:
     def _embed(self, crops: list[_Crop], skipped: list[Skipped]) -> pa.Table:
         """Embed crops; those without an embedding are added to what is skipped."""
         vectors = self.network([crop.pixels for crop in crops])
-        known = np.isfinite(vectors).all(axis=1) & vectors.any(axis=1)
+        known = np.flatnonzero(np.isfinite(vectors).all(axis=1) & vectors.any(axis=1))
+        unknown = set(range(len(crops))) - set(known.tolist())
         skipped += [
-            Skipped(crop.image, "the network gives it no embedding, but zeros, NaN or infinity")
-            for crop, one in zip(crops, known, strict=True)
-            if not one
+            Skipped(crops[k].image, "the network gives it no embedding, but zeros, NaN or infinity")
+            for k in sorted(unknown)
         ]
-        return _rows([crop for crop, one in zip(crops, known, strict=True) if one], vectors[known])
+        return _rows([crops[k] for k in known], vectors[known])
 
     def _find(self, path: Path) -> list[_Crop] | Skipped:
         name = path.relative_to(self.plan.folder).as_posix()

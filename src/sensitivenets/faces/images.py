@@ -101,7 +101,9 @@ def _pages_of_tiff(opened: PillowImage, n_pages: int) -> list[int]:
 def _as_rgb(opened: PillowImage, path: Path, page: int) -> Image:
     from PIL import Image as Pillow
 
-    if any(";16" in str(tile[3]) for tile in opened.tile) and not _is_number(opened.mode):
+    if any(";16" in str(tile[3]) for tile in getattr(opened, "tile", ())) and not _is_number(
+        opened.mode
+    ):
         # Of 16 bits a colour Pillow keeps the upper eight, which may be empty.
         colours = Pillow.fromarray(eight_bits(sixteen_bit_colours(path, page)))
         return in_srgb(colours, opened.info.get("icc_profile"))

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
 _SECONDS = 60.0
-_REALS = {
+_REALS: dict[str, type[np.generic]] = {
     "tensor(float)": np.float32,
     "tensor(float16)": np.float16,
     "tensor(double)": np.float64,
 }
-_PIXELS = _REALS | {"tensor(uint8)": np.uint8}
+_PIXELS: dict[str, type[np.generic]] = _REALS | {"tensor(uint8)": np.uint8}
 # Of unit rows: pictures of different colours are further apart in any embedding of use.
 _SAME = 1e-5
 
