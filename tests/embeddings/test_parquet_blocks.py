@@ -98,7 +98,7 @@ def test_a_fit_from_the_file_is_the_fit_from_memory(large, path, eraser):
 @pytest.mark.parametrize("block_rows", [700, 2048, 16_384])
 def test_a_fit_from_the_file_has_the_fingerprint_of_the_table(large, path, block_rows):
     streamed = fit_parquet(SAL(), path, sensitive=["gender"], block_rows=block_rows)
-    assert streamed.model_.fingerprint == {"primary": table_record(large.vectors)}
+    assert streamed.model_.fingerprint["primary"] == table_record(large.vectors)
 
 
 def test_a_target_is_kept(large, path):

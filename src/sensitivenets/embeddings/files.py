@@ -5,7 +5,7 @@ from __future__ import annotations
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -139,7 +139,9 @@ _READERS: dict[str, Callable[[Path, str], tuple[FloatArray, pa.Table]]] = {
 }
 
 
-def write_table(table: EmbeddingTable, path: str | Path) -> None:
+def write_table(
+    table: EmbeddingTable, path: str | Path, notes: Mapping[str, str] | None = None
+) -> None:
     """Write a table of embeddings as Parquet, atomically.
 
     Parameters
@@ -148,6 +150,8 @@ def write_table(table: EmbeddingTable, path: str | Path) -> None:
         Embeddings and label columns.
     path : str or Path
         A file ending in ``.parquet``; replaced if it exists.
+    notes : mapping of str to str, optional
+        Kept in the file's metadata, such as what made the table.
 
     Raises
     ------
@@ -159,7 +163,7 @@ def write_table(table: EmbeddingTable, path: str | Path) -> None:
     vectors = vectors_to_arrow(table.vectors)
     fields = [pa.field(table.embedding, vectors.type, nullable=False), *table.columns.schema]
     whole = pa.Table.from_arrays(
-        [vectors, *table.columns.columns], schema=sealed(pa.schema(fields))
+        [vectors, *table.columns.columns], schema=sealed(pa.schema(fields, notes))
     )
     # Embeddings do not compress (8 % by zstd, for half the speed of reading): neither that nor
     # dictionaries and statistics on them.

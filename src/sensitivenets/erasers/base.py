@@ -24,6 +24,7 @@ from sensitivenets.embeddings import (
 )
 from sensitivenets.embeddings.fingerprint import Hashing, other_cores
 from sensitivenets.embeddings.labels import aligned, encode_attributes, row_index
+from sensitivenets.embeddings.rows import blas_threads
 from sensitivenets.errors import InputError
 from sensitivenets.maps.base import FittedMap, Model, json_parameters
 
@@ -274,7 +275,11 @@ class Eraser(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, A
             method=type(self).__name__,
             parameters=json_parameters(self.get_params()),
             removed=removed,
-            fingerprint={**fingerprint, **learned.fingerprint},
+            fingerprint={
+                **fingerprint,
+                **learned.fingerprint,
+                "computed_with": {"threads": blas_threads()},
+            },
             curve=learned.curve,
         )
 
