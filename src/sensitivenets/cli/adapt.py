@@ -63,7 +63,7 @@ def _adapted(
     model: Model, table: Path, identity: str | None, where: list[str], embedding: str
 ) -> AdaptedModel:
     from sensitivenets.codes.code_files import is_code_file
-    from sensitivenets.embeddings.fingerprint import fingerprint
+    from sensitivenets.embeddings.fingerprint import table_record
     from sensitivenets.erasers.fit_table import AdaptedModel, adapt_table
     from sensitivenets.erasers.transport.adapt import adapt, adapted_model
     from sensitivenets.progress import progress_bar
@@ -81,7 +81,7 @@ def _adapted(
         )
     subjects = None if identity is None else rows.labels(identity).codes
     found = adapt(model, rows.vectors, subjects=subjects)
-    return AdaptedModel(adapted_model(model, found, fingerprint(rows.vectors)), found)
+    return AdaptedModel(adapted_model(model, found, table_record(rows.vectors)), found)
 
 
 def _print(found: Adapted, out: Path, table: Path) -> None:

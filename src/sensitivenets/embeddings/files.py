@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pyarrow as pa
@@ -9,6 +10,7 @@ import pyarrow.parquet as pq
 
 from sensitivenets.atomic import atomic_file, check_table_name
 from sensitivenets.embeddings.arrays import vectors_to_arrow
+from sensitivenets.embeddings.parquet_files import sealed
 from sensitivenets.embeddings.source import open_table
 from sensitivenets.embeddings.table import EmbeddingTable
 
@@ -42,7 +44,9 @@ def read_table(path: str | Path, *, embedding: str = "embedding") -> EmbeddingTa
     return open_table(path, embedding=embedding).read()
 
 
-def write_table(table: EmbeddingTable, path: str | Path) -> None:
+def write_table(
+    table: EmbeddingTable, path: str | Path, notes: Mapping[str, str] | None = None
+) -> None:
     """Write a table of embeddings as Parquet, atomically.
 
     Parameters
@@ -51,6 +55,8 @@ def write_table(table: EmbeddingTable, path: str | Path) -> None:
         Embeddings and label columns.
     path : str or Path
         A file ending in ``.parquet``; replaced if it exists.
+    notes : mapping of str to str, optional
+        Kept in the file's metadata, such as what made the table.
 
     Raises
     ------
@@ -61,7 +67,9 @@ def write_table(table: EmbeddingTable, path: str | Path) -> None:
     check_table_name(path)
     vectors = vectors_to_arrow(table.vectors)
     fields = [pa.field(table.embedding, vectors.type, nullable=False), *table.columns.schema]
-    whole = pa.Table.from_arrays([vectors, *table.columns.columns], schema=pa.schema(fields))
+    whole = pa.Table.from_arrays(
+        [vectors, *table.columns.columns], schema=sealed(pa.schema(fields, notes))
+    )
     # Embeddings do not compress (8 % by zstd, for half the speed of reading): neither that nor
     # dictionaries and statistics on them.
     compression = dict.fromkeys(whole.column_names, "zstd") | {

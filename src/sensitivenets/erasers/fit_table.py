@@ -108,7 +108,7 @@ def adapt_table(
         )
     with threadpool_limits(max(1, (os.cpu_count() or 1) - 1), user_api="blas"):
         adapted = adapt_passes(fitted, blocks, source.n_rows, subjects=subjects)
-    return AdaptedModel(adapted_model(fitted, adapted, found.to_dict()), adapted)
+    return AdaptedModel(adapted_model(fitted, adapted, found.to_record()), adapted)
 
 
 def as_source(table: TableSource | str | Path, embedding: str) -> TableSource:
