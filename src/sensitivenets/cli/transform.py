@@ -90,7 +90,7 @@ def transform(
 def _notes(model: Model) -> dict[str, str]:
     """Return what made the values, down to their last bits on one machine."""
     from sensitivenets.embeddings.rows import blas_threads
-    from sensitivenets.maps.model_folder import weights_digest
+    from sensitivenets.maps.digest import weights_digest
     from sensitivenets.version import __version__
 
     made_by = {
