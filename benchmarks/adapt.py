@@ -24,10 +24,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from sensitivenets.embeddings.parquet_blocks import parquet_blocks
 
 from sensitivenets.embeddings import vectors_to_arrow
-from sensitivenets.embeddings.parquet_blocks import parquet_blocks
-from sensitivenets.erasers.fit_parquet import adapt_parquet
+from sensitivenets.erasers.fit_table import adapt_table
 from sensitivenets.erasers.transport.routed_transport import RoutedTransport
 
 GROUPS, KNOWN, CHUNK = 6, 20_000, 50_000
@@ -101,7 +101,7 @@ def adapting(model: RoutedTransport, path: Path, n: int, dim: int, identity: str
 
     found = []
     spent = seconds(
-        lambda: found.append(adapt_parquet(model, path, identity=identity, progress=count))
+        lambda: found.append(adapt_table(model, path, identity=identity, progress=count))
     )
     steps = 1 + len(found[0].adapted.moved)
     reading, bare = seconds(lambda: read(path, passes)), seconds(products(n, dim, steps))

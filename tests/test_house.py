@@ -19,7 +19,7 @@ NAME = "sensitivenets"
 FLOORS = (
     ("version",),
     ("errors",),
-    ("intervals", "progress", "atomic", "serialisation"),
+    ("intervals", "progress", "atomic", "serialisation", "engines"),
     ("embeddings",),
     ("maps",),
     ("codes", "verification", "fairness", "faces"),
@@ -142,7 +142,8 @@ def test_no_imports_run_in_a_circle():
 
 def test_the_top_floor_is_small():
     names = [p for p in ROOT.iterdir() if not p.name.startswith("_") and p.name != "py.typed"]
-    assert len(names) <= 24, sorted(p.name for p in names)
+    # 24, and engines/ for tables of many parts.
+    assert len(names) <= 25, sorted(p.name for p in names)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from sensitivenets.datasets import synthetic_diveface
 from sensitivenets.embeddings import read_table, write_table
-from sensitivenets.embeddings.fingerprint import fingerprint
+from sensitivenets.embeddings.fingerprint import table_record
 from sensitivenets.erasers.transport.coded_transport import CodedTransport
 from sensitivenets.erasers.transport.routed_transport import RoutedTransport
 from sensitivenets.maps.model_folder import load_model, save_model
@@ -37,7 +37,7 @@ def test_a_derived_model_knows_its_table_and_its_parent(run, faces, tmp_path):
     )
     assert (code, err.strip()) == (0, "")
     made, parent = load_model(tmp_path / "own"), load_model("routed")
-    assert made.fingerprint["adapted"] == fingerprint(faces.vectors)
+    assert made.fingerprint["adapted"] == table_record(faces.vectors)
     assert made.fingerprint["reference primary"] == parent.fingerprint["primary"]
     found = json.loads(printed)["adapted"]
     assert sum(found["rows"]) == len(faces)

@@ -10,7 +10,7 @@ from sensitivenets.cli.selection import read_rows
 from sensitivenets.errors import InputError
 
 if TYPE_CHECKING:
-    from sensitivenets.erasers.fit_parquet import AdaptedModel
+    from sensitivenets.erasers.fit_table import AdaptedModel
     from sensitivenets.erasers.transport.adapt import Adapted
     from sensitivenets.maps.base import Model
 
@@ -72,14 +72,14 @@ def _adapted(
     embedding: str,
 ) -> AdaptedModel:
     from sensitivenets.codes.code_files import is_code_file
-    from sensitivenets.embeddings.fingerprint import fingerprint
-    from sensitivenets.erasers.fit_parquet import AdaptedModel, adapt_parquet
+    from sensitivenets.embeddings.fingerprint import table_record
+    from sensitivenets.erasers.fit_table import AdaptedModel, adapt_table
     from sensitivenets.erasers.transport.adapt import adapt, adapted_model
     from sensitivenets.progress import progress_bar
 
     if table.suffix == ".parquet" and not where and not is_code_file(table):
         with progress_bar("adapt") as progress:
-            return adapt_parquet(
+            return adapt_table(
                 model,
                 table,
                 identity=identity,
@@ -95,7 +95,7 @@ def _adapted(
         )
     subjects = None if identity is None else rows.labels(identity).codes
     found = adapt(model, rows.vectors, subjects=subjects, trust=trust)
-    return AdaptedModel(adapted_model(model, found, fingerprint(rows.vectors)), found)
+    return AdaptedModel(adapted_model(model, found, table_record(rows.vectors)), found)
 
 
 def _print(found: Adapted, out: Path, table: Path) -> None:

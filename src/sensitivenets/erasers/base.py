@@ -24,6 +24,7 @@ from sensitivenets.embeddings import (
 )
 from sensitivenets.embeddings.fingerprint import Hashing, other_cores
 from sensitivenets.embeddings.labels import aligned, encode_attributes, row_index
+from sensitivenets.embeddings.rows import blas_threads
 from sensitivenets.errors import InputError
 from sensitivenets.maps.base import FittedMap, Model, json_parameters
 
@@ -200,9 +201,6 @@ class Eraser(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, A
             behind the labelled rows with null labels. For methods whose maps come from moments of
             predicted groups, such as `RoutedTransport`, which need many rows and few labels.
 
-        Where both `X` and the labels have a pandas index, they are matched by it: equal indexes go
-        by position; else both must hold the same keys, each once, or the fit is refused.
-
         Returns
         -------
         Self
@@ -213,6 +211,11 @@ class Eraser(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, A
         InputError
             If a parameter, the data, or their combination cannot be used, or there is no attribute
             to remove.
+
+        Notes
+        -----
+        Where both `X` and the labels have a pandas index, they are matched by it: equal indexes go
+        by position; else both must hold the same keys, each once, or the fit is refused.
         """
         index = row_index(X)
         vectors: FloatArray = validate_data(
@@ -232,7 +235,7 @@ class Eraser(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, A
         with other_cores() as pool:
             hashing = {name: Hashing(rows, pool) for name, rows in sets.items()}
             learned = self._learn(data)
-            found = {name: one.result().to_dict() for name, one in hashing.items()}
+            found = {name: one.result().to_record() for name, one in hashing.items()}
         self.model_: Model = self._record(
             learned, {name: labels.classes for name, labels in attributes.items()}, found
         )
@@ -293,7 +296,11 @@ class Eraser(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, A
             method=type(self).__name__,
             parameters=json_parameters(self.get_params()),
             removed=removed,
-            fingerprint={**fingerprint, **learned.fingerprint},
+            fingerprint={
+                **fingerprint,
+                **learned.fingerprint,
+                "computed_with": {"threads": blas_threads()},
+            },
             curve=learned.curve,
         )
 
