@@ -35,6 +35,10 @@ def audit(before: Path, after: Path | None = None, /, *, options: AuditOptions) 
     if options.train is not None or options.test is not None:
         tables = Tables(first, second, subject)
         split = split_of(tables, options.train, options.test, options.random_state)
+    on_top = {
+        name: None if path is None else read_rows(path, [], options.embedding)
+        for name, path in (("unlabelled", options.unlabelled), ("outsiders", options.outsiders))
+    }
     measured = {"before": options.verification_before, "after": options.verification_after}
     with progress_bar("audit") as progress:
         result = report.audit(
@@ -48,6 +52,8 @@ def audit(before: Path, after: Path | None = None, /, *, options: AuditOptions) 
             quick=options.quick,
             joint=options.joint,
             model=options.model,
+            unlabelled=on_top["unlabelled"],
+            outsiders=on_top["outsiders"],
             curves=options.curves,
             verification={side: path for side, path in measured.items() if path is not None},
             fairness=options.fairness,

@@ -38,7 +38,13 @@ class AuditOptions:
         Cosine: training rows this near to a test row, probably the same person, are left out.
         For tables without identities.
     model
-        Model folder that made the second table: adds the attack that undoes the map.
+        Model folder that made the second table: adds the attacks of whoever has it.
+    unlabelled
+        With --model, a table of any faces before the map: attackers push them through it and
+        learn from where they go. Without it, the rows of BEFORE that are not attacked.
+    outsiders
+        With --model, a table of people who are in no row of BEFORE, with columns named as the
+        attributes: attackers learn from them.
     quick
         Use only the three attackers of the paper: fast, and easier to withstand.
     joint
@@ -71,6 +77,8 @@ class AuditOptions:
     test: str | None = None
     apart: float | None = None
     model: Path | None = None
+    unlabelled: Path | None = None
+    outsiders: Path | None = None
     quick: bool = False
     joint: bool = False
     curves: Annotated[bool, Parameter(negative="--no-curves")] = True

@@ -10,6 +10,8 @@ from typing import Any
 from sklearn.base import ClassifierMixin
 
 from sensitivenets.audit import audits as attacks
+from sensitivenets.audit.advantages.gather import Material, gather
+from sensitivenets.audit.attack import Advantage
 from sensitivenets.audit.inversion import Phi
 from sensitivenets.audit.results import AuditResult
 from sensitivenets.audit.splits import Split
@@ -26,7 +28,13 @@ from sensitivenets.report.evidence import (
     read_fairness,
     read_verification,
 )
-from sensitivenets.report.inputs import AuditInputs, crossed, part_rows, read_inputs
+from sensitivenets.report.inputs import (
+    AuditInputs,
+    crossed,
+    part_rows,
+    read_inputs,
+    read_material,
+)
 from sensitivenets.report.provenance import ModelOrigin, Provenance, TableOrigin
 from sensitivenets.report.recognition import Verified
 from sensitivenets.report.result import Audit
@@ -45,6 +53,8 @@ def audit(
     joint: bool = False,
     attackers: Mapping[str, ClassifierMixin] | None = None,
     model: Model | Phi | str | Path | None = None,
+    unlabelled: EmbeddingTable | FloatArray | None = None,
+    outsiders: EmbeddingTable | None = None,
     curves: bool = True,
     maps: bool = True,
     verification: Mapping[str, Verified | str | Path] | None = None,
@@ -86,7 +96,14 @@ def audit(
     attackers : mapping of str to scikit-learn classifier, optional
         More attackers; not with `quick`.
     model : Model, path of a model folder, or callable, optional
-        What made `after` from `before`: adds the attack that undoes it; not with `quick`.
+        What made `after` from `before`: adds the attacks of whoever has it; not with `quick`.
+    unlabelled : EmbeddingTable or ndarray of shape (m, d), optional
+        Faces of anybody, before the map: with `model`, an attacker pushes them through it and
+        learns from where they go. Without them, rows of `before` that are not tested on.
+    outsiders : EmbeddingTable, optional
+        People who are in no row of the table, before the map, with columns named as the
+        attributes: with `model`, they teach attackers of this table, and it teaches attackers of
+        them.
     curves : bool, default=True
         Whether to draw learning and feature-removal curves, which takes longer; not with `quick`.
     maps : bool, default=True
@@ -128,7 +145,14 @@ def audit(
     True
     """
     _check_quick(
-        quick=quick, whole={"continuous": continuous, "attackers": attackers, "model": model}
+        quick=quick,
+        whole={
+            "continuous": continuous,
+            "attackers": attackers,
+            "model": model,
+            "unlabelled": unlabelled is not None,
+            "outsiders": outsiders is not None,
+        },
     )
     inputs = read_inputs(before, after, attributes, continuous, identity)
     parted, notes = part_rows(inputs, split, apart, random_state)
@@ -139,7 +163,8 @@ def audit(
         attacked = attack.quick(inputs, joint=joint)
     else:
         phi = made_by.map if isinstance(made_by, Model) else made_by
-        attacked = attack.full(inputs, attackers, phi, curves=curves)
+        material = read_material(phi, unlabelled, outsiders, inputs.attributes)
+        attacked = attack.full(inputs, attackers, material, curves=curves)
     if not kept:
         kept, why_not = measure_verification(inputs, parted, random_state)
         notes += why_not
@@ -243,10 +268,20 @@ class _Attack:
         self,
         inputs: AuditInputs,
         attackers: Mapping[str, ClassifierMixin] | None,
-        phi: Phi | None,
+        material: Material,
         *,
         curves: bool,
     ) -> AuditResult:
+        advantages: tuple[Advantage, ...] = ()
+        if inputs.after is not None:
+            advantages = gather(
+                inputs.before,
+                inputs.after,
+                inputs.attributes,
+                self.split,
+                material,
+                random_state=self.random_state,
+            )
         return attacks.audit(
             inputs.before,
             inputs.after,
@@ -254,7 +289,8 @@ class _Attack:
             split=self.split,
             continuous=inputs.continuous,
             attackers=attackers,
-            phi=phi,
+            phi=material.phi,
+            advantages=advantages,
             curves=curves,
             random_state=self.random_state,
             n_jobs=self.n_jobs,
