@@ -30,7 +30,7 @@ def audit(before: Path, after: Path | None = None, /, *, options: AuditOptions) 
         raise InputError("--model: expected the table after the map too; give both tables")
     first = read_rows(before, [], options.embedding)
     second = None if after is None else read_rows(after, [], options.embedding)
-    subject = None if options.identity is None else first.labels(options.identity)
+    subject = None if options.identity is None else first.identities(options.identity)
     split = None
     if options.train is not None or options.test is not None:
         tables = Tables(first, second, subject)
@@ -48,6 +48,8 @@ def audit(before: Path, after: Path | None = None, /, *, options: AuditOptions) 
             quick=options.quick,
             joint=options.joint,
             model=options.model,
+            also=[read_rows(path, [], options.embedding) for path in options.also],
+            subgroups=options.subgroup,
             curves=options.curves,
             verification={side: path for side, path in measured.items() if path is not None},
             fairness=options.fairness,

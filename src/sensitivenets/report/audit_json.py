@@ -14,7 +14,7 @@ from sensitivenets.report.record import AuditRecord, as_record
 
 
 def to_json(result: AuditResult) -> str:
-    """Write a result as JSON text, schema version 2.
+    """Write a result as JSON text, schema version 3.
 
     Each record is an object whose keys are its field names, tuples are arrays, undefined figures
     are null. Every attacker is an object with ``attacker``, ``preparation`` and
@@ -75,18 +75,23 @@ def from_json(text: str) -> AuditRecord:
 
 
 def _upgraded(document: dict[str, Any]) -> dict[str, Any]:
-    """Add to a document of version 1 what it could not say yet: nothing was looked for."""
-    if document["schema_version"] != 1:
-        return document
+    """Add to a document of an earlier version what it could not say yet: nothing was looked for."""
     upgraded = copy.deepcopy(document) | {"schema_version": SCHEMA_VERSION}
-    for attribute in (*upgraded.get("attributes", ()), upgraded.get("joint")):
+    if document["schema_version"] < 3:
+        upgraded |= {"rows": None, "correspondence": None, "collusion": [], "held": None}
+    if document["schema_version"] < 2:
+        _add_closer_looks(upgraded)
+    return upgraded
+
+
+def _add_closer_looks(document: dict[str, Any]) -> None:
+    for attribute in (*document.get("attributes", ()), document.get("joint")):
         controls = (attribute or {}).get("controls") or {}
         named = [(attribute or {}).get(side) for side in ("before", "after", "inverted")]
         named += [controls.get(side) for side in ("shuffled", "random_projection")]
         for battery in filter(None, named):
             battery |= {"confident": [], "detections": [], "several_templates": []}
             battery["worst_subgroup"] = None
-    return upgraded
 
 
 def save_json(result: AuditResult, path: Path) -> None:
