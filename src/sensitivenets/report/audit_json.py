@@ -11,15 +11,16 @@ from sensitivenets.atomic import atomic_file
 from sensitivenets.audit.results import SCHEMA_VERSION, AuditResult
 from sensitivenets.errors import InputError
 from sensitivenets.report.record import AuditRecord, as_record
+from sensitivenets.report.verdict import verdict_of
 
 
 def to_json(result: AuditResult) -> str:
     """Write a result as JSON text, schema version 3.
 
     Each record is an object whose keys are its field names, tuples are arrays, undefined figures
-    are null. Every attacker is an object with ``attacker``, ``preparation`` and
-    ``balanced_accuracy`` (in [0, 1]); ``attributes[i].strongest`` is the headline, with the same
-    keys; ``attributes[i].before.attackers`` lists the battery.
+    are null; ``verdict`` puts it in short. Every attacker is an object with ``attacker``,
+    ``preparation`` and ``balanced_accuracy`` (in [0, 1]); ``attributes[i].strongest`` is the
+    headline, with the same keys; ``attributes[i].before.attackers`` lists the battery.
 
     Parameters
     ----------
@@ -31,10 +32,9 @@ def to_json(result: AuditResult) -> str:
     str
         Indented JSON, the same text for the same result.
     """
-    return (
-        json.dumps(as_record(result).to_dict(), indent=1, allow_nan=False, ensure_ascii=False)
-        + "\n"
-    )
+    record = as_record(result)
+    found = record.to_dict() | {"verdict": verdict_of(record).to_dict()}
+    return json.dumps(found, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
 
 
 def from_json(text: str) -> AuditRecord:
@@ -77,6 +77,8 @@ def from_json(text: str) -> AuditRecord:
 def _upgraded(document: dict[str, Any]) -> dict[str, Any]:
     """Add to a document of an earlier version what it could not say yet: nothing was looked for."""
     upgraded = copy.deepcopy(document) | {"schema_version": SCHEMA_VERSION}
+    # It follows from the rest, and is written anew.
+    upgraded.pop("verdict", None)
     if document["schema_version"] < 3:
         upgraded |= {"rows": None, "correspondence": None, "collusion": [], "held": None}
     if document["schema_version"] < 2:

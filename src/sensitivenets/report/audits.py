@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from sklearn.base import ClassifierMixin
 
 from sensitivenets.audit.inversion import Phi
@@ -22,6 +23,7 @@ from sensitivenets.progress import Progress
 from sensitivenets.report.collusion import read_versions
 from sensitivenets.report.evidence import given_files, read_fairness, read_verification
 from sensitivenets.report.inputs import AuditInputs, part_rows, read_inputs
+from sensitivenets.report.iso import CODES
 from sensitivenets.report.provenance import (
     GivenFiles,
     ModelOrigin,
@@ -33,6 +35,9 @@ from sensitivenets.report.recognition import Verified
 from sensitivenets.report.result import Audit
 from sensitivenets.report.rows import correspondence_of, makers, part_populations
 from sensitivenets.report.run import Given, Means, audit_rows
+
+# A row of fewer signs is hardly a template.
+_FEWEST_BITS = 8
 
 
 def audit(
@@ -249,4 +254,14 @@ def _provenance(
         ),
         given=given,
         date=today(),
+        remarks=_codes(inputs.after),
     )
+
+
+def _codes(after: FloatArray | None) -> dict[str, str]:
+    """Remark that a table is of codes: every value of one size, and both signs."""
+    if after is None or after.shape[1] < _FEWEST_BITS:
+        return {}
+    size = np.abs(after).max()
+    is_code = np.allclose(np.abs(after), size) and (after > 0).any() and (after < 0).any()
+    return {CODES: f"{after.shape[1]} bits a row"} if is_code else {}
