@@ -25,7 +25,8 @@ def transform(
     """Map the embeddings of a table to agnostic embeddings.
 
     The columns of the attributes that the model removes are left out, the others stay. Values are
-    rounded to 16 binary digits after the first, so that their last digits tell nothing.
+    rounded to 16 binary digits after the first, so that their last digits tell nothing. The file
+    says which rows its model was fitted on, so that an audit knows it.
 
     Parameters
     ----------
@@ -47,6 +48,7 @@ def transform(
         Write the result as JSON.
     """
     from sensitivenets.embeddings import canonical_values, check_vectors, write_table
+    from sensitivenets.maps.made_by import signed
     from sensitivenets.maps.model_folder import load_model
 
     refuse_table(out, overwrite=overwrite)
@@ -68,7 +70,7 @@ def transform(
         if name in loaded.removed and name not in (keep or [])
     ]
     written = replace(rows, columns=rows.columns.drop_columns(left_out))
-    write_table(written.with_vectors(canonical_values(mapped)), out)
+    write_table(signed(written.with_vectors(canonical_values(mapped)), loaded), out)
     if json:
         print_json({
             "table": str(out),

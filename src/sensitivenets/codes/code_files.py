@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from sensitivenets.atomic import atomic_file
 from sensitivenets.codes.code_table import CodeTable
 from sensitivenets.codes.universal import CodeParameters
+from sensitivenets.embeddings.files import with_own_metadata
 from sensitivenets.errors import InputError
 
 FORMAT_VERSION = 1
@@ -66,7 +67,10 @@ def write_codes(table: CodeTable, path: str | Path) -> None:
         "scale": table.parameters.scale,
         "encoder": table.encoder,
     }
-    arrow = pa.table(columns).replace_schema_metadata({_METADATA: json.dumps(about).encode()})
+    made_by = with_own_metadata(table.columns).schema.metadata or {}
+    arrow = pa.table(columns).replace_schema_metadata(
+        {_METADATA: json.dumps(about).encode()} | made_by
+    )
     # Codes are as good as random bits, which do not compress.
     compression = dict.fromkeys(columns, "zstd") | {COLUMN: "none"}
     with atomic_file(path) as temporary:
@@ -134,7 +138,7 @@ def read_codes(path: str | Path) -> CodeTable:
         if len(chunk)
     ]
     packed = np.concatenate(chunks or [np.empty(0, dtype=np.uint8)]).reshape(-1, n_bytes)
-    labels = arrow.drop_columns([COLUMN]).replace_schema_metadata(None)
+    labels = with_own_metadata(arrow.drop_columns([COLUMN]))
     return CodeTable(packed, labels, key_id, parameters, encoder, str(path))
 
 

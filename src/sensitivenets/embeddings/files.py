@@ -16,7 +16,10 @@ import pyarrow.parquet as pq
 from sensitivenets.atomic import atomic_file, check_table_name
 from sensitivenets.embeddings.arrays import FloatArray, vectors_from_arrow, vectors_to_arrow
 from sensitivenets.embeddings.table import EmbeddingTable
-from sensitivenets.errors import InputError
+from sensitivenets.errors import InputError, some_of
+
+# How the names of what this library writes into the metadata begin.
+_OWN = b"sensitivenets.made"
 
 # What reading a damaged or hostile file raises; memory, where it claims an absurd shape.
 _DAMAGED = (
@@ -69,13 +72,20 @@ def read_table(path: str | Path, *, embedding: str = "embedding") -> EmbeddingTa
     except _DAMAGED as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(f"{path}: cannot be read as {path.suffix}: {reason}") from error
-    return EmbeddingTable(vectors, columns, str(path), embedding)
+    return EmbeddingTable(vectors, with_own_metadata(columns), str(path), embedding)
+
+
+def with_own_metadata(columns: pa.Table) -> pa.Table:
+    """Drop what other libraries wrote into the metadata: it describes columns that are gone."""
+    known = columns.schema.metadata or {}
+    own = {key: value for key, value in known.items() if key.startswith(_OWN)}
+    return columns.replace_schema_metadata(own or None)
 
 
 def _require(name: str, present: list[str], path: Path) -> None:
     if name not in present:
         raise InputError(
-            f"{path}: no column {name!r}; it has {', '.join(map(repr, present)) or 'none'}; "
+            f"{path}: no column {name!r}; it has {some_of(present)}; "
             "name the embedding column with --embedding"
         )
 
@@ -154,7 +164,8 @@ def write_table(table: EmbeddingTable, path: str | Path) -> None:
     check_table_name(path)
     vectors = vectors_to_arrow(table.vectors)
     fields = [pa.field(table.embedding, vectors.type, nullable=False), *table.columns.schema]
-    whole = pa.Table.from_arrays([vectors, *table.columns.columns], schema=pa.schema(fields))
+    schema = pa.schema(fields, with_own_metadata(table.columns).schema.metadata)
+    whole = pa.Table.from_arrays([vectors, *table.columns.columns], schema=schema)
     # Embeddings do not compress (8 % by zstd, for half the speed of reading): neither that nor
     # dictionaries and statistics on them.
     compression = dict.fromkeys(whole.column_names, "zstd") | {

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sensitivenets.embeddings.arrays import FloatArray, check_vectors, vectors_from_arrow
-from sensitivenets.errors import InputError
+from sensitivenets.errors import InputError, some_of
 
 # Read at a time from the file: without it, a whole row group would be, which may be all rows.
 _BUFFER_BYTES = 1 << 16
@@ -127,7 +127,7 @@ def _require_columns(file: pq.ParquetFile, path: Path, names: Sequence[str]) -> 
     present = file.schema_arrow.names
     for name in names:
         if name not in present:
-            raise InputError(f"{path}: no column {name!r}; it has {', '.join(map(repr, present))}")
+            raise InputError(f"{path}: no column {name!r}; it has {some_of(present)}")
 
 
 def _open(path: Path) -> pq.ParquetFile:

@@ -12,6 +12,7 @@ from sensitivenets import plots
 from sensitivenets.audit import AttributeResult
 from sensitivenets.intervals import Estimate
 from sensitivenets.plots import PlanePoint
+from sensitivenets.report.not_tried import strongest_of
 from sensitivenets.report.record import AuditRecord
 
 
@@ -90,7 +91,8 @@ def _plane(audit: AuditRecord, attributes: Sequence[AttributeResult]) -> list[Re
         "What still leaks against what was kept. The best place is down and right: little read, "
         "everybody recognised."
     )
-    draw = partial(plots.plot_plane, points, utility=kept.name)
+    leakage = f"{strongest_of(audit)[4:]}, balanced accuracy"
+    draw = partial(plots.plot_plane, points, utility=kept.name, leakage=leakage)
     return [ReportPicture("privacy-utility", "recognition", text, draw)]
 
 
