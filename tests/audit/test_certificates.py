@@ -1,4 +1,4 @@
-"""What is certified holds in worlds whose answer is known, and is refused where it cannot be known."""
+"""What is certified holds where the answer is known, and is refused where nobody can know it."""
 
 from dataclasses import replace
 from statistics import NormalDist
