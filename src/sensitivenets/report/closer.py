@@ -96,7 +96,7 @@ def _confident(battery: BatteryResult) -> dict[str, str]:
     for one in battery.confident:
         figure = _figure(one.precision, one.low, one.high, one.above_chance)
         found[f"Surest {percent(one.share, 0)}"] = (
-            f"{figure} of {count(one.n)} people; luck {percent(one.expected)}; {one.attacker}"
+            f"{figure}, n = {count(one.n)}; luck {percent(one.expected)}; {one.attacker}"
         )
     return found
 
@@ -106,7 +106,7 @@ def _detected(battery: BatteryResult) -> dict[str, str]:
     for one in battery.detections:
         figure = _figure(one.true_positive_rate, one.low, one.high, one.above_chance)
         found[f"{percent(one.false_positive_rate)} false alarms"] = (
-            f"{figure} of {count(one.n)} people of {one.detected}; {one.attacker}"
+            f"{figure} of {one.detected}, n = {count(one.n)}; {one.attacker}"
         )
     return found
 
@@ -144,12 +144,12 @@ def _odd(battery: BatteryResult) -> dict[str, str]:
 def _attacker(best: AttackerResult, of: int) -> str:
     how_many = f"; {of} attackers turned" if of > 1 else ""
     figure = f"{percent(best.balanced_accuracy)} {interval(best.low, best.high)}"
-    return f"{figure} {best.attacker}, {best.preparation}{how_many}"
+    return f"{figure}; {best.attacker}, {best.preparation}{how_many}"
 
 
 def _headline(top: Headline) -> str:
     figure = _figure(top.balanced_accuracy, top.low, top.high, top.above_chance)
-    return f"{figure} of {count(top.n)}; {top.attacker}"
+    return f"{figure}, n = {count(top.n)}; {top.attacker}"
 
 
 def _figure(value: float, low: float, high: float, above_chance: bool) -> str:

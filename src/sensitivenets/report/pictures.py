@@ -101,7 +101,8 @@ def _curves(attributes: Sequence[AttributeResult]) -> list[ReportPicture]:
     if any(b.removal_curve for a in attributes for b in (a.before, a.after) if b):
         text = (
             "How well an attacker does when most features are withheld. A line that stays high "
-            "says that the attribute is spread over all features."
+            "says that the attribute is spread over all features. Attackers, re-fitted on what is "
+            f"left: {_whose(attributes)}."
         )
         draw = partial(plots.plot_removal_curve, attributes)
         found.append(ReportPicture("features-removed", "curves", text, draw))
@@ -113,6 +114,13 @@ def _curves(attributes: Sequence[AttributeResult]) -> list[ReportPicture]:
         draw = partial(plots.plot_learning_curve, attributes)
         found.append(ReportPicture("labels", "curves", text, draw))
     return found
+
+
+def _whose(attributes: Sequence[AttributeResult]) -> str:
+    """Name the attackers of the removal curves."""
+    batteries = [b for a in attributes for b in (a.before, a.after) if b is not None]
+    names = dict.fromkeys(b.removal_curve.attacker for b in batteries if b.removal_curve)
+    return "; ".join(names)
 
 
 def _maps(audit: AuditRecord) -> list[ReportPicture]:

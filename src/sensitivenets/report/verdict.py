@@ -70,14 +70,22 @@ class Verdict:
     quick: bool
 
     @property
-    def sentence(self) -> str:
-        """``"Measurement valid. Leak: high."``."""
-        if not self.valid:
-            return "Measurement not valid. Leak: not known."
-        least = "at least " if self.quick and self.level != NONE else ""
-        level = self.level + (" by three attackers" if self.quick and self.level == NONE else "")
+    def validity(self) -> str:
+        """``"Measurement valid."``, or not."""
+        return "Measurement valid." if self.valid else "Measurement not valid."
+
+    @property
+    def leak(self) -> str:
+        """``"Leak: high."``; of a quick audit ``"Leak: at least high."``."""
+        least = "at least " if self.valid and self.quick and self.level != NONE else ""
+        found = " by three attackers" if self.valid and self.quick and self.level == NONE else ""
         hidden = f"; {self.some} for some people" if self.is_worse_for_some else ""
-        return f"Measurement valid. Leak: {least}{level}{hidden}."
+        return f"Leak: {least}{self.level}{found}{hidden}."
+
+    @property
+    def sentence(self) -> str:
+        """Both, one after the other."""
+        return f"{self.validity} {self.leak}"
 
     @property
     def is_worse_for_some(self) -> bool:
