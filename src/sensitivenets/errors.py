@@ -1,7 +1,7 @@
 """Errors and warnings of our own; each message says what was expected, found, and what to do."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -45,7 +45,7 @@ def require_one_of(name: str, value: Any, allowed: Sequence[str]) -> None:
     """
     if value not in allowed:
         raise InputError(
-            f"{name}: expected one of {', '.join(map(repr, allowed))}; found {value!r}"
+            f"{name}: expected one of {some_of(allowed, most=len(allowed))}; found {value!r}"
         )
 
 
@@ -89,3 +89,21 @@ def _is_finite(value: Any) -> bool:
         return math.isfinite(value)
     except OverflowError:
         return False  # a whole number of hundreds of digits
+
+
+def some_of(names: Iterable[object], most: int = 8, *, quoted: bool = True) -> str:
+    """Write names for a message: ``'a', 'b' and 297 more``, or ``none``.
+
+    Parameters
+    ----------
+    names : iterable
+        Classes, columns or files.
+    most : int, default=8
+        Names to write out before the rest is counted.
+    quoted : bool, default=True
+        Whether to write them as Python does.
+    """
+    every = [repr(name) if quoted else str(name) for name in names]
+    left = len(every) - most
+    shown = ", ".join(every[:most]) or "none"
+    return f"{shown} and {left} more" if left > 0 else shown

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sklearn.base import ClassifierMixin
 
+from sensitivenets.audit.attack import Advantage
 from sensitivenets.audit.attackers.catalogue import full_plan, quick_plan
 from sensitivenets.audit.inversion import Phi
 from sensitivenets.audit.results import AuditResult
@@ -26,6 +27,7 @@ def audit(
     attackers: Mapping[str, ClassifierMixin] | None = None,
     phi: Phi | None = None,
     subgroups: Mapping[str, Labels] | None = None,
+    advantages: Sequence[Advantage] = (),
     curves: bool = True,
     random_state: int = 0,
     n_jobs: int = 2,
@@ -66,6 +68,9 @@ def audit(
     subgroups : mapping of str to Labels, optional
         More columns of the n rows, such as age groups, to find the subgroup that is read best;
         each attribute is looked into by the values of the others as well.
+    advantages : sequence of Advantage
+        What adversaries have on top, such as faces without labels that they push through the map:
+        see `advantages.gather`.
     curves : bool
         Whether to draw learning and feature-removal curves and to code labels online.
     random_state : int
@@ -103,6 +108,7 @@ def audit(
         continuous=continuous,
         phi=phi,
         subgroups=subgroups,
+        advantages=advantages,
     )
 
 

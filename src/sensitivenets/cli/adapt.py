@@ -93,7 +93,7 @@ def _adapted(
             f"{table}: expected embeddings of {model.map.n_features_in} features as the model was "
             f"fitted on, found {rows.dim}; use the network that made the training embeddings"
         )
-    subjects = None if identity is None else rows.labels(identity).codes
+    subjects = None if identity is None else rows.identities(identity).codes
     found = adapt(model, rows.vectors, subjects=subjects, trust=trust)
     return AdaptedModel(adapted_model(model, found, table_record(rows.vectors)), found)
 

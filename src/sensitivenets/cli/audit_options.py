@@ -38,7 +38,19 @@ class AuditOptions:
         Cosine: training rows this near to a test row, probably the same person, are left out.
         For tables without identities.
     model
-        Model folder that made the second table: adds the attack that undoes the map.
+        Model folder that made the second table: adds the attacks of whoever has it.
+    unlabelled
+        With --model, a table of any faces before the map: attackers push them through it and
+        learn from where they go. Without it, the rows of BEFORE that are not attacked.
+    outsiders
+        With --model, a table of people who are in no row of BEFORE, with columns named as the
+        attributes: attackers learn from them.
+    also
+        Another protected version of the same rows, by another map or key: adds the attack on both
+        together; may be given several times.
+    subgroup
+        Column, such as age, by whose values to find the subgroup that is read best; may be given
+        several times.
     quick
         Use only the three attackers of the paper: fast, and easier to withstand.
     joint
@@ -71,6 +83,10 @@ class AuditOptions:
     test: str | None = None
     apart: float | None = None
     model: Path | None = None
+    unlabelled: Path | None = None
+    outsiders: Path | None = None
+    also: Annotated[list[Path], Parameter(show_default=False)] = field(default_factory=list)
+    subgroup: Columns = field(default_factory=list)
     quick: bool = False
     joint: bool = False
     curves: Annotated[bool, Parameter(negative="--no-curves")] = True
@@ -86,8 +102,10 @@ class AuditOptions:
     def __post_init__(self) -> None:
         if not self.attribute and not self.continuous:
             raise InputError("expected something to attack: --attribute or --continuous")
-        if self.quick and (self.continuous or self.model):
-            raise InputError("--quick: --continuous and --model need the whole audit; leave it out")
+        if self.quick and (self.continuous or self.model or self.subgroup):
+            raise InputError(
+                "--quick: --continuous, --model and --subgroup need the whole audit; leave it out"
+            )
         if self.out.exists() and not self.out.is_dir():
             raise InputError(f"{self.out}: expected a folder for the report, found a file")
         check_parent(self.out)

@@ -46,7 +46,7 @@ def read_inputs(path: Path, options: DataOptions, random_state: int) -> Inputs:
 
     fit_rows, attacked, split = _fit_and_attack(path, options, random_state)
     names = options.attribute
-    target = None if options.identity is None else fit_rows.labels(options.identity)
+    target = None if options.identity is None else fit_rows.identities(options.identity)
     if options.identity in names:
         raise InputError(f"--attribute {options.identity}: the identity is kept; name another")
     if options.task is not None and options.task in (*names, options.identity):
@@ -80,7 +80,7 @@ def _fit_and_attack(
         tables = Tables(attacked, None, subject)
         return fit_rows, attacked, split_of(tables, options.train, options.test, random_state)
     table = read_rows(path, [], options.embedding)
-    subject = None if options.identity is None else table.labels(options.identity)
+    subject = None if options.identity is None else table.identities(options.identity)
     if options.train is None:
         if options.where:
             raise InputError(
@@ -95,7 +95,7 @@ def _fit_and_attack(
         )
     fit_rows = read_rows(path, options.where, options.embedding)
     if subject is not None and options.identity is not None:
-        _refuse_shared(fit_rows.labels(options.identity), subject, split)
+        _refuse_shared(fit_rows.identities(options.identity), subject, split)
     return fit_rows, table, split
 
 

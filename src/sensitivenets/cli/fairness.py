@@ -69,7 +69,7 @@ def fairness(
             None if tables.after is None else tables.after.vectors,
             tables.before.labels(target),
             tables.before.labels(sensitive),
-            tables.before.labels(identity).codes,
+            tables.before.identities(identity).codes,
             seeds=range(n_seeds),
             positive=positive,
             favoured=favoured,

@@ -55,7 +55,7 @@ def verify(
     """
     rows = read_rows(table, [], embedding)
     groups = {name: rows.labels(name) for name in group or []}
-    subject = None if identity is None else rows.labels(identity)
+    subject = None if identity is None else rows.identities(identity)
     result: AllPairsResult | VerificationResult
     if pairs is not None:
         from sensitivenets.verification import read_pairs

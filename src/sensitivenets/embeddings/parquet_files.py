@@ -22,6 +22,8 @@ from sensitivenets.errors import InputError
 
 _SEAL = b"sensitivenets.seal"
 _ARROW = b"ARROW:schema"
+# How the names of what is kept of a table begin, such as what made it.
+_OWN = b"sensitivenets.made"
 _KINDS = {
     "integer": pa.types.is_integer,
     "real": pa.types.is_floating,
@@ -42,6 +44,12 @@ def sealed(schema: pa.Schema) -> pa.Schema:
         "notes": {key.decode("utf-8", "replace"): _digest(text) for key, text in notes.items()},
     }
     return schema.with_metadata(notes | {_SEAL: json.dumps(seal).encode()})
+
+
+def own_metadata(schema: pa.Schema) -> dict[bytes, bytes] | None:
+    """Return what this library wrote into the metadata; the rest describes columns now gone."""
+    known = schema.metadata or {}
+    return {key: text for key, text in known.items() if key.startswith(_OWN)} or None
 
 
 def check_seal(metadata: pq.FileMetaData, path: Path | str) -> None:

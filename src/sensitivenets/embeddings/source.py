@@ -27,6 +27,7 @@ from sensitivenets.embeddings.embedding_column import EmbeddingColumn
 from sensitivenets.embeddings.formats import FORMATS
 from sensitivenets.embeddings.labels import encode
 from sensitivenets.embeddings.location import Part, find_parts, find_place
+from sensitivenets.embeddings.parquet_files import own_metadata
 from sensitivenets.embeddings.part_facts import PartFacts
 from sensitivenets.embeddings.table import EmbeddingTable
 from sensitivenets.embeddings.text_types import TEXT_KINDS, kind_of_text, widest
@@ -37,8 +38,6 @@ BLOCK_ROWS = 16_384
 # Footers read at a time: each is a wait for a far disk.
 _AT_A_TIME = 8
 _SHOWN = 12
-# How metadata that this library wrote begins; what others wrote describes columns that are gone.
-_OWN = b"sensitivenets.made"
 # What reading a damaged or hostile file raises; memory, where it claims an absurd shape.
 _DAMAGED = (
     pa.ArrowException,
@@ -236,6 +235,7 @@ class TableSource:
                 vectors[block.start : block.start + len(block)] = block.vectors
                 tables.append(block.columns)
         columns = pa.concat_tables(tables) if names else pa.table({})
+        columns = columns.replace_schema_metadata(self.labels.metadata)
         return EmbeddingTable(vectors, columns, self.name, self.embedding.name)
 
     def take(self, rows: npt.NDArray[np.int64]) -> EmbeddingTable:
@@ -432,9 +432,7 @@ def _label_schema(
         if key not in found and key not in embedding.read:
             values = pa.array([part.keys.get(key) for part in parts], pa.string())
             found[key] = pa.field(key, kind_of_text(values))
-    known = facts[0].schema.metadata or {}
-    own = {key: value for key, value in known.items() if key.startswith(_OWN)}
-    return pa.schema([*found.values()], own or None)
+    return pa.schema([*found.values()], own_metadata(facts[0].schema))
 
 
 def _common(known: pa.Field, field: pa.Field, part: Part, first: Part) -> pa.Field:

@@ -11,15 +11,16 @@ from sensitivenets.atomic import atomic_file
 from sensitivenets.audit.results import SCHEMA_VERSION, AuditResult
 from sensitivenets.errors import InputError
 from sensitivenets.report.record import AuditRecord, as_record
+from sensitivenets.report.verdict import verdict_of
 
 
 def to_json(result: AuditResult) -> str:
-    """Write a result as JSON text, schema version 2.
+    """Write a result as JSON text, schema version 3.
 
     Each record is an object whose keys are its field names, tuples are arrays, undefined figures
-    are null. Every attacker is an object with ``attacker``, ``preparation`` and
-    ``balanced_accuracy`` (in [0, 1]); ``attributes[i].strongest`` is the headline, with the same
-    keys; ``attributes[i].before.attackers`` lists the battery.
+    are null; ``verdict`` puts it in short. Every attacker is an object with ``attacker``,
+    ``preparation`` and ``balanced_accuracy`` (in [0, 1]); ``attributes[i].strongest`` is the
+    headline, with the same keys; ``attributes[i].before.attackers`` lists the battery.
 
     Parameters
     ----------
@@ -31,10 +32,9 @@ def to_json(result: AuditResult) -> str:
     str
         Indented JSON, the same text for the same result.
     """
-    return (
-        json.dumps(as_record(result).to_dict(), indent=1, allow_nan=False, ensure_ascii=False)
-        + "\n"
-    )
+    record = as_record(result)
+    found = record.to_dict() | {"verdict": verdict_of(record).to_dict()}
+    return json.dumps(found, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
 
 
 def from_json(text: str) -> AuditRecord:
@@ -75,18 +75,25 @@ def from_json(text: str) -> AuditRecord:
 
 
 def _upgraded(document: dict[str, Any]) -> dict[str, Any]:
-    """Add to a document of version 1 what it could not say yet: nothing was looked for."""
-    if document["schema_version"] != 1:
-        return document
+    """Add to a document of an earlier version what it could not say yet: nothing was looked for."""
     upgraded = copy.deepcopy(document) | {"schema_version": SCHEMA_VERSION}
-    for attribute in (*upgraded.get("attributes", ()), upgraded.get("joint")):
+    # It follows from the rest, and is written anew.
+    upgraded.pop("verdict", None)
+    if document["schema_version"] < 3:
+        upgraded |= {"rows": None, "correspondence": None, "collusion": [], "held": None}
+    if document["schema_version"] < 2:
+        _add_closer_looks(upgraded)
+    return upgraded
+
+
+def _add_closer_looks(document: dict[str, Any]) -> None:
+    for attribute in (*document.get("attributes", ()), document.get("joint")):
         controls = (attribute or {}).get("controls") or {}
         named = [(attribute or {}).get(side) for side in ("before", "after", "inverted")]
         named += [controls.get(side) for side in ("shuffled", "random_projection")]
         for battery in filter(None, named):
             battery |= {"confident": [], "detections": [], "several_templates": []}
             battery["worst_subgroup"] = None
-    return upgraded
 
 
 def save_json(result: AuditResult, path: Path) -> None:

@@ -12,6 +12,7 @@ from sensitivenets import plots
 from sensitivenets.audit import AttributeResult
 from sensitivenets.intervals import Estimate
 from sensitivenets.plots import PlanePoint
+from sensitivenets.report.not_tried import strongest_of
 from sensitivenets.report.record import AuditRecord
 
 
@@ -90,7 +91,8 @@ def _plane(audit: AuditRecord, attributes: Sequence[AttributeResult]) -> list[Re
         "What still leaks against what was kept. The best place is down and right: little read, "
         "everybody recognised."
     )
-    draw = partial(plots.plot_plane, points, utility=kept.name)
+    leakage = f"{strongest_of(audit)[4:]}, balanced accuracy"
+    draw = partial(plots.plot_plane, points, utility=kept.name, leakage=leakage)
     return [ReportPicture("privacy-utility", "recognition", text, draw)]
 
 
@@ -99,7 +101,8 @@ def _curves(attributes: Sequence[AttributeResult]) -> list[ReportPicture]:
     if any(b.removal_curve for a in attributes for b in (a.before, a.after) if b):
         text = (
             "How well an attacker does when most features are withheld. A line that stays high "
-            "says that the attribute is spread over all features."
+            "says that the attribute is spread over all features. Attackers, re-fitted on what is "
+            f"left: {_whose(attributes)}."
         )
         draw = partial(plots.plot_removal_curve, attributes)
         found.append(ReportPicture("features-removed", "curves", text, draw))
@@ -111,6 +114,13 @@ def _curves(attributes: Sequence[AttributeResult]) -> list[ReportPicture]:
         draw = partial(plots.plot_learning_curve, attributes)
         found.append(ReportPicture("labels", "curves", text, draw))
     return found
+
+
+def _whose(attributes: Sequence[AttributeResult]) -> str:
+    """Name the attackers of the removal curves."""
+    batteries = [b for a in attributes for b in (a.before, a.after) if b is not None]
+    names = dict.fromkeys(b.removal_curve.attacker for b in batteries if b.removal_curve)
+    return "; ".join(names)
 
 
 def _maps(audit: AuditRecord) -> list[ReportPicture]:

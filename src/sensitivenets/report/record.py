@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
+from sensitivenets.audit.correspondence import Correspondence
 from sensitivenets.audit.results import AttributeResult, AuditResult
 from sensitivenets.embeddings.tsne import MapPair
 from sensitivenets.errors import InputError
 from sensitivenets.fairness import EqualityOfOpportunity
+from sensitivenets.report.collusion import Collusion
 from sensitivenets.report.provenance import Provenance
 from sensitivenets.report.recognition import (
     Experiment,
@@ -18,9 +20,12 @@ from sensitivenets.report.recognition import (
     recognition,
     write_experiments,
 )
+from sensitivenets.report.rows import Population
 from sensitivenets.serialisation import decode, decode_fields, encode, encode_fields
 
 _EVIDENCE = ("verification", "fairness", "maps", "provenance")
+# What an earlier version did not know.
+_ROWS = ("rows", "correspondence", "collusion", "held")
 _VERSIONS = ("library_version", "schema_version")
 
 
@@ -38,12 +43,25 @@ class AuditRecord(AuditResult):
         The t-SNE map of a sample of rows, before and after.
     provenance : Provenance
         What was audited: files, fingerprints, the model.
+    rows : Population or None
+        Whether the map had seen the rows that were attacked; None where one table was audited.
+    correspondence : Correspondence or None
+        Whether the rows of the two tables belong together; None where one table was audited.
+    collusion : tuple of Collusion
+        What several protected versions of the rows tell together.
+    held : AuditRecord or None
+        The same audit of the rows that the map was fitted on or adapted to, where the table has
+        such rows and others; this one is then of the others.
     """
 
     verification: tuple[Experiment, ...] = ()
     fairness: dict[str, EqualityOfOpportunity] = field(default_factory=dict)
     maps: MapPair | None = None
     provenance: Provenance = field(default_factory=Provenance)
+    rows: Population | None = None
+    correspondence: Correspondence | None = None
+    collusion: tuple[Collusion, ...] = ()
+    held: AuditRecord | None = None
 
     @property
     def recognition(self) -> Recognition | None:
@@ -60,7 +78,7 @@ class AuditRecord(AuditResult):
         found = encode_fields(self)
         found["verification"] = encode(write_experiments(self.verification))
         found["maps"] = found["maps"] or {}
-        last = {name: found.pop(name) for name in (*_EVIDENCE, *_VERSIONS)}
+        last = {name: found.pop(name) for name in (*_EVIDENCE, *_ROWS, *_VERSIONS)}
         return found | last
 
     @classmethod
@@ -72,19 +90,28 @@ class AuditRecord(AuditResult):
         InputError
             If a field is missing, unknown or of another type.
         """
-        attack = {key: value for key, value in data.items() if key not in _EVIDENCE}
+        attack = {k: value for k, value in data.items() if k not in (*_EVIDENCE, *_ROWS)}
         result = decode_fields(attack, AuditResult, "audit")
         assert isinstance(result, AuditResult)
         parts = {name: data.get(name) for name in _EVIDENCE}
         for name, part in parts.items():
             if not isinstance(part, Mapping):
                 raise InputError(f"audit.{name}: expected an object, found {part!r:.60}")
+        missing = [name for name in _ROWS if name not in data]
+        if missing:
+            raise InputError(f"audit: expected the field {missing[0]!r}; run it again")
         return cls.of(
             result,
             verification=read_experiments(parts["verification"] or {}),
             fairness=decode(parts["fairness"], dict[str, EqualityOfOpportunity], "audit.fairness"),
             maps=MapPair.from_dict(parts["maps"]) if parts["maps"] else None,
             provenance=Provenance.from_dict(parts["provenance"] or {}),
+            rows=decode(data["rows"], Population | None, "audit.rows"),
+            correspondence=decode(
+                data["correspondence"], Correspondence | None, "audit.correspondence"
+            ),
+            collusion=decode(data["collusion"], tuple[Collusion, ...], "audit.collusion"),
+            held=None if data["held"] is None else cls.from_dict(data["held"]),
         )
 
     @classmethod
@@ -96,6 +123,10 @@ class AuditRecord(AuditResult):
         fairness: Mapping[str, EqualityOfOpportunity] | None = None,
         maps: MapPair | None = None,
         provenance: Provenance | None = None,
+        rows: Population | None = None,
+        correspondence: Correspondence | None = None,
+        collusion: tuple[Collusion, ...] = (),
+        held: AuditRecord | None = None,
     ) -> Self:
         """Put evidence beside what the attackers found."""
         found = {f.name: getattr(result, f.name) for f in fields(AuditResult)}
@@ -104,6 +135,10 @@ class AuditRecord(AuditResult):
             "fairness": dict(fairness or {}),
             "maps": maps,
             "provenance": provenance or Provenance(),
+            "rows": rows,
+            "correspondence": correspondence,
+            "collusion": collusion,
+            "held": held,
         }
         return cls(**(found | evidence))
 

@@ -10,6 +10,7 @@ from sklearn.base import ClassifierMixin
 from sensitivenets.audit.attack import Attacker
 from sensitivenets.audit.attackers.linear_quadratic import (
     logistic_regression,
+    pseudo_labels,
     qda_by_groups,
     quadratic,
     regularised_qda,
@@ -25,7 +26,13 @@ from sensitivenets.audit.attackers.local_votes import (
     number_reader,
     random_forest,
 )
-from sensitivenets.audit.attackers.smooth_functions import mlp, mlp_regression, rbf_svm, rbf_svr
+from sensitivenets.audit.attackers.smooth_functions import (
+    learned_metric,
+    mlp,
+    mlp_regression,
+    rbf_svm,
+    rbf_svr,
+)
 from sensitivenets.audit.preparations import ALL_PREPARATIONS, BITS, L2, RAW, STANDARDISED, WHITENED
 from sensitivenets.audit.results import PROJECTED, SHUFFLED
 from sensitivenets.audit.tasks import AttackTask, ClassTask
@@ -46,6 +53,8 @@ def class_attackers() -> tuple[Attacker, ...]:
         nearest_neighbours(),
         gallery_vote(),
         label_spreading(),
+        pseudo_labels(),
+        learned_metric(),
         number_reader(),
     )
 
