@@ -176,4 +176,4 @@ def test_tables_of_other_rows_are_not_compared(run, tmp_path):
     assert "short.parquet: expected 120 rows as in table.parquet, found 119" in short[2]
     shuffled = run(*audit[:2], tmp_path / "reversed.parquet", *audit[2:])
     assert shuffled[0] == 2
-    assert "reversed.parquet, row 0: 'ethnicity' is 'Group 3', but 'Group 1' in" in shuffled[2]
+    assert "reversed.parquet, row 0: 'subject' is 'synthetic" in shuffled[2]
