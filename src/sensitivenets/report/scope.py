@@ -6,6 +6,7 @@ from sensitivenets.audit.correspondence import COLUMNS, MAP, Correspondence
 from sensitivenets.report.not_tried import QUICK
 from sensitivenets.report.numbers import count, percent
 from sensitivenets.report.record import AuditRecord
+from sensitivenets.report.rows import Population
 
 _KNOWN_BY = {
     COLUMNS: "Rows of the two tables were joined by a column that tells them apart.",
@@ -38,17 +39,22 @@ def scope_facts(audit: AuditRecord) -> tuple[tuple[str, str], ...]:
         else "not known: each row counts as a person"
     )
     facts = [
-        ("Scope", QUICK if audit.mode == "quick" else "Whole audit: every attacker there is"),
+        ("Scope", _whole(audit) if audit.mode != "quick" else QUICK),
         ("Rows", f"{count(split.n_train)} to learn from, {count(split.n_test)} to test on"),
         ("People", people),
         ("Labels given to the attacker", count(split.n_train)),
         ("Date", audit.provenance.date or "not known"),
     ]
     if audit.n_features_after is not None:
-        facts.append(("Model", "not given" if made is None else made.method))
-        kind = "unknown" if audit.rows is None else audit.rows.kind
-        facts.append(("These rows are", _ROWS[kind]))
+        rows = audit.rows or Population("unknown", 0)
+        facts.append(("Model", made.method if made else ", ".join(rows.made_by) or "not known"))
+        facts.append(("These rows are", _ROWS[rows.kind]))
     return tuple(facts)
+
+
+def _whole(audit: AuditRecord) -> str:
+    version = f" of sensitivenets {audit.library_version}" if audit.library_version else ""
+    return f"Whole audit: every attacker{version}"
 
 
 def correspondence_text(found: Correspondence) -> str:
