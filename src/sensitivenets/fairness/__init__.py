@@ -22,6 +22,7 @@ from sensitivenets.fairness.results import (
     RateSummary,
 )
 from sensitivenets.fairness.rules import DiscriminatoryRule, RuleSearch, discriminatory_rules
+from sensitivenets.fairness.scores import ScoreComparison, compare_scores
 
 __all__ = [
     "DECISIONS",
@@ -36,8 +37,10 @@ __all__ = [
     "Predictions",
     "RateSummary",
     "RuleSearch",
+    "ScoreComparison",
     "check_cells",
     "compare_decisions",
+    "compare_scores",
     "decisions_named",
     "discriminatory_rules",
     "draw_biased_split",
