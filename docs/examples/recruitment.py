@@ -15,8 +15,8 @@ from sensitivenets.datasets.recruitment import MERITS
 from sensitivenets.erasers.transport.routed_transport import RoutedTransport
 from sensitivenets.fairness import compare_scores
 
-# 6 000 made-up applications: merits that know no gender, and a face that shows it.
-table = synthetic_recruitment(6000)
+# 3 000 made-up applications: merits that know no gender, and a face that shows it.
+table = synthetic_recruitment(3000)
 train = np.array(table.column("split").to_pylist()) == "train"
 merits = np.stack([table.column(name).to_numpy() for name in MERITS], axis=1)
 past = table.column("score_gender_biased").to_numpy()
@@ -32,7 +32,9 @@ found = {}
 for name, face in faces.items():
     X = merits if face is None else np.hstack([merits, face])
     X = StandardScaler().fit(X[train]).transform(X)
-    recruiter = MLPRegressor(hidden_layer_sizes=(40, 20), alpha=1.0, random_state=0, max_iter=30)
+    recruiter = MLPRegressor(
+        hidden_layer_sizes=(40, 20), alpha=1.0, early_stopping=True, random_state=0
+    )
     scores = np.clip(recruiter.fit(X[train], past[train]).predict(X[~train]), 0, 1)
     found[name] = compare_scores(scores, gender.take(np.flatnonzero(~train)))
     print(  # noqa: T201
