@@ -112,3 +112,20 @@ def test_a_budget_prints_the_whole_front(run, tmp_path):
     assert len(points) == len(CANDIDATES) + 1
     assert [line[0] for line in points].count("*") == 1
     assert any("unchanged" in line and " 0.0 %" in line for line in points)
+
+
+def test_who_is_hidden_and_a_label_kept(run, tmp_path):
+    hide = ("fit", "table.parquet", "--remove-identity", "subject", "--out", tmp_path / "m")
+    assert run(*hide, "--task", "gender")[0] == 0
+    model = load_model(tmp_path / "m")
+    assert model.method == "IdentitySpan"
+    assert list(model.removed) == ["subject"]
+    for more, message in (
+        ((), "--remove-identity: expected --task with it"),
+        (("--task", "gender", "--remove", "gender"), "and --remove asks for something else"),
+        (("--task", "gender", "--identity", "subject"), "and --identity asks for something else"),
+    ):
+        code, _, err = run(*hide, *more)
+        assert (code, message in err) == (2, True), err
+    code, _, err = run("fit", "table.parquet", "--out", tmp_path / "m2")
+    assert (code, "expected --remove or --remove-identity" in err) == (2, True)
