@@ -12,6 +12,7 @@ from sensitivenets.erasers.transport.identity_transport import (
     cluster_identities,
 )
 from sensitivenets.errors import InputError
+from sensitivenets.maps.model_folder import load_model, save_model
 from sensitivenets.verification.identification import identify
 
 
@@ -63,6 +64,18 @@ def test_the_covariance_with_the_task_is_as_it_was(people):
     for y in (people.smile[rows] - people.smile[rows].mean(),):
         before = y @ people.X[rows]
         np.testing.assert_allclose(y @ after[rows], before, atol=2e-3 * np.abs(before).max())
+
+
+def test_a_model_does_not_name_the_people_it_hides(people, tmp_path):
+    eraser = IdentitySpan().fit(
+        people.X, people.smile, sensitive={"subject": [f"Ann {k}" for k in people.person]}
+    )
+    assert eraser.model_.removed == {"subject": ()}
+    save_model(eraser.model_, tmp_path / "m")
+    for path in (tmp_path / "m").iterdir():
+        assert b"Ann" not in path.read_bytes()
+    assert "| subject | many, not named |" in (tmp_path / "m" / "README.md").read_text()
+    assert load_model(tmp_path / "m").removed == {"subject": ()}
 
 
 def test_fewer_directions_leave_more_of_the_people(people):
