@@ -129,3 +129,22 @@ def test_who_is_hidden_and_a_label_kept(run, tmp_path):
         assert (code, message in err) == (2, True), err
     code, _, err = run("fit", "table.parquet", "--out", tmp_path / "m2")
     assert (code, "expected --remove or --remove-identity" in err) == (2, True)
+
+
+def test_a_table_without_labels_may_stand_beside(run, tmp_path):
+    beside = ("--where", "split=fit", "--unlabelled", "table.parquet")
+    code, printed, _ = run(*(
+        *FIT,
+        *beside,
+        "--method",
+        "routed_transport",
+        "--json",
+        "--out",
+        tmp_path / "m",
+    ))
+    assert code == 0
+    sets = json.loads(printed)["fingerprint"]
+    assert (sets["primary"]["rows"], sets["unlabelled"]["rows"]) == (60, 120)
+    code, _, err = run(*(*FIT, *beside, "--method", "leace", "--out", tmp_path / "n"))
+    assert code == 2
+    assert "unlabelled: LEACE learns nothing from rows without labels" in err

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from json import dumps
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sensitivenets.cli.output import print_json, print_line, print_notice
 from sensitivenets.cli.selection import read_rows, refuse_table
 from sensitivenets.errors import InputError
+
+if TYPE_CHECKING:
+    from sensitivenets.maps.base import Model
 
 
 def transform(
@@ -68,7 +73,7 @@ def transform(
         if name in loaded.removed and name not in (keep or [])
     ]
     written = replace(rows, columns=rows.columns.drop_columns(left_out))
-    write_table(written.with_vectors(canonical_values(mapped)), out)
+    write_table(written.with_vectors(canonical_values(mapped)), out, _notes(loaded))
     if json:
         print_json({
             "table": str(out),
@@ -80,3 +85,17 @@ def transform(
     print_line(f"{len(rows)} rows of {phi.n_features_out} features: {out}")
     if left_out:
         print_notice(f"left out: {', '.join(left_out)} (removed by the model; --keep writes it)")
+
+
+def _notes(model: Model) -> dict[str, str]:
+    """Return what made the values, down to their last bits on one machine."""
+    from sensitivenets.embeddings.rows import blas_threads
+    from sensitivenets.maps.digest import weights_digest
+    from sensitivenets.version import __version__
+
+    made_by = {
+        "weights_sha256": weights_digest(model.map.arrays()),
+        "library_version": __version__,
+        "threads": blas_threads(),
+    }
+    return {"sensitivenets.made_by": dumps(made_by)}
