@@ -105,7 +105,9 @@ class VariationalNetworks:
         losses = []
         for k, head in enumerate(self.heads):
             known = rows.codes[:, k] >= 0
-            losses.append(nn.functional.cross_entropy(head(z[known]), rows.codes[known, k]))
+            # A batch may lack all labels of one of several attributes.
+            if known.any():
+                losses.append(nn.functional.cross_entropy(head(z[known]), rows.codes[known, k]))
         return torch.stack(losses).mean()
 
     def freeze(self) -> MLP:
@@ -163,34 +165,37 @@ def train_vgan(
     with progress_bar("training") if parameters.verbose else nullcontext() as show:
         for epoch in range(1, total + 1):
             weight = parameters.adversarial_weight * (epoch > parameters.warm_up)
-            terms = []
+            updates = []
             for rows in task.batches(rng):
                 for _ in range(parameters.n_head_steps):
                     _train_heads(networks, sensitive.draw(), head_steps)
                 own, _ = networks.draw(X[torch.from_numpy(rows).to(device)])
-                hidden = sensitive.draw()
-                z, divergence = networks.draw(hidden.X)
-                values = {
-                    "task": task.loss(own, rows),
-                    "divergence": divergence,
-                    "reconstruction": networks.reconstruction(z, hidden),
-                    "confusion": networks.confusion(z, hidden),
-                }
+                terms = {"task": task.loss(own, rows), **_hiding_terms(networks, sensitive.draw())}
                 loss = (
-                    values["task"]
-                    + parameters.kl_weight * values["divergence"]
-                    + parameters.reconstruction_weight * values["reconstruction"]
-                    + weight * values["confusion"]
+                    terms["task"]
+                    + parameters.kl_weight * terms["divergence"]
+                    + parameters.reconstruction_weight * terms["reconstruction"]
+                    + weight * terms["confusion"]
                 )
                 encoder_steps.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]
                 encoder_steps.step()
-                terms.append([value.item() for value in values.values()])
-            means = np.mean(terms, axis=0).tolist()
-            curve.append({"epoch": epoch, **dict(zip(values, means, strict=True))})
+                updates.append([value.item() for value in terms.values()])
+            means = dict(zip(terms, np.mean(updates, axis=0).tolist(), strict=True))
+            curve.append({"epoch": epoch, **means})
             if show is not None:
-                show(epoch, total, f"task {means[0]:.2f} confusion {means[3]:.2f}")
+                show(epoch, total, f"task {means['task']:.2f} confusion {means['confusion']:.2f}")
     return networks.freeze(), tuple(curve)
+
+
+def _hiding_terms(networks: VariationalNetworks, rows: SensitiveRows) -> dict[str, Tensor]:
+    """Return what the encoder minimises beside the task, on rows whose attributes are known."""
+    z, divergence = networks.draw(rows.X)
+    return {
+        "divergence": divergence,
+        "reconstruction": networks.reconstruction(z, rows),
+        "confusion": networks.confusion(z, rows),
+    }
 
 
 def _train_heads(
