@@ -114,6 +114,23 @@ def test_a_budget_prints_the_whole_front(run, tmp_path):
     assert any("unchanged" in line and " 0.0 %" in line for line in points)
 
 
+def test_who_is_hidden_and_a_label_kept(run, tmp_path):
+    hide = ("fit", "table.parquet", "--remove-identity", "subject", "--out", tmp_path / "m")
+    assert run(*hide, "--task", "gender")[0] == 0
+    model = load_model(tmp_path / "m")
+    assert model.method == "IdentitySpan"
+    assert list(model.removed) == ["subject"]
+    for more, message in (
+        ((), "--remove-identity: expected --task with it"),
+        (("--task", "gender", "--remove", "gender"), "and --remove asks for something else"),
+        (("--task", "gender", "--identity", "subject"), "and --identity asks for something else"),
+    ):
+        code, _, err = run(*hide, *more)
+        assert (code, message in err) == (2, True), err
+    code, _, err = run("fit", "table.parquet", "--out", tmp_path / "m2")
+    assert (code, "expected --remove or --remove-identity" in err) == (2, True)
+
+
 def test_a_table_without_labels_may_stand_beside(run, tmp_path):
     beside = ("--where", "split=fit", "--unlabelled", "table.parquet")
     code, printed, _ = run(*(

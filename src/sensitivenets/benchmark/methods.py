@@ -134,6 +134,15 @@ METHODS: dict[str, Method] = {
         "adversarial_debiasing", "AdversarialDebiasing", 0.1, 1.0, 10.0
     ),
     "pass": _adversarial("pass_ensemble", "PASS", 0.1, 1.0, 10.0),
+    # for identities: who is hidden, what is kept
+    "identity_span": Method(f"{_LINEAR}.identity_span", "IdentitySpan", keeps_task=True),
+    "identity_transport": Method(
+        f"{_TRANSPORT}.identity_transport",
+        "IdentityTransport",
+        _each("n_groups", 4, 8, 16),
+        keeps_task=True,
+    ),
+    "vgan": _adversarial("vgan", "VGAN", 0.1, 1.0, 10.0),
 }
 
 

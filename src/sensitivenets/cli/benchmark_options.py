@@ -28,7 +28,7 @@ class DataOptions:
         Column that says who a row shows: what methods keep. Needed by some.
     task
         Column of a label of few classes, such as smiling, for methods that keep one and cannot
-        keep identities: splince.
+        keep identities: splince, identity_span, identity_transport.
     where
         Fit on the rows with COLUMN=VALUE only; may be given several times.
     detector
@@ -98,7 +98,8 @@ class RunOptions:
         Folder for the records of the runs, results.parquet, leaderboard.json and index.html. Give
         the same folder again to go on with what is missing.
     methods
-        Method to run, or several with commas, or all (without --task: all but splince);
+        Method to run, or several with commas, or all (without --task: all but
+        those that keep a label and no identities);
         package.module:Class is one of your own.
     grid
         JSON file with the parameters to try, such as {"ive": {"removed": [0.25, 0.5]}}.

@@ -23,15 +23,16 @@ def fit(
     table: Path,
     /,
     *,
-    remove: list[str],
     out: Path,
+    remove: list[str] | None = None,
+    remove_identity: str | None = None,
     identity: str | None = None,
     task: str | None = None,
     where: list[str] | None = None,
     detector: Path | None = None,
     detector_where: list[str] | None = None,
     unlabelled: Path | None = None,
-    method: str = "sensitivenet",
+    method: str | None = None,
     settings: Annotated[list[str] | None, Parameter(name="--set")] = None,
     random_state: int = 0,
     embedding: str = "embedding",
@@ -44,10 +45,12 @@ def fit(
     ----------
     table
         Embeddings to learn from: .parquet, .npz, or .npy beside .csv.
-    remove
-        Attribute to remove, a column; give the option once for each.
     out
         Model folder to make.
+    remove
+        Attribute to remove, a column; give the option once for each.
+    remove_identity
+        Column that says who a row shows: hide who, keep the label of --task.
     identity
         Column that says who or what a row shows; sensitivenet, as it is set, and some others need
         it.
@@ -64,6 +67,7 @@ def fit(
         coded_transport learn the moments of the groups from its rows too.
     method
         Method, such as routed_transport or leace; package.module:Class is one of your own.
+        sensitivenet unless given, or identity_span where identity is removed.
     settings
         Parameter of the method as NAME=VALUE, a value in JSON or plain text; give the option once
         for each.
@@ -79,6 +83,8 @@ def fit(
     from sensitivenets.benchmark.methods import method_named
     from sensitivenets.maps.model_folder import check_destination, save_model
 
+    remove = _what_to_remove(remove, remove_identity, identity, task)
+    method = method or ("identity_span" if remove_identity else "sensitivenet")
     chosen = method_named(method)
     parameters = estimator_parameters(method, settings or [], random_state)
     kept = kept_column(method, parameters, identity, task)
@@ -111,6 +117,26 @@ def fit(
         print_json(_summary(estimator.model_, out))
     else:
         _print_summary(estimator.model_, out)
+
+
+def _what_to_remove(
+    remove: list[str] | None, remove_identity: str | None, identity: str | None, task: str | None
+) -> list[str]:
+    if remove_identity is None:
+        if not remove:
+            raise InputError("expected --remove or --remove-identity, a column to hide, found none")
+        return remove
+    if remove or identity:
+        other = "--remove" if remove else "--identity"
+        raise InputError(
+            f"--remove-identity hides who, and {other} asks for something else; give one of them"
+        )
+    if task is None:
+        raise InputError(
+            "--remove-identity: expected --task with it, the column of the label to keep; with "
+            "nothing to keep, leave the embeddings out"
+        )
+    return [remove_identity]
 
 
 def require_torch() -> None:
