@@ -72,7 +72,8 @@ def fit(
         Write the result as JSON.
     """
     from sensitivenets.benchmark.methods import method_named
-    from sensitivenets.maps.model_folder import check_destination, save_model
+    from sensitivenets.maps.model_folder import check_destination
+    from sensitivenets.maps.rescue import save_or_rescue
 
     chosen = method_named(method)
     parameters = estimator_parameters(method, settings or [], random_state)
@@ -93,7 +94,7 @@ def fit(
         _warn(other, None, [])
     estimator = chosen.load()(**parameters)
     estimator.fit(primary.vectors, kept_labels, sensitive=sensitive, detector=detectors)
-    save_model(estimator.model_, out, overwrite=overwrite)
+    save_or_rescue(estimator.model_, out, overwrite=overwrite)
     if json:
         print_json(_summary(estimator.model_, out))
     else:

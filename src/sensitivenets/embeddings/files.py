@@ -38,6 +38,10 @@ _DAMAGED = (
     tokenize.TokenError,
 )
 
+_MOST_MEMBERS = 10_000
+# Bytes, and how many times smaller packed labels, not to speak of embeddings, ever are.
+_LARGE, _MOST_PACKED = 1 << 30, 200
+
 
 def read_table(path: str | Path, *, embedding: str = "embedding") -> EmbeddingTable:
     """Read a table of embeddings.
@@ -99,6 +103,7 @@ def _read_parquet(path: Path, embedding: str) -> tuple[FloatArray, pa.Table]:
 def _read_npz(path: Path, embedding: str) -> tuple[FloatArray, pa.Table]:
     # Opened here: np.load would leave a damaged archive open.
     with path.open("rb") as file, np.lib.npyio.NpzFile(file, allow_pickle=False) as arrays:
+        _require_small(arrays.zip, path)
         _require(embedding, arrays.files, path)
         # A member that is no array comes as bytes.
         columns = {name: np.asarray(arrays[name]) for name in arrays.files}
@@ -109,6 +114,19 @@ def _read_npz(path: Path, embedding: str) -> tuple[FloatArray, pa.Table]:
                 f"{path}: array {name!r}: expected shape ({len(vectors)},), found {values.shape}"
             )
     return vectors, pa.table({n: pa.array(v, from_pandas=True) for n, v in columns.items()})
+
+
+def _require_small(archive: zipfile.ZipFile, path: Path) -> None:
+    """Refuse an archive of thousands of arrays, or a small one that unpacks to gigabytes."""
+    members = archive.infolist()
+    if len(members) > _MOST_MEMBERS:
+        raise InputError(f"{path}: expected {_MOST_MEMBERS} arrays at most, found {len(members)}")
+    unpacked = sum(one.file_size for one in members)
+    packed = sum(one.compress_size for one in members)
+    if unpacked > _LARGE and unpacked > _MOST_PACKED * packed:
+        raise InputError(
+            f"{path}: {packed} bytes that unpack to {unpacked}; write it with numpy.savez"
+        )
 
 
 def _read_npy(path: Path, embedding: str) -> tuple[FloatArray, pa.Table]:
