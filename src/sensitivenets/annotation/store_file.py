@@ -61,8 +61,8 @@ def _is_empty_or_ours(path: Path) -> bool:
         with contextlib.closing(sqlite3.connect(address, uri=True, timeout=BUSY)) as base:
             ours = base.execute("PRAGMA application_id").fetchone()[0] == APPLICATION
             return ours or not base.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-    except sqlite3.Error as error:
-        raise unavailable(path, error) from error
+    except (sqlite3.Error, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: expected a store of labels (SQLite); {error}") from error
 
 
 def unavailable(path: Path, error: sqlite3.Error) -> InputError:
@@ -85,3 +85,7 @@ def in_words(path: Path) -> Iterator[None]:
         raise  # of our making
     except sqlite3.Error as error:
         raise unavailable(path, error) from error
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{path}: damaged: text that is no UTF-8; restore it from a copy"
+        ) from error
