@@ -8,6 +8,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 
@@ -77,6 +78,8 @@ class Learner:
             context = multiprocessing.get_context("spawn")
             mine, its = context.Pipe()
             process = context.Process(target=_learn, args=(its,), daemon=True)
+            # Its start would let interrupts through again.
+            resource_tracker.ensure_running()
             with _without_interrupts():
                 process.start()
             # Held by that process alone, so that its end is noticed here.

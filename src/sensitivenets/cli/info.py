@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sensitivenets.cli.output import print_json, print_line, print_table
+from sensitivenets.errors import InputError
 
 if TYPE_CHECKING:
     from pyarrow import ChunkedArray
 
-    from sensitivenets.embeddings import EmbeddingTable, Labels
+    from sensitivenets.embeddings import EmbeddingTable
     from sensitivenets.maps.base import Model
 
 # Rows whose rank is measured, and classes that are named.
@@ -108,7 +109,7 @@ def _print_model(model: Model) -> None:
 def _table_facts(table: EmbeddingTable) -> dict[str, Any]:
     import numpy as np
 
-    from sensitivenets.embeddings import encode, squared_norms
+    from sensitivenets.embeddings import squared_norms
     from sensitivenets.embeddings.collapse import measure_collapse
 
     norms = np.sqrt(squared_norms(table.vectors))
@@ -119,13 +120,21 @@ def _table_facts(table: EmbeddingTable) -> dict[str, Any]:
         "norm": {"smallest": float(norms.min()), "largest": float(norms.max())},
         "effective_rank": measure_collapse(sample).effective_rank,
         "columns": {
-            name: _column_facts(encode(name, column), column)
+            name: _column_facts(name, column)
             for name, column in zip(table.columns.column_names, table.columns.columns, strict=True)
         },
     }
 
 
-def _column_facts(labels: Labels, column: ChunkedArray) -> dict[str, Any]:
+def _column_facts(name: str, column: ChunkedArray) -> dict[str, Any]:
+    from sensitivenets.embeddings import encode
+
+    try:
+        labels = encode(name, column)
+    except InputError:
+        # Boxes, landmarks and the like are no labels, and not to be counted.
+        nothing = {"distinct": None, "most_frequent": {}}
+        return {"type": str(column.type), "unlabelled": column.null_count} | nothing
     counts = sorted(labels.counts().items(), key=lambda item: -item[1])
     return {
         "type": str(column.type),
@@ -151,7 +160,7 @@ def _print_table(facts: dict[str, Any]) -> None:
         [
             name,
             column["type"],
-            str(column["distinct"]),
+            "" if column["distinct"] is None else str(column["distinct"]),
             str(column["unlabelled"]),
             ", ".join(f"{value} ({n})" for value, n in column["most_frequent"].items()),
         ]
