@@ -26,6 +26,7 @@ from sensitivenets.cli.fairness import fairness
 from sensitivenets.cli.fit import fit
 from sensitivenets.cli.info import info
 from sensitivenets.cli.key import key
+from sensitivenets.cli.output import open_streams, plain
 from sensitivenets.cli.protect import protect
 from sensitivenets.cli.transform import transform
 from sensitivenets.cli.verify import verify
@@ -53,6 +54,8 @@ _COMMANDS = (
 )
 
 _FAILED = 2
+# Characters: a name in a file may be megabytes long.
+_LONGEST_LINE = 2000
 _INTERRUPTED = 128 + signal.SIGINT
 _TERMINATED = 128 + signal.SIGTERM
 
@@ -87,6 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0; 2 for an error in what was given, explained in one line on stderr; 130 if interrupted.
         Anything else that goes wrong is a bug and shows its traceback.
     """
+    open_streams()
     _exit_on_termination()
     with warnings.catch_warnings():
         warnings.simplefilter("default", UserWarning)
@@ -129,7 +133,11 @@ def _show_warning(message: Warning | str, *args: Any, **kwargs: Any) -> None:
 
 
 def _to_stderr(kind: str, message: str) -> None:
-    one_line = " ".join(message.split())
+    one_line = plain(" ".join(message.split()))
+    if len(one_line) > _LONGEST_LINE:
+        half = _LONGEST_LINE // 2
+        # What was found is at the start, what to do at the end.
+        one_line = f"{one_line[:half]} ... {one_line[-half:]}"
     sys.stderr.write(f"{kind}: {one_line}\n")
 
 

@@ -81,7 +81,8 @@ def fit(
         Write the result as JSON.
     """
     from sensitivenets.benchmark.methods import method_named
-    from sensitivenets.maps.model_folder import check_destination, save_model
+    from sensitivenets.maps.model_folder import check_destination
+    from sensitivenets.maps.rescue import save_or_rescue
 
     remove = _what_to_remove(remove, remove_identity, identity, task)
     method = method or ("identity_span" if remove_identity else "sensitivenet")
@@ -112,7 +113,7 @@ def fit(
     )
     estimator = chosen.load()(**parameters)
     estimator.fit(primary.vectors, kept_labels, sensitive=sensitive, detector=detectors, **more)
-    save_model(estimator.model_, out, overwrite=overwrite)
+    save_or_rescue(estimator.model_, out, overwrite=overwrite)
     if json:
         print_json(_summary(estimator.model_, out))
     else:

@@ -21,6 +21,7 @@ from sensitivenets.atomic import atomic_file
 from sensitivenets.errors import InputError
 
 _SEAL = b"sensitivenets.seal"
+_MOST_COLUMNS = 10_000
 _ARROW = b"ARROW:schema"
 # How the names of what is kept of a table begin, such as what made it.
 _OWN = b"sensitivenets.made"
@@ -155,7 +156,12 @@ def read_parquet(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
 
 
 def require_different_names(names: Sequence[str], path: Path) -> None:
-    """Refuse two columns of one name: nobody can say which is meant."""
+    """Refuse two columns of one name, of which nobody can say which is meant, and too many."""
+    if len(names) > _MOST_COLUMNS:
+        raise InputError(
+            f"{path}: expected {_MOST_COLUMNS} columns at most, found {len(names)}; write the "
+            "features as one column of lists, and drop what is not needed"
+        )
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise InputError(f"{path}: two columns are named {twice!r}; rename one")
