@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from sensitivenets.cli.attributes import require_groups
 from sensitivenets.cli.method_options import estimator_parameters, kept_column
+from sensitivenets.cli.options import Removed
 from sensitivenets.cli.output import percent, print_json, print_line
 from sensitivenets.cli.selection import read_rows
 from sensitivenets.errors import InputError
@@ -23,7 +25,7 @@ def fit(
     table: Path,
     /,
     *,
-    remove: list[str],
+    remove: Removed,
     out: Path,
     identity: str | None = None,
     task: str | None = None,
@@ -81,13 +83,13 @@ def fit(
 
     chosen = method_named(method)
     parameters = estimator_parameters(method, settings or [], random_state)
-    kept = kept_column(method, parameters, identity, task)
     check_destination(out, overwrite=overwrite)
     if chosen.needs_torch:
         require_torch()
     if detector is None and detector_where:
         raise InputError("--detector-where: expected --detector with it; give both or neither")
     primary = read_rows(table, where or [], embedding)
+    kept = kept_column(method, parameters, identity, task)
     kept_labels = None if kept is None else primary.column(kept)
     sensitive = _attributes(primary if detector is None else None, remove, identity)
     _warn(primary, identity, remove if detector is None else [])
@@ -129,6 +131,7 @@ def _attributes(
     if identity in names:
         raise InputError(f"--remove {identity}: the identity is what is kept; remove another")
     # Checked here, where the message can name the file.
+    require_groups(table, names, "--remove")
     table.attributes(names)
     return {name: table.column(name) for name in names}
 
