@@ -193,9 +193,11 @@ def test_demo_types_what_a_user_would_and_protects_what_it_made(run, tmp_path):
     assert entries(out) == {"reference.parquet", "faces.parquet", "protected"}
     assert entries(out / "protected") == {"table.parquet", "model", "report"}
     first = (out / "protected" / "table.parquet").read_bytes()
-    # The command that it printed makes the same table; a second demo replaces both.
+    # The command that it printed makes the same table; a second demo replaces both if it may.
     again = tmp_path / "again"
     assert run(*typed.split()[2:-1], again, "--n-jobs", "1")[0] == 0
     assert (again / "table.parquet").read_bytes() == first
-    assert run(*command)[0] == 0
+    code, _, err = run(*command)
+    assert (code, "add --overwrite" in err) == (2, True)
+    assert run(*command, "--overwrite")[0] == 0
     assert (out / "protected" / "table.parquet").read_bytes() == first

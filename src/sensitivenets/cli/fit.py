@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from sensitivenets.cli.attributes import require_groups
 from sensitivenets.cli.method_options import estimator_parameters, kept_column
 from sensitivenets.cli.output import percent, print_json, print_line
 from sensitivenets.cli.selection import read_rows
@@ -24,7 +25,7 @@ def fit(
     /,
     *,
     out: Path,
-    remove: list[str] | None = None,
+    remove: Annotated[list[str] | None, Parameter(name=("--remove", "--attribute"))] = None,
     remove_identity: str | None = None,
     identity: str | None = None,
     task: str | None = None,
@@ -88,13 +89,13 @@ def fit(
     method = method or ("identity_span" if remove_identity else "sensitivenet")
     chosen = method_named(method)
     parameters = estimator_parameters(method, settings or [], random_state)
-    kept = kept_column(method, parameters, identity, task)
     check_destination(out, overwrite=overwrite)
     if chosen.needs_torch:
         require_torch()
     if detector is None and detector_where:
         raise InputError("--detector-where: expected --detector with it; give both or neither")
     primary = read_rows(table, where or [], embedding)
+    kept = kept_column(method, parameters, identity, task)
     kept_labels = None if kept is None else primary.column(kept)
     if identity is not None and kept == identity:
         # A blank identity is nobody, not one person.
@@ -160,6 +161,7 @@ def _attributes(
     if identity in names:
         raise InputError(f"--remove {identity}: the identity is what is kept; remove another")
     # Checked here, where the message can name the file.
+    require_groups(table, names, "--remove")
     table.attributes(names)
     return {name: table.column(name) for name in names}
 

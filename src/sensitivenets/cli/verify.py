@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
 
 from sensitivenets.cli.output import print_json, print_line, print_table
 from sensitivenets.cli.selection import read_rows
-from sensitivenets.errors import InputError
+from sensitivenets.errors import InputError, require_int
 
 if TYPE_CHECKING:
     from sensitivenets.embeddings import EmbeddingTable
@@ -23,7 +25,9 @@ def verify(
     protocol: str | None = None,
     training_pairs: Path | None = None,
     identity: str | None = None,
-    group: list[str] | None = None,
+    image: str = "image",
+    attribute: Annotated[list[str] | None, Parameter(alias="--group")] = None,
+    memory_limit: int = 1024,
     embedding: str = "embedding",
     random_state: int = 0,
     json: bool = False,
@@ -43,9 +47,14 @@ def verify(
     training_pairs
         For view1: pairs to choose the threshold on, such as pairsDevTrain.txt.
     identity
-        Column that says who a row shows; needed without --pairs, else used for intervals.
-    group
-        Attribute whose groups to compare; give the option once for each.
+        Column that says who a row shows; needed without --pairs, else used for intervals. A
+        pairs.txt names people by it; by the column subject unless given.
+    image
+        Column of the image numbers that a pairs.txt names.
+    attribute
+        Attribute whose groups to compare, a column; give the option once for each.
+    memory_limit
+        MiB that the comparison of all pairs may take.
     embedding
         Name of the embedding column.
     random_state
@@ -53,16 +62,20 @@ def verify(
     json
         Write the result as JSON.
     """
+    require_int("--memory-limit", memory_limit, minimum=1)
     rows = read_rows(table, [], embedding)
-    groups = {name: rows.labels(name) for name in group or []}
+    groups = {name: rows.labels(name) for name in attribute or []}
     subject = None if identity is None else rows.identities(identity)
     result: AllPairsResult | VerificationResult
     if pairs is not None:
         from sensitivenets.verification import read_pairs
         from sensitivenets.verification import verify as verify_pairs
 
-        chosen, how = read_protocol(pairs, rows, protocol)
-        training = None if training_pairs is None else read_pairs(training_pairs, rows)
+        who = "subject" if identity is None else identity
+        chosen, how = read_protocol(pairs, rows, protocol, subject=who, image=image)
+        training = None
+        if training_pairs is not None:
+            training = read_pairs(training_pairs, rows, subject=who, image=image)
         result = verify_pairs(
             rows,
             chosen,
@@ -82,7 +95,12 @@ def verify(
 
         with progress_bar("all pairs") as progress:
             result = verify_all_pairs(
-                rows, subject, groups, random_state=random_state, progress=progress
+                rows,
+                subject,
+                groups,
+                memory_limit=memory_limit * 2**20,
+                random_state=random_state,
+                progress=progress,
             )
     if json:
         print_json(result.to_dict())
@@ -91,7 +109,12 @@ def verify(
 
 
 def read_protocol(
-    path: Path, table: EmbeddingTable, name: str | None
+    path: Path,
+    table: EmbeddingTable,
+    name: str | None,
+    *,
+    subject: str = "subject",
+    image: str = "image",
 ) -> tuple[Pairs, Protocol | None]:
     """Read the pairs of a protocol, and tell how to evaluate them."""
     from sensitivenets.verification import read_pairs
@@ -102,7 +125,8 @@ def read_protocol(
     named_in_file = name is not None and _has_protocols(path)
     if how is None and name is not None and not named_in_file:
         raise InputError(f"--protocol: expected view1 or view2, found {name!r}")
-    return read_pairs(path, table, protocol=name if named_in_file else None), how
+    chosen = name if named_in_file else None
+    return read_pairs(path, table, protocol=chosen, subject=subject, image=image), how
 
 
 def _has_protocols(path: Path) -> bool:

@@ -31,7 +31,7 @@ from sensitivenets.embeddings.parquet_files import own_metadata
 from sensitivenets.embeddings.part_facts import PartFacts
 from sensitivenets.embeddings.table import EmbeddingTable
 from sensitivenets.embeddings.text_types import TEXT_KINDS, kind_of_text, widest
-from sensitivenets.errors import InputError
+from sensitivenets.errors import InputError, did_you_mean
 
 #: Rows of a block: some megabytes at usual widths.
 BLOCK_ROWS = 16_384
@@ -135,9 +135,10 @@ class TableSource:
                     count += int((found.codes == found.classes.index(value)).sum())
             rows.append(count)
         if not sum(rows):
+            near = did_you_mean(value, seen)
             values = ", ".join(map(repr, sorted(seen)[:_SHOWN]))
             raise InputError(
-                f"{self.name}: no row has {column} = {value!r}; its values are {values}"
+                f"{self.name}: no row has {column} = {value!r}; {near}its values are {values}"
             )
         return replace(kept, rows=tuple(rows))
 
@@ -151,9 +152,10 @@ class TableSource:
         """
         for name in names:
             if name not in self.labels.names:
+                near = did_you_mean(name, self.labels.names)
                 present = ", ".join(map(repr, self.labels.names)) or "none"
                 raise InputError(
-                    f"{self.name}: no column {name!r}; its label columns are {present}"
+                    f"{self.name}: no column {name!r}; {near}its label columns are {present}"
                 )
 
     def blocks(
@@ -254,6 +256,7 @@ class TableSource:
                 vectors.append(block.vectors[chosen])
                 tables.append(block.columns.take(pa.array(chosen)))
         columns = pa.concat_tables(tables) if self.labels.names else pa.table({})
+        columns = columns.replace_schema_metadata(self.labels.metadata)
         return EmbeddingTable(np.concatenate(vectors), columns, self.name, self.embedding.name)
 
     def followed_by_unlabelled(self, other: TableSource) -> TableSource:

@@ -115,7 +115,8 @@ def check_destination(path: Path, *, overwrite: bool = False) -> None:
         )
     if found and not overwrite:
         raise ModelFolderError(
-            f"{path}: a model folder is already there; choose another or allow overwriting"
+            f"{path}: a model folder is already there; choose another, or allow overwriting "
+            "(--overwrite)"
         )
 
 
@@ -176,7 +177,9 @@ def _require_files(path: Path) -> None:
     if not path.exists():
         raise ModelFolderError(f"{path}: no such folder")
     if not path.is_dir():
-        raise ModelFolderError(f"{path}: expected a model folder, found a file")
+        raise ModelFolderError(
+            f"{path}: expected a model folder, found a file; in a command the model comes first"
+        )
     missing = [name for name in (CONFIG, WEIGHTS) if not (path / name).is_file()]
     if missing:
         found = sorted(entry.name for entry in path.iterdir())
