@@ -57,6 +57,7 @@ def audit(before: Path, after: Path | None = None, /, *, options: AuditOptions) 
             also=[read_rows(path, [], options.embedding) for path in options.also],
             subgroups=options.subgroup,
             curves=options.curves,
+            certificates=options.certificates,
             verification={side: path for side, path in measured.items() if path is not None},
             fairness=options.fairness,
             random_state=options.random_state,

@@ -57,6 +57,8 @@ class AuditOptions:
         With --quick, also attack the attributes combined; the whole audit always does.
     curves
         Draw learning and feature-removal curves, which takes longer.
+    certificates
+        Work out bounds and forecasts beyond the attackers that are run, which takes longer.
     verification_before
         What `verify --json` wrote for embeddings before the map, for the report.
     verification_after
@@ -90,6 +92,7 @@ class AuditOptions:
     quick: bool = False
     joint: bool = False
     curves: Annotated[bool, Parameter(negative="--no-curves")] = True
+    certificates: Annotated[bool, Parameter(negative="--no-certificates")] = True
     verification_before: Path | None = None
     verification_after: Path | None = None
     fairness: Annotated[list[Path], Parameter(show_default=False)] = field(default_factory=list)

@@ -9,11 +9,12 @@ import numpy as np
 from sklearn.base import ClassifierMixin
 
 from sensitivenets.audit import audits as attacks
-from sensitivenets.audit.advantages.gather import Material, gather
+from sensitivenets.audit.advantages.gather import Material, gather, outsiders_read
 from sensitivenets.audit.advantages.rows_on_top import LabelledRows
 from sensitivenets.audit.attack import Advantage
+from sensitivenets.audit.certificates.certify import Certificates, certify
 from sensitivenets.audit.correspondence import Correspondence
-from sensitivenets.audit.results import AuditResult
+from sensitivenets.audit.results import AuditResult, Headline
 from sensitivenets.audit.splits import Split
 from sensitivenets.embeddings import FloatArray
 from sensitivenets.fairness import EqualityOfOpportunity
@@ -33,7 +34,7 @@ class Means:
 
     Attributes
     ----------
-    quick, joint, curves, maps : bool
+    quick, joint, curves, maps, certificates : bool
         As in `audits.audit`.
     attackers : mapping of str to scikit-learn classifier, or None
         More attackers.
@@ -51,6 +52,7 @@ class Means:
     joint: bool
     curves: bool
     maps: bool
+    certificates: bool
     attackers: Mapping[str, ClassifierMixin] | None
     material: Material
     versions: tuple[FloatArray, ...]
@@ -126,6 +128,12 @@ def audit_rows(
     if not kept:
         kept, why_not = measure_verification(inputs, split, means.random_state)
         notes += why_not
+    certificates, read = None, {}
+    if means.certificates and inputs.attributes:
+        certificates, read = (
+            _certificates(inputs, split, means),
+            _outsiders_read(inputs, split, means),
+        )
     if means.maps:
         picture, why_not = draw_maps(inputs, split, means.random_state)
         notes += why_not
@@ -138,6 +146,32 @@ def audit_rows(
         rows=population,
         correspondence=given.correspondence,
         collusion=_collude(inputs, split, means),
+        outsiders_read=read,
+        certificates=certificates,
+    )
+
+
+def _certificates(inputs: AuditInputs, split: Split, means: Means) -> Certificates:
+    return certify(
+        inputs.before if inputs.after is None else inputs.after,
+        inputs.attributes,
+        split,
+        random_state=means.random_state,
+        n_jobs=means.n_jobs,
+    )
+
+
+def _outsiders_read(inputs: AuditInputs, split: Split, means: Means) -> dict[str, Headline]:
+    if inputs.after is None:
+        return {}
+    return outsiders_read(
+        inputs.before,
+        inputs.after,
+        inputs.attributes,
+        split,
+        means.material,
+        random_state=means.random_state,
+        n_jobs=means.n_jobs,
     )
 
 
