@@ -58,6 +58,7 @@ def audit(before: Path, after: Path | None = None, /, *, options: AuditOptions) 
             subgroups=options.subgroup,
             curves=options.curves,
             certificates=options.certificates,
+            budget=options.budget,
             verification={side: path for side, path in measured.items() if path is not None},
             fairness=options.fairness,
             random_state=options.random_state,

@@ -27,6 +27,9 @@ from sensitivenets.report.recognition import Experiment
 from sensitivenets.report.result import Audit
 from sensitivenets.report.rows import Population
 
+# Minutes of one core that the certificates of an attribute take.
+_CERTIFICATE_MINUTES = 0.25
+
 
 @dataclass(frozen=True)
 class Means:
@@ -42,6 +45,8 @@ class Means:
         What an adversary has on top: the map, faces without labels, outsiders.
     versions : tuple of ndarray
         More protected versions of the same rows.
+    budget : float or None
+        Minutes to stay within.
     random_state, n_jobs : int
         The seed, and processes.
     progress : Progress or None
@@ -56,6 +61,7 @@ class Means:
     attackers: Mapping[str, ClassifierMixin] | None
     material: Material
     versions: tuple[FloatArray, ...]
+    budget: float | None
     random_state: int
     n_jobs: int
     progress: Progress | None
@@ -129,11 +135,12 @@ def audit_rows(
         kept, why_not = measure_verification(inputs, split, means.random_state)
         notes += why_not
     certificates, read = None, {}
-    if means.certificates and inputs.attributes:
-        certificates, read = (
-            _certificates(inputs, split, means),
-            _outsiders_read(inputs, split, means),
-        )
+    wanted = means.certificates and bool(inputs.attributes)
+    if wanted and _has_time(means, inputs):
+        certificates = _certificates(inputs, split, means)
+        read = _outsiders_read(inputs, split, means)
+    elif wanted:
+        attacked = replace(attacked, left_out=(*attacked.left_out, "certificates"))
     if means.maps:
         picture, why_not = draw_maps(inputs, split, means.random_state)
         notes += why_not
@@ -149,6 +156,12 @@ def audit_rows(
         outsiders_read=read,
         certificates=certificates,
     )
+
+
+def _has_time(means: Means, inputs: AuditInputs) -> bool:
+    """Whether the budget, if there is one, is long against the certificates."""
+    needed = _CERTIFICATE_MINUTES * len(inputs.attributes) / means.n_jobs
+    return means.budget is None or means.budget > 4 * needed
 
 
 def _certificates(inputs: AuditInputs, split: Split, means: Means) -> Certificates:
@@ -207,6 +220,7 @@ def _attack(inputs: AuditInputs, split: Split, means: Means) -> AuditResult:
         advantages=advantages,
         subgroups=inputs.subgroups,
         curves=means.curves,
+        budget=means.budget,
         random_state=means.random_state,
         n_jobs=means.n_jobs,
         progress=means.progress,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sensitivenets.audit.correspondence import COLUMNS, MAP, Correspondence
 from sensitivenets.report.not_tried import QUICK
-from sensitivenets.report.numbers import count, percent
+from sensitivenets.report.numbers import count, joined, percent
 from sensitivenets.report.record import AuditRecord
 
 _KNOWN_BY = {
@@ -38,7 +38,7 @@ def scope_facts(audit: AuditRecord) -> tuple[tuple[str, str], ...]:
         else "not known: each row counts as a person"
     )
     facts = [
-        ("Scope", QUICK if audit.mode == "quick" else "Whole audit: every attacker there is"),
+        ("Scope", _scope(audit)),
         ("Rows", f"{count(split.n_train)} to learn from, {count(split.n_test)} to test on"),
         ("People", people),
         ("Labels given to the attacker", count(split.n_train)),
@@ -49,6 +49,14 @@ def scope_facts(audit: AuditRecord) -> tuple[tuple[str, str], ...]:
         kind = "unknown" if audit.rows is None else audit.rows.kind
         facts.append(("These rows are", _ROWS[kind]))
     return tuple(facts)
+
+
+def _scope(audit: AuditRecord) -> str:
+    if audit.mode == "quick":
+        return QUICK
+    if audit.left_out:
+        return f"Audit within a time that was set: without {joined(list(audit.left_out))}"
+    return "Whole audit: every attacker there is"
 
 
 def correspondence_text(found: Correspondence) -> str:
