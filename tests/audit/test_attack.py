@@ -10,7 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
 from sensitivenets.audit.attack import Attack, Attacker, attack, run_trial
-from sensitivenets.audit.attackers.catalogue import from_estimators
+from sensitivenets.audit.attackers.catalogue import from_estimators, full_plan
 from sensitivenets.audit.attackers.local_votes import nearest_neighbours, neighbour_regression
 from sensitivenets.audit.preparations import STANDARDISED, WHITENED, prepare
 from sensitivenets.audit.splits import Split
@@ -146,3 +146,26 @@ def test_neighbours_are_asked_of_fewer_rows_than_they_are(attacker, blobs, task_
     every = [replace(attacker, candidates=(one,)) for one in attacker.candidates]
     trials = [run_trial(one, "raw", X, task, 0) for one in every]
     assert not [note for trial in trials for note in trial.notes if "failed" in note]
+
+
+def test_a_budget_leaves_out_the_costliest_and_says_so():
+    plan = full_plan({}, curves=True)
+    everything = plan.within(1e9, times=4)
+    assert everything.left_out == ()
+    assert everything.attackers == plan.attackers
+    previous = set()
+    for seconds in (10_000, 600, 100, 1):
+        less = plan.within(seconds, times=4)
+        assert previous <= set(less.left_out)
+        previous = set(less.left_out)
+        names = {attacker.name for attacker in less.attackers}
+        assert names.isdisjoint(less.left_out)
+        assert {a.name for a in less.joint_attackers} <= names
+        assert less.shuffled_attackers == plan.shuffled_attackers
+        if seconds == 600:
+            assert "RBF-SVM" in less.left_out
+            assert "logistic regression" in names
+    assert len(less.attackers) == 1
+    assert {"curves", "the attributes crossed"} <= set(less.left_out)
+    assert not less.curves
+    assert less.joint_attackers == ()

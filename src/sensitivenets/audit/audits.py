@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from sklearn.base import ClassifierMixin
 
 from sensitivenets.audit.attack import Advantage
@@ -14,7 +15,12 @@ from sensitivenets.audit.results import AuditResult
 from sensitivenets.audit.run import run_audit
 from sensitivenets.audit.splits import Split
 from sensitivenets.embeddings import FloatArray, Labels
+from sensitivenets.errors import require_real
 from sensitivenets.progress import Progress
+
+# Rows times features that the costs of attackers are for, and what even a few rows cost of that.
+_USUAL_SIZE = 9000 * 128
+_SMALLEST = 0.05
 
 
 def audit(
@@ -29,6 +35,7 @@ def audit(
     subgroups: Mapping[str, Labels] | None = None,
     advantages: Sequence[Advantage] = (),
     curves: bool = True,
+    budget: float | None = None,
     random_state: int = 0,
     n_jobs: int = 2,
     progress: Progress | None = None,
@@ -73,6 +80,8 @@ def audit(
         see `advantages.gather`.
     curves : bool
         Whether to draw learning and feature-removal curves and to code labels online.
+    budget : float, optional
+        Minutes to stay within, roughly. What is left out for it, the result says.
     random_state : int
         The seed; the same seed gives the same result, whatever `n_jobs`.
     n_jobs : int
@@ -96,11 +105,18 @@ def audit(
     The shape (attack, control, baseline; "cannot be trusted") is that of anonymeter: Giomi et al.,
     "A unified framework for quantifying privacy risk in synthetic data" (PoPETs 2023).
     """
+    plan = full_plan(attackers or {}, curves=curves)
+    if budget is not None:
+        require_real("budget", budget, above=0.0)
+        n_tables = 1 + (after is not None) + (phi is not None)
+        size = len(split.train) * np.shape(before)[1] / _USUAL_SIZE
+        times = max(size, _SMALLEST) * len(attributes) * n_tables / n_jobs
+        plan = plan.within(60 * budget, times=times)
     return run_audit(
         before,
         after,
         attributes,
-        plan=full_plan(attackers or {}, curves=curves),
+        plan=plan,
         split=split,
         random_state=random_state,
         n_jobs=n_jobs,

@@ -147,6 +147,7 @@ def run_audit(
         trustworthy=not reasons,
         reasons=reasons,
         notes=_notes(prepared, results),
+        left_out=plan.left_out,
         library_version=__version__,
     )
 

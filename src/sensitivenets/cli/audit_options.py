@@ -58,6 +58,11 @@ class AuditOptions:
         With --quick, also attack the attributes combined; the whole audit always does.
     curves
         Draw learning and feature-removal curves, which takes longer.
+    certificates
+        Work out bounds and forecasts beyond the attackers that are run, which takes longer.
+    budget
+        Minutes to stay within, roughly: the costliest attackers, the attributes combined and
+        curves are left out as far as need be, and named.
     verification_before
         What `verify --json` wrote for embeddings before the map, for the report.
     verification_after
@@ -93,6 +98,8 @@ class AuditOptions:
     quick: Quick = False
     joint: bool = False
     curves: Annotated[bool, Parameter(negative="--no-curves")] = True
+    certificates: Annotated[bool, Parameter(negative="--no-certificates")] = True
+    budget: float | None = None
     verification_before: Path | None = None
     verification_after: Path | None = None
     fairness: Annotated[list[Path], Parameter(show_default=False)] = field(default_factory=list)

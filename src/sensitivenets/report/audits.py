@@ -64,6 +64,8 @@ def audit(
     outsiders: EmbeddingTable | None = None,
     curves: bool = True,
     maps: bool = True,
+    certificates: bool = True,
+    budget: float | None = None,
     verification: Mapping[str, Verified | str | Path] | None = None,
     fairness: Sequence[EqualityOfOpportunity | str | Path] = (),
     random_state: int = 0,
@@ -120,6 +122,11 @@ def audit(
         Whether to draw learning and feature-removal curves, which takes longer; not with `quick`.
     maps : bool, default=True
         Whether to compute the t-SNE map; not with `quick`.
+    certificates : bool, default=True
+        Whether to work out what can be said beyond the attackers that were run: bounds, forecasts,
+        and what these rows could have missed; not with `quick`.
+    budget : float, optional
+        Minutes to stay within, roughly; ``left_out`` then says what was not run; not with `quick`.
     verification : mapping of str to VerificationResult, AllPairsResult or path, optional
         What was measured apart, under "before" and "after", instead of measuring it here; a path
         is a file that ``sensitivenets verify --json`` wrote.
@@ -163,6 +170,7 @@ def audit(
             "attackers": attackers,
             "model": model,
             "subgroups": subgroups,
+            "budget": budget,
             "unlabelled": unlabelled is not None,
             "outsiders": outsiders is not None,
         },
@@ -180,9 +188,11 @@ def audit(
         joint=joint,
         curves=curves,
         maps=maps and not quick,
+        certificates=certificates and not quick,
         attackers=attackers,
         material=read_material(phi, unlabelled, outsiders, inputs.attributes),
         versions=read_versions(inputs, before, also, random_state),
+        budget=budget,
         random_state=random_state,
         n_jobs=n_jobs,
         progress=progress,

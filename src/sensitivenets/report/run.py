@@ -9,11 +9,12 @@ import numpy as np
 from sklearn.base import ClassifierMixin
 
 from sensitivenets.audit import audits as attacks
-from sensitivenets.audit.advantages.gather import Material, gather
+from sensitivenets.audit.advantages.gather import Material, gather, outsiders_read
 from sensitivenets.audit.advantages.rows_on_top import LabelledRows
 from sensitivenets.audit.attack import Advantage
+from sensitivenets.audit.certificates.certify import Certificates, certify
 from sensitivenets.audit.correspondence import Correspondence
-from sensitivenets.audit.results import AuditResult
+from sensitivenets.audit.results import AuditResult, Headline
 from sensitivenets.audit.splits import Split
 from sensitivenets.embeddings import FloatArray
 from sensitivenets.fairness import EqualityOfOpportunity
@@ -26,6 +27,9 @@ from sensitivenets.report.recognition import Experiment
 from sensitivenets.report.result import Audit
 from sensitivenets.report.rows import Population
 
+# Minutes of one core that the certificates of an attribute take.
+_CERTIFICATE_MINUTES = 0.25
+
 
 @dataclass(frozen=True)
 class Means:
@@ -33,7 +37,7 @@ class Means:
 
     Attributes
     ----------
-    quick, joint, curves, maps : bool
+    quick, joint, curves, maps, certificates : bool
         As in `audits.audit`.
     attackers : mapping of str to scikit-learn classifier, or None
         More attackers.
@@ -41,6 +45,8 @@ class Means:
         What an adversary has on top: the map, faces without labels, outsiders.
     versions : tuple of ndarray
         More protected versions of the same rows.
+    budget : float or None
+        Minutes to stay within.
     random_state, n_jobs : int
         The seed, and processes.
     progress : Progress or None
@@ -51,9 +57,11 @@ class Means:
     joint: bool
     curves: bool
     maps: bool
+    certificates: bool
     attackers: Mapping[str, ClassifierMixin] | None
     material: Material
     versions: tuple[FloatArray, ...]
+    budget: float | None
     random_state: int
     n_jobs: int
     progress: Progress | None
@@ -126,6 +134,13 @@ def audit_rows(
     if not kept:
         kept, why_not = measure_verification(inputs, split, means.random_state)
         notes += why_not
+    certificates, read = None, {}
+    wanted = means.certificates and bool(inputs.attributes)
+    if wanted and _has_time(means, inputs):
+        certificates = _certificates(inputs, split, means)
+        read = _outsiders_read(inputs, split, means)
+    elif wanted:
+        attacked = replace(attacked, left_out=(*attacked.left_out, "certificates"))
     if means.maps:
         picture, why_not = draw_maps(inputs, split, means.random_state)
         notes += why_not
@@ -138,6 +153,38 @@ def audit_rows(
         rows=population,
         correspondence=given.correspondence,
         collusion=_collude(inputs, split, means),
+        outsiders_read=read,
+        certificates=certificates,
+    )
+
+
+def _has_time(means: Means, inputs: AuditInputs) -> bool:
+    """Whether the budget, if there is one, is long against the certificates."""
+    needed = _CERTIFICATE_MINUTES * len(inputs.attributes) / means.n_jobs
+    return means.budget is None or means.budget > 4 * needed
+
+
+def _certificates(inputs: AuditInputs, split: Split, means: Means) -> Certificates:
+    return certify(
+        inputs.before if inputs.after is None else inputs.after,
+        inputs.attributes,
+        split,
+        random_state=means.random_state,
+        n_jobs=means.n_jobs,
+    )
+
+
+def _outsiders_read(inputs: AuditInputs, split: Split, means: Means) -> dict[str, Headline]:
+    if inputs.after is None:
+        return {}
+    return outsiders_read(
+        inputs.before,
+        inputs.after,
+        inputs.attributes,
+        split,
+        means.material,
+        random_state=means.random_state,
+        n_jobs=means.n_jobs,
     )
 
 
@@ -173,6 +220,7 @@ def _attack(inputs: AuditInputs, split: Split, means: Means) -> AuditResult:
         advantages=advantages,
         subgroups=inputs.subgroups,
         curves=means.curves,
+        budget=means.budget,
         random_state=means.random_state,
         n_jobs=means.n_jobs,
         progress=means.progress,

@@ -10,7 +10,7 @@ import numpy as np
 from sensitivenets.audit.preparations import Preparations, prepare
 from sensitivenets.audit.splits import IntArray, Split
 from sensitivenets.audit.tasks import ClassTask
-from sensitivenets.embeddings import FloatArray, Labels
+from sensitivenets.embeddings import FloatArray, Labels, canonical_values
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,9 @@ class Tables:
         self, table: FloatArray, more: FloatArray, names: tuple[str, ...]
     ) -> Preparations:
         """Prepare a table of these rows with more rows under it, scaled by the training rows."""
+        # A table is written rounded: rows straight from a map would differ from it by that alone.
+        if np.array_equal(canonical_values(table), table):
+            more = canonical_values(more)
         return prepare(np.vstack([table, more.astype(table.dtype)]), self.n_train, names=names)
 
 

@@ -33,6 +33,8 @@ _STEPS = 12
 _NEIGHBOURS = 5
 # Share of the largest deviation below which a direction is empty.
 _EMPTY = 1e-6
+# Lengths that differ by less than this share are one.
+_ONE_LENGTH = 1e-3
 
 
 def translation(
@@ -61,6 +63,7 @@ def translation(
     moved = translated(tables.after, ours, random_state)
     if moved is None:
         return ()
+    moved = _of_one_length(moved, ours)
     both = np.vstack([tables.before[: tables.n_train], moved[tables.n_train :]])
     prepared = tables.with_rows(both, raw.vectors, (STANDARDISED, WHITENED))
 
@@ -69,6 +72,15 @@ def translation(
         return replace(known, train=np.concatenate([known.train, labelled]))
 
     return (Advantage("translated", AFTER, prepared, trained_on_raw_rows, attackers),)
+
+
+def _of_one_length(rows: FloatArray, raw: FloatArray) -> FloatArray:
+    """Give rows the length of raw rows, where those have one: else their length is all one sees."""
+    lengths = np.linalg.norm(raw, axis=1)
+    if np.ptp(lengths) > _ONE_LENGTH * lengths.mean():
+        return rows
+    own = np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-30)
+    return np.asarray(rows * (lengths.mean() / own), dtype=raw.dtype)
 
 
 def translated(images: FloatArray, raw: FloatArray, random_state: int) -> FloatArray | None:
