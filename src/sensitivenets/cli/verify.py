@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sensitivenets.cli.output import print_json, print_line, print_table
+from sensitivenets.cli.output import percent, print_json, print_line, print_table
 from sensitivenets.cli.selection import read_rows
 from sensitivenets.errors import InputError
+from sensitivenets.serialisation import encode
 
 if TYPE_CHECKING:
-    from sensitivenets.embeddings import EmbeddingTable
+    from sensitivenets.embeddings import EmbeddingTable, Labels
     from sensitivenets.verification import AllPairsResult, Pairs, VerificationResult
     from sensitivenets.verification.protocols import Protocol
 
@@ -24,6 +26,8 @@ def verify(
     training_pairs: Path | None = None,
     identity: str | None = None,
     group: list[str] | None = None,
+    refit: bool = False,
+    old: Path | None = None,
     embedding: str = "embedding",
     random_state: int = 0,
     json: bool = False,
@@ -46,6 +50,11 @@ def verify(
         Column that says who a row shows; needed without --pairs, else used for intervals.
     group
         Attribute whose groups to compare; give the option once for each.
+    refit
+        Where people are to be hidden: fit comparers anew on half of them, and search for the
+        others, all of them enrolled or only some.
+    old
+        With --refit: the same rows before the map; people are searched in it, too.
     embedding
         Name of the embedding column.
     random_state
@@ -56,6 +65,15 @@ def verify(
     rows = read_rows(table, [], embedding)
     groups = {name: rows.labels(name) for name in group or []}
     subject = None if identity is None else rows.labels(identity)
+    if refit or old is not None:
+        if subject is None or pairs is not None or group or not refit:
+            raise InputError(
+                "--refit: expected --identity with it, and neither --pairs nor --group; --old is "
+                "for --refit"
+            )
+        before = None if old is None else read_rows(old, [], embedding)
+        _recognise(rows, subject, before, random_state, json=json)
+        return
     result: AllPairsResult | VerificationResult
     if pairs is not None:
         from sensitivenets.verification import read_pairs
@@ -88,6 +106,57 @@ def verify(
         print_json(result.to_dict())
     else:
         _print_result(result.to_dict())
+
+
+def _recognise(
+    rows: EmbeddingTable,
+    subject: Labels,
+    old: EmbeddingTable | None,
+    random_state: int,
+    *,
+    json: bool,
+) -> None:
+    """Search for half of the people with comparers fitted on the others."""
+    import numpy as np
+
+    from sensitivenets.embeddings.same_rows import require_same_rows
+    from sensitivenets.verification.recognition_attacks import audit_recognition
+
+    if old is not None:
+        require_same_rows(rows, old, [subject.name])
+    people = np.random.default_rng(random_state).permutation(len(subject.classes))
+    known = np.isin(subject.codes, people[: len(people) // 2])
+    found = audit_recognition(
+        rows.vectors,
+        subject,
+        known,
+        before=None if old is None else old.vectors,
+        random_state=random_state,
+    )
+    if json:
+        print_json(encode(found))
+        return
+    closed = found.attempts[0].identification
+    print_line(
+        f"{found.n_attacked} rows attacked, {found.n_known} of people the attacker knows; searches "
+        f"among {closed.n_enrolled} people, {percent(closed.chance)} right by chance"
+    )
+    header = ["comparer", "searched in", "EER", "rank 1", "TPIR at FPIR 0.01"]
+    table = [
+        [
+            *(one.comparer, "old table" if one.linkage else "itself"),
+            *(
+                "" if rate is None else " ".join(_interval(asdict(rate)))
+                for rate in (
+                    one.eer,
+                    one.identification.rank_1,
+                    one.identification.open_set[0].tpir,
+                )
+            ),
+        ]
+        for one in found.attempts
+    ]
+    print_table(header, table)
 
 
 def read_protocol(
