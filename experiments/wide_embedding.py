@@ -4,8 +4,9 @@ The paper's embeddings have 2 048 features and its layers 1 024 units, so that p
 inverted; ours have 128. A wide embedding is made of the real ones by a random network of two
 layers: x -> relu(x A + 0.1) B, with 4 096 hidden units and Gaussian A and B of one seed, then
 centred on CelebA and normalised. It says what the 128 features say, along 2 048 directions. Data
-and attackers are those of `paper_method.py`, with fewer rows for attackers and detectors, and fewer
-triplets for phi.
+are those of `paper_method.py`, with fewer rows for attackers and detectors, and fewer triplets for
+phi. Attackers: logistic regression, an RBF-SVM on standardised features, and one on the first 256
+principal components, whitened: with fewer rows than features, to whiten all is to learn nothing.
 
     python experiments/wide_embedding.py [--triplets 20000] [--rows 4000]
 """
@@ -21,7 +22,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from paper_method import Validation, leakage, validation_splits, verification
+from paper_method import Validation, validation_splits, verification
+from sklearn.decomposition import PCA
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import balanced_accuracy_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
 
 from sensitivenets.embeddings import FloatArray
 from sensitivenets.embeddings.collapse import measure_collapse
@@ -55,6 +62,22 @@ class WideEmbedding:
 def first(labels: dict[str, Any], n: int) -> dict[str, Any]:
     """Take the first rows of each column."""
     return {name: column[:n] for name, column in labels.items()}
+
+
+def leakage(
+    before: FloatArray, labels: np.ndarray, after: FloatArray, truth: np.ndarray
+) -> dict[str, float]:
+    """Balanced accuracy of each attacker, fitted anew."""
+    n_components = min(256, before.shape[1])
+    attackers = {
+        "linear": LogisticRegression(max_iter=1000),
+        "SVM": make_pipeline(StandardScaler(), SVC(C=3)),
+        "whitened": make_pipeline(PCA(n_components, whiten=True, random_state=0), SVC(C=3)),
+    }
+    return {
+        name: float(balanced_accuracy_score(truth, one.fit(before, labels).predict(after)))
+        for name, one in attackers.items()
+    }
 
 
 def report(name: str, data: Validation, phi: Any, seconds: float) -> None:

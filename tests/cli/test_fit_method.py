@@ -123,6 +123,21 @@ def test_who_is_hidden_and_a_label_kept(run, tmp_path):
     model = load_model(tmp_path / "m")
     assert model.method == "IdentitySpan"
     assert list(model.removed) == ["subject"]
+    run(
+        *("transform", tmp_path / "m", "table.parquet", "--keep", "subject"),
+        *("--out", tmp_path / "a.parquet"),
+    )
+    refit = ("verify", tmp_path / "a.parquet", "--identity", "subject", "--refit")
+    code, printed, _ = run(*refit, "--old", "table.parquet")
+    assert code == 0
+    assert "as they are" in printed
+    assert "old table" in printed
+    code, printed, _ = run(*refit, "--json")
+    found = json.loads(printed)
+    assert (code, found["n_known"] + found["n_attacked"]) == (0, 120)
+    assert {one["linkage"] for one in found["attempts"]} == {False}
+    code, _, err = run("verify", "table.parquet", "--refit")
+    assert (code, "--refit: expected --identity with it" in err) == (2, True)
     for more, message in (
         ((), "--remove-identity: expected --task with it"),
         (("--task", "gender", "--remove", "gender"), "and --remove asks for something else"),

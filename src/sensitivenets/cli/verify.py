@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from sensitivenets.cli.output import print_json, print_line, print_table
+from sensitivenets.cli.output import percent, print_json, print_line, print_table
 from sensitivenets.cli.selection import read_rows
 from sensitivenets.errors import InputError, require_int
+from sensitivenets.serialisation import encode
 
 if TYPE_CHECKING:
-    from sensitivenets.embeddings import EmbeddingTable
+    from sensitivenets.embeddings import EmbeddingTable, Labels
     from sensitivenets.verification import AllPairsResult, Pairs, VerificationResult
     from sensitivenets.verification.protocols import Protocol
 
@@ -28,6 +30,8 @@ def verify(
     image: str = "image",
     attribute: Annotated[list[str] | None, Parameter(alias="--group")] = None,
     memory_limit: int = 1024,
+    refit: bool = False,
+    old: Path | None = None,
     embedding: str = "embedding",
     random_state: int = 0,
     json: bool = False,
@@ -55,6 +59,11 @@ def verify(
         Attribute whose groups to compare, a column; give the option once for each.
     memory_limit
         MiB that the comparison of all pairs may take.
+    refit
+        Where people are to be hidden: fit comparers anew on half of them, and search for the
+        others, all of them enrolled or only some.
+    old
+        With --refit: the same rows before the map; people are searched in it, too.
     embedding
         Name of the embedding column.
     random_state
@@ -66,6 +75,15 @@ def verify(
     rows = read_rows(table, [], embedding)
     groups = {name: rows.labels(name) for name in attribute or []}
     subject = None if identity is None else rows.identities(identity)
+    if refit or old is not None:
+        if subject is None or pairs is not None or attribute or not refit:
+            raise InputError(
+                "--refit: expected --identity with it, and neither --pairs nor --attribute; --old is "
+                "for --refit"
+            )
+        before = None if old is None else read_rows(old, [], embedding)
+        _recognise(rows, subject, before, random_state, json=json)
+        return
     result: AllPairsResult | VerificationResult
     if pairs is not None:
         from sensitivenets.verification import read_pairs
@@ -106,6 +124,57 @@ def verify(
         print_json(result.to_dict())
     else:
         _print_result(result.to_dict())
+
+
+def _recognise(
+    rows: EmbeddingTable,
+    subject: Labels,
+    old: EmbeddingTable | None,
+    random_state: int,
+    *,
+    json: bool,
+) -> None:
+    """Search for half of the people with comparers fitted on the others."""
+    import numpy as np
+
+    from sensitivenets.embeddings.same_rows import require_same_rows
+    from sensitivenets.verification.recognition_attacks import audit_recognition
+
+    if old is not None:
+        require_same_rows(rows, old, [subject.name])
+    people = np.random.default_rng(random_state).permutation(len(subject.classes))
+    known = np.isin(subject.codes, people[: len(people) // 2])
+    found = audit_recognition(
+        rows.vectors,
+        subject,
+        known,
+        before=None if old is None else old.vectors,
+        random_state=random_state,
+    )
+    if json:
+        print_json(encode(found))
+        return
+    closed = found.attempts[0].identification
+    print_line(
+        f"{found.n_attacked} rows attacked, {found.n_known} of people the attacker knows; searches "
+        f"among {closed.n_enrolled} people, {percent(closed.chance)} right by chance"
+    )
+    header = ["comparer", "searched in", "EER", "rank 1", "TPIR at FPIR 0.01"]
+    table = [
+        [
+            *(one.comparer, "old table" if one.linkage else "itself"),
+            *(
+                "" if rate is None else " ".join(_interval(asdict(rate)))
+                for rate in (
+                    one.eer,
+                    one.identification.rank_1,
+                    one.identification.open_set[0].tpir,
+                )
+            ),
+        ]
+        for one in found.attempts
+    ]
+    print_table(header, table)
 
 
 def read_protocol(

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
-from sensitivenets.erasers.adversarial.parameters import AdversarialParameters
+from sensitivenets.erasers.adversarial.parameters import VariationalParameters
 from sensitivenets.erasers.base import FitData, Learned, parameterised
-from sensitivenets.erasers.neural.trained import Loss, TrainedEraser
-from sensitivenets.errors import require_int, require_real
+from sensitivenets.erasers.neural.trained import TrainedEraser
 
 if TYPE_CHECKING:
     import torch
 
 
 @parameterised
-class VGAN(AdversarialParameters, TrainedEraser):
+class VGAN(VariationalParameters, TrainedEraser):
     """Train a variational encoder for a task against heads that recognise people.
 
     Chen, Konrad and Ishwar, "VGAN-Based Image Representation Learning for Privacy-Preserving Facial
@@ -33,45 +32,12 @@ class VGAN(AdversarialParameters, TrainedEraser):
     Several attributes: a head each, and the mean of their confusions. `y` is the task, of few
     classes, or identities where another attribute is hidden.
 
-    Parameters
-    ----------
-    n_units : int or None, default=8
-        Features of the output, None for as many as the input has; few features hold few people.
-    loss : {"triplet", "cross_entropy"}, default="cross_entropy"
-        What the encoder must keep: the classes of `y`, or, as ``"triplet"``, its identities.
-    adversarial_weight : float, default=1.0
-        Of the confusion, which is relative to that of a head that knows nothing.
-    kl_weight : float, default=0.1
-        Of the divergence: a bound on what z can tell of anything.
-    reconstruction_weight : float, default=0.1
-        Of the squared distance of rebuilt to true embedding.
-    n_head_steps : int, default=3
-        Batches that the heads learn from for each one of the encoder.
-    verbose : bool, default=False
-        Show a progress bar on stderr.
-
     Attributes
     ----------
     model_ : Model
         Its map is an `MLP`; its curve has a record an epoch: ``task``, ``divergence``,
         ``reconstruction``, ``confusion``, each before its weight.
     """
-
-    n_units: int | None = 8
-    loss: Loss = "cross_entropy"
-    adversarial_weight: float = 1.0
-    kl_weight: float = 0.1
-    reconstruction_weight: float = 0.1
-    n_head_steps: int = 3
-    verbose: bool = False
-
-    _least_hidden: ClassVar[int] = 1
-
-    def _check(self) -> None:
-        for name in ("adversarial_weight", "kl_weight", "reconstruction_weight"):
-            require_real(name, getattr(self, name), minimum=0)
-        require_int("n_head_steps", self.n_head_steps, minimum=1)
-        super()._check()
 
     def _learn(self, data: FitData) -> Learned:
         data.require_target(type(self).__name__)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,15 +12,13 @@ from torch import Tensor, nn
 
 from sensitivenets.embeddings import Labels
 from sensitivenets.erasers.adversarial.losses import confusion
+from sensitivenets.erasers.adversarial.parameters import VariationalParameters
 from sensitivenets.erasers.adversarial.sensitive_set import SensitiveRows, SensitiveSet, on_device
 from sensitivenets.erasers.base import FitData
 from sensitivenets.erasers.neural.networks import Encoder, perceptron
 from sensitivenets.erasers.neural.primary import primary_task
 from sensitivenets.maps.mlp import MLP
 from sensitivenets.progress import progress_bar
-
-if TYPE_CHECKING:
-    from sensitivenets.erasers.adversarial.vgan import VGAN
 
 _LOG_VARIANCE = 6.0  # z is drawn with variances from exp(-6) to exp(6)
 
@@ -32,7 +30,7 @@ class VariationalNetworks:
     ----------
     data : FitData
         D-P and D-S.
-    parameters : VGAN
+    parameters : VariationalParameters
         Sizes and weights.
     generator : torch.Generator
         Decides initial weights and draws.
@@ -50,7 +48,11 @@ class VariationalNetworks:
     """
 
     def __init__(
-        self, data: FitData, parameters: VGAN, generator: torch.Generator, device: torch.device
+        self,
+        data: FitData,
+        parameters: VariationalParameters,
+        generator: torch.Generator,
+        device: torch.device,
     ) -> None:
         n_features = data.X.shape[1]
         self.n_units = parameters.n_units or n_features
@@ -129,7 +131,7 @@ def _class_codes(labels: Labels, generator: torch.Generator) -> Tensor:
 
 
 def train_vgan(
-    data: FitData, parameters: VGAN, device: torch.device
+    data: FitData, parameters: VariationalParameters, device: torch.device
 ) -> tuple[MLP, tuple[dict[str, Any], ...]]:
     """Train the encoder.
 
@@ -137,7 +139,7 @@ def train_vgan(
     ----------
     data : FitData
         D-P with its target, and D-S.
-    parameters : VGAN
+    parameters : VariationalParameters
         How to train.
     device : torch.device
         Where.
