@@ -109,8 +109,9 @@ def _keep_labels(rows: EmbeddingTable, keep: list[str] | None) -> EmbeddingTable
 def _through_model(rows: EmbeddingTable, model: Path, table: Path) -> tuple[EmbeddingTable, str]:
     """Map the rows, and name the model by the SHA-256 of its arrays."""
     from sensitivenets.embeddings import check_vectors
+    from sensitivenets.maps.digest import weights_digest
     from sensitivenets.maps.made_by import signed
-    from sensitivenets.maps.model_folder import load_model, weights_digest
+    from sensitivenets.maps.model_folder import load_model
 
     loaded = load_model(model)
     phi = loaded.map

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -29,6 +30,7 @@ def fit(
     where: list[str] | None = None,
     detector: Path | None = None,
     detector_where: list[str] | None = None,
+    unlabelled: Path | None = None,
     method: str = "sensitivenet",
     settings: Annotated[list[str] | None, Parameter(name="--set")] = None,
     random_state: int = 0,
@@ -57,6 +59,9 @@ def fit(
         Another table of embeddings of the same network, which has the attributes to remove.
     detector_where
         Use only the rows of it with COLUMN=VALUE; may be given several times.
+    unlabelled
+        One more table of the same network, of which no attribute is known: routed_transport and
+        coded_transport learn the moments of the groups from its rows too.
     method
         Method, such as routed_transport or leace; package.module:Class is one of your own.
     settings
@@ -95,8 +100,12 @@ def fit(
         other = read_rows(detector, detector_where or [], embedding, "--detector-where")
         detectors = (other.vectors, _attributes(other, remove, None))
         _warn(other, None, [])
+    # Only where there are some: a method of one's own need not know of them.
+    more = (
+        {} if unlabelled is None else {"unlabelled": read_rows(unlabelled, [], embedding).vectors}
+    )
     estimator = chosen.load()(**parameters)
-    estimator.fit(primary.vectors, kept_labels, sensitive=sensitive, detector=detectors)
+    estimator.fit(primary.vectors, kept_labels, sensitive=sensitive, detector=detectors, **more)
     save_model(estimator.model_, out, overwrite=overwrite)
     if json:
         print_json(_summary(estimator.model_, out))
@@ -151,8 +160,17 @@ def _print_summary(model: Model, out: Path) -> None:
         print_line(f"{name}: the last linear detector reads {percent(reads)}")
     if model.curve and "chosen" in model.curve[0]:
         _print_trade_off(model)
+    if model.curve and "forecast" in model.curve[0]:
+        print_line(_forecast(model.curve[0]["forecast"]))
     print_line(f"model: {out}")
     print_line(f"next: sensitivenets transform {out} TABLE --out agnostic.parquet")
+
+
+def _forecast(record: Mapping[str, Any]) -> str:
+    """Say what new people will show; where groups are too small, a warning has said the rest."""
+    from sensitivenets.erasers.transport.forecast import Forecast
+
+    return Forecast(**record).lines()[0]
 
 
 def _print_trade_off(model: Model) -> None:
