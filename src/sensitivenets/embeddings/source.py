@@ -235,7 +235,7 @@ class TableSource:
             for block in (first, *blocks):
                 vectors[block.start : block.start + len(block)] = block.vectors
                 tables.append(block.columns)
-        columns = pa.concat_tables(tables) if names else pa.table({})
+        columns = self._noted(pa.concat_tables(tables) if names else pa.table({}))
         return EmbeddingTable(vectors, columns, self.name, self.embedding.name)
 
     def take(self, rows: npt.NDArray[np.int64]) -> EmbeddingTable:
@@ -253,8 +253,12 @@ class TableSource:
                 chosen = rows[first:last] - block.start
                 vectors.append(block.vectors[chosen])
                 tables.append(block.columns.take(pa.array(chosen)))
-        columns = pa.concat_tables(tables) if self.labels.names else pa.table({})
+        columns = self._noted(pa.concat_tables(tables) if self.labels.names else pa.table({}))
         return EmbeddingTable(np.concatenate(vectors), columns, self.name, self.embedding.name)
+
+    def _noted(self, columns: pa.Table) -> pa.Table:
+        """Put what made the table back into its metadata."""
+        return columns.replace_schema_metadata(self.labels.metadata)
 
     def followed_by_unlabelled(self, other: TableSource) -> TableSource:
         """Return the rows of this table, and behind them those of another without its labels.
