@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from sensitivenets.cli.output import print_json, print_line, print_notice
 from sensitivenets.cli.selection import read_rows, refuse_own_output, refuse_table
 from sensitivenets.errors import InputError
-
-if TYPE_CHECKING:
-    pass
 
 
 def transform(

@@ -78,8 +78,8 @@ def verify(
     if refit or old is not None:
         if subject is None or pairs is not None or attribute or not refit:
             raise InputError(
-                "--refit: expected --identity with it, and neither --pairs nor --attribute; --old is "
-                "for --refit"
+                "--refit: expected --identity with it, and neither --pairs nor --attribute; "
+                "--old is for --refit"
             )
         before = None if old is None else read_rows(old, [], embedding)
         _recognise(rows, subject, before, random_state, json=json)
@@ -137,11 +137,11 @@ def _recognise(
     """Search for half of the people with comparers fitted on the others."""
     import numpy as np
 
-    from sensitivenets.embeddings.same_rows import require_same_rows
+    from sensitivenets.embeddings.same_rows import match_rows
     from sensitivenets.verification.recognition_attacks import audit_recognition
 
     if old is not None:
-        require_same_rows(rows, old, [subject.name])
+        old = match_rows(rows, old).table
     people = np.random.default_rng(random_state).permutation(len(subject.classes))
     known = np.isin(subject.codes, people[: len(people) // 2])
     found = audit_recognition(

@@ -49,7 +49,7 @@ def write_table(table: EmbeddingTable, path: str | Path) -> None:
     Parameters
     ----------
     table : EmbeddingTable
-        Embeddings and label columns.
+        Embeddings and label columns; what this library noted in their metadata is kept.
     path : str or Path
         A file ending in ``.parquet``; replaced if it exists.
 

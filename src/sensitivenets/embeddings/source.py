@@ -31,7 +31,7 @@ from sensitivenets.embeddings.parquet_files import own_metadata
 from sensitivenets.embeddings.part_facts import PartFacts
 from sensitivenets.embeddings.table import EmbeddingTable
 from sensitivenets.embeddings.text_types import TEXT_KINDS, kind_of_text, widest
-from sensitivenets.errors import InputError, did_you_mean
+from sensitivenets.errors import InputError, did_you_mean, some_of
 
 #: Rows of a block: some megabytes at usual widths.
 BLOCK_ROWS = 16_384
@@ -136,7 +136,7 @@ class TableSource:
             rows.append(count)
         if not sum(rows):
             near = did_you_mean(value, seen)
-            values = ", ".join(map(repr, sorted(seen)[:_SHOWN]))
+            values = some_of(sorted(seen), _SHOWN)
             raise InputError(
                 f"{self.name}: no row has {column} = {value!r}; {near}its values are {values}"
             )
@@ -153,7 +153,7 @@ class TableSource:
         for name in names:
             if name not in self.labels.names:
                 near = did_you_mean(name, self.labels.names)
-                present = ", ".join(map(repr, self.labels.names)) or "none"
+                present = some_of(self.labels.names)
                 raise InputError(
                     f"{self.name}: no column {name!r}; {near}its label columns are {present}"
                 )
@@ -236,8 +236,7 @@ class TableSource:
             for block in (first, *blocks):
                 vectors[block.start : block.start + len(block)] = block.vectors
                 tables.append(block.columns)
-        columns = pa.concat_tables(tables) if names else pa.table({})
-        columns = columns.replace_schema_metadata(self.labels.metadata)
+        columns = self._noted(pa.concat_tables(tables) if names else pa.table({}))
         return EmbeddingTable(vectors, columns, self.name, self.embedding.name)
 
     def take(self, rows: npt.NDArray[np.int64]) -> EmbeddingTable:
@@ -255,9 +254,12 @@ class TableSource:
                 chosen = rows[first:last] - block.start
                 vectors.append(block.vectors[chosen])
                 tables.append(block.columns.take(pa.array(chosen)))
-        columns = pa.concat_tables(tables) if self.labels.names else pa.table({})
-        columns = columns.replace_schema_metadata(self.labels.metadata)
+        columns = self._noted(pa.concat_tables(tables) if self.labels.names else pa.table({}))
         return EmbeddingTable(np.concatenate(vectors), columns, self.name, self.embedding.name)
+
+    def _noted(self, columns: pa.Table) -> pa.Table:
+        """Put what made the table back into its metadata."""
+        return columns.replace_schema_metadata(self.labels.metadata)
 
     def followed_by_unlabelled(self, other: TableSource) -> TableSource:
         """Return the rows of this table, and behind them those of another without its labels.

@@ -93,8 +93,8 @@ def adapt_table(
     n_features = model_of(fitted).map.n_features_in
     subjects = None
     if identity is not None:
-        found_subjects = encode(identity, source.read_labels([identity])[identity])
-        subjects = without_blanks(found_subjects).codes
+        who = encode(identity, source.read_labels([identity])[identity])
+        subjects = without_blanks(who).codes
     found = Fingerprint()
     with other_cores() as pool:
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from sensitivenets.embeddings import EmbeddingTable, FloatArray
@@ -18,7 +18,8 @@ from sensitivenets.version import __version__
 _METADATA = b"sensitivenets.made_by"
 # Columns of more values name people, not sets of rows.
 _MOST_SETS = 100
-_ADAPTED, _DETECTOR, _PRIMARY, _REFERENCE = "adapted", "detector", "primary", "reference "
+_ADAPTED, _DETECTOR, _PRIMARY = "adapted", "detector", "primary"
+_UNLABELLED, _REFERENCE = "unlabelled", "reference "
 
 
 @dataclass(frozen=True)
@@ -33,17 +34,18 @@ class Maker:
         Attributes that it was to remove.
     fingerprint : mapping
         Of the rows that it was fitted or adapted on, by data set (see `Model`).
-    weights_sha256 : str
-        Of its arrays.
-    computed_with : mapping
-        Version of the library and threads, on which last bits depend.
+    weights_sha256, library_version : str
+        Digest of its arrays, and the version that applied them.
+    threads : int
+        Of the linear algebra; the last bits of the values depend on it.
     """
 
     method: str
     removed: tuple[str, ...]
     fingerprint: Mapping[str, Any]
     weights_sha256: str = ""
-    computed_with: Mapping[str, Any] = field(default_factory=dict)
+    library_version: str = ""
+    threads: int = 0
 
     @classmethod
     def of(cls, model: Model) -> Maker:
@@ -53,7 +55,8 @@ class Maker:
             tuple(model.removed),
             dict(model.fingerprint),
             weights_digest(model.map.arrays()),
-            {"library_version": __version__, "threads": blas_threads()},
+            __version__,
+            blas_threads(),
         )
 
 
@@ -94,20 +97,22 @@ def makers_of(table: EmbeddingTable) -> tuple[Maker, ...]:
     if text is None:
         return ()
     try:
-        return tuple(
-            Maker(
-                str(one["method"]),
-                tuple(map(str, one["removed"])),
-                dict(one["fingerprint"]),
-                str(one["weights_sha256"]),
-                dict(one["computed_with"]),
-            )
-            for one in json.loads(text)
-        )
+        return tuple(_maker(one) for one in json.loads(text))
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise InputError(
             f"{table.source}: damaged record of the model that made it ({error}); transform again"
         ) from error
+
+
+def _maker(record: Mapping[str, Any]) -> Maker:
+    return Maker(
+        str(record["method"]),
+        tuple(map(str, record["removed"])),
+        dict(record["fingerprint"]),
+        str(record["weights_sha256"]),
+        str(record["library_version"]),
+        int(record["threads"]),
+    )
 
 
 def rows_seen(table: EmbeddingTable | FloatArray, makers: tuple[Maker, ...]) -> tuple[Seen, ...]:
@@ -174,7 +179,7 @@ def _in_whole(vectors: FloatArray, makers: tuple[Maker, ...]) -> tuple[str, ...]
 
 def _has_labels(name: str, records: Mapping[str, Any]) -> bool:
     """Whether the attributes were learned from a set: not if it was adapted to, or had its own."""
-    if name == _ADAPTED:
-        return False
     prefix = _REFERENCE if name.startswith(_REFERENCE) else ""
+    if name.removeprefix(prefix) in {_ADAPTED, _UNLABELLED}:
+        return False
     return not (name == prefix + _PRIMARY and prefix + _DETECTOR in records)
