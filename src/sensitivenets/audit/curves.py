@@ -94,7 +94,7 @@ def learning_predictions(
     points = []
     for count in label_counts(len(task.train)):
         n_seeds = _N_SEEDS if count < len(task.train) else 1
-        points.append((count, _predict_parts(attacker, name, X, task, count, seed, n_seeds)))
+        points.append((count, predict_parts(attacker, name, X, task, count, seed, n_seeds)))
     return points
 
 
@@ -179,7 +179,7 @@ def _point(x: float, worked: list[Predictions], truth: TrueLabels) -> CurvePoint
     return CurvePoint(float(x), value, low, high, len(truth.y) * len(worked))
 
 
-def _predict_parts(
+def predict_parts(
     attacker: Attacker,
     name: str,
     X: FloatArray,
@@ -188,6 +188,7 @@ def _predict_parts(
     seed: int,
     n_seeds: int,
 ) -> list[Predictions]:
+    """Predict the test rows from so many training labels, for each seed that works."""
     worked = []
     for k in range(n_seeds):
         rng = np.random.default_rng(seed_of(seed, task.name, f"labels {k}"))

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sensitivenets.cli.output import print_json, print_line
-from sensitivenets.cli.selection import read_rows, refuse_existing
+from sensitivenets.cli.selection import read_rows, refuse_existing, refuse_own_output
 from sensitivenets.errors import InputError
 
 if TYPE_CHECKING:
@@ -115,6 +115,7 @@ def _through_model(rows: EmbeddingTable, model: Path, table: Path) -> tuple[Embe
 
     loaded = load_model(model)
     phi = loaded.map
+    refuse_own_output(rows, loaded, model)
     if rows.dim != phi.n_features_in:
         raise InputError(
             f"{table}: expected embeddings of {phi.n_features_in} features as {model} was fitted "

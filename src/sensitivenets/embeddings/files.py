@@ -9,12 +9,9 @@ import pyarrow.parquet as pq
 
 from sensitivenets.atomic import atomic_file, check_table_name
 from sensitivenets.embeddings.arrays import vectors_to_arrow
-from sensitivenets.embeddings.parquet_files import sealed
+from sensitivenets.embeddings.parquet_files import own_metadata, sealed
 from sensitivenets.embeddings.source import open_table
 from sensitivenets.embeddings.table import EmbeddingTable
-
-# How the names of what this library writes into the metadata begin.
-_OWN = b"sensitivenets.made"
 
 
 def read_table(path: str | Path, *, embedding: str = "embedding") -> EmbeddingTable:
@@ -46,12 +43,6 @@ def read_table(path: str | Path, *, embedding: str = "embedding") -> EmbeddingTa
     return open_table(path, embedding=embedding).read()
 
 
-def own_notes(columns: pa.Table) -> dict[bytes, bytes]:
-    """Return what this library wrote into the metadata; others describe columns that are gone."""
-    known = columns.schema.metadata or {}
-    return {key: value for key, value in known.items() if key.startswith(_OWN)}
-
-
 def write_table(table: EmbeddingTable, path: str | Path) -> None:
     """Write a table of embeddings as Parquet, atomically.
 
@@ -71,7 +62,7 @@ def write_table(table: EmbeddingTable, path: str | Path) -> None:
     check_table_name(path)
     vectors = vectors_to_arrow(table.vectors)
     fields = [pa.field(table.embedding, vectors.type, nullable=False), *table.columns.schema]
-    schema = sealed(pa.schema(fields, own_notes(table.columns) or None))
+    schema = sealed(pa.schema(fields, own_metadata(table.columns.schema)))
     whole = pa.Table.from_arrays([vectors, *table.columns.columns], schema=schema)
     # Embeddings do not compress (8 % by zstd, for half the speed of reading): neither that nor
     # dictionaries and statistics on them.

@@ -83,6 +83,7 @@ def _upgraded(document: dict[str, Any]) -> dict[str, Any]:
     upgraded.pop("verdict", None)
     if document["schema_version"] < 3:
         upgraded |= {"rows": None, "correspondence": None, "collusion": [], "held": None}
+        upgraded |= {"outsiders_read": {}, "certificates": None, "left_out": []}
     if document["schema_version"] < 2:
         _add_closer_looks(upgraded)
         upgraded["attributes"], upgraded["joint"] = _renamed([

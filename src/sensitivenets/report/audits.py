@@ -22,7 +22,7 @@ from sensitivenets.maps.model_folder import load_model
 from sensitivenets.progress import Progress
 from sensitivenets.report.collusion import read_versions
 from sensitivenets.report.evidence import given_files, read_fairness, read_verification
-from sensitivenets.report.inputs import AuditInputs, part_rows, read_inputs
+from sensitivenets.report.inputs import AuditInputs, part_rows, read_inputs, read_material
 from sensitivenets.report.iso import CODES
 from sensitivenets.report.provenance import (
     GivenFiles,
@@ -33,7 +33,12 @@ from sensitivenets.report.provenance import (
 )
 from sensitivenets.report.recognition import Verified
 from sensitivenets.report.result import Audit
-from sensitivenets.report.rows import correspondence_of, makers, part_populations
+from sensitivenets.report.rows import (
+    correspondence_of,
+    makers,
+    other_parts,
+    part_populations,
+)
 from sensitivenets.report.run import Given, Means, audit_rows
 
 # A row of fewer signs is hardly a template.
@@ -55,8 +60,12 @@ def audit(
     model: Model | Phi | str | Path | None = None,
     also: Sequence[EmbeddingTable | FloatArray] = (),
     subgroups: Any = None,
+    unlabelled: EmbeddingTable | FloatArray | None = None,
+    outsiders: EmbeddingTable | None = None,
     curves: bool = True,
     maps: bool = True,
+    certificates: bool = True,
+    budget: float | None = None,
     verification: Mapping[str, Verified | str | Path] | None = None,
     fairness: Sequence[EqualityOfOpportunity | str | Path] = (),
     random_state: int = 0,
@@ -103,10 +112,21 @@ def audit(
     subgroups : str, sequence of str, or mapping of str to array-like of shape (n,), optional
         Columns, such as an age group, by whose values to find the subgroup that is read best; not
         with `quick`.
+    unlabelled : EmbeddingTable or ndarray of shape (m, d), optional
+        Faces of anybody, before the map: with `model`, attackers push them through it and learn
+        from where they go. Without them, rows of `before` that are not attacked.
+    outsiders : EmbeddingTable, optional
+        People who are in no row of the table, before the map, with columns named as the
+        attributes: with `model`, attackers learn from them.
     curves : bool, default=True
         Whether to draw learning and feature-removal curves, which takes longer; not with `quick`.
     maps : bool, default=True
         Whether to compute the t-SNE map; not with `quick`.
+    certificates : bool, default=True
+        Whether to work out what can be said beyond the attackers that were run: bounds, forecasts,
+        and what these rows could have missed; not with `quick`.
+    budget : float, optional
+        Minutes to stay within, roughly; ``left_out`` then says what was not run; not with `quick`.
     verification : mapping of str to VerificationResult, AllPairsResult or path, optional
         What was measured apart, under "before" and "after", instead of measuring it here; a path
         is a file that ``sensitivenets verify --json`` wrote.
@@ -150,6 +170,9 @@ def audit(
             "attackers": attackers,
             "model": model,
             "subgroups": subgroups,
+            "budget": budget,
+            "unlabelled": unlabelled is not None,
+            "outsiders": outsiders is not None,
         },
     )
     kept, opportunity = read_verification(verification or {}), read_fairness(fairness)
@@ -165,9 +188,11 @@ def audit(
         joint=joint,
         curves=curves,
         maps=maps and not quick,
+        certificates=certificates and not quick,
         attackers=attackers,
-        phi=phi,
+        material=read_material(phi, unlabelled, outsiders, inputs.attributes),
         versions=read_versions(inputs, before, also, random_state),
+        budget=budget,
         random_state=random_state,
         n_jobs=n_jobs,
         progress=progress,
@@ -181,7 +206,10 @@ def audit(
     )
     known = makers(after, Maker.of(made_by) if isinstance(made_by, Model) else None)
     parts = part_populations(before, split, known, inputs)
-    found = [audit_rows(inputs, part, rows, means, given) for rows, part in parts]
+    found = [
+        audit_rows(inputs, part, rows, means.learning_from(inputs, others), given)
+        for (rows, part), others in zip(parts, other_parts(parts), strict=True)
+    ]
     return replace(found[0], held=found[1]) if len(found) > 1 else found[0]
 
 

@@ -11,6 +11,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from sensitivenets.audit.advantages.gather import Material
+from sensitivenets.audit.advantages.rows_on_top import LabelledRows
+from sensitivenets.audit.inversion import Phi
 from sensitivenets.audit.look_alikes import look_alikes_across
 from sensitivenets.audit.splits import Split, split_by_identity, split_rows, without_look_alikes
 from sensitivenets.embeddings import EmbeddingTable, FloatArray, Labels, as_vectors, encode
@@ -109,6 +112,35 @@ def read_inputs(
         subgroups=_attributes(before, subgroups),
         key=key,
         notes=notes,
+    )
+
+
+def read_material(
+    phi: Phi | None,
+    unlabelled: EmbeddingTable | FloatArray | None,
+    outsiders: EmbeddingTable | None,
+    attributes: Mapping[str, Labels],
+) -> Material:
+    """Bring what an adversary has on top into one form.
+
+    Raises
+    ------
+    InputError
+        If there are rows on top without a map, or outsiders lack a column that is attacked.
+    """
+    given = {"unlabelled": unlabelled, "outsiders": outsiders}
+    useless = [name for name, table in given.items() if table is not None and phi is None]
+    if useless:
+        raise InputError(
+            f"{useless[0]}: expected the model as well, since these rows are pushed through the "
+            "map; give it, or leave them out"
+        )
+    return Material(
+        phi,
+        None if unlabelled is None else as_vectors(unlabelled, "unlabelled"),
+        None
+        if outsiders is None
+        else LabelledRows(outsiders.vectors, outsiders.attributes(list(attributes))),
     )
 
 

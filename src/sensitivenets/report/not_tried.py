@@ -32,6 +32,8 @@ def not_tried(audit: AuditRecord) -> tuple[str, ...]:
         found.append("every attacker but three, and whitening: run the whole audit")
     elif two_tables and audit.inversion is None:
         found.append("undoing the map: the model was not given")
+    if audit.left_out:
+        found.append(f"{joined(list(audit.left_out))}: the time that was set was too short")
     if two_tables and not audit.collusion:
         found.append("several protected versions of the same rows together")
     found += _untried_rows(audit)

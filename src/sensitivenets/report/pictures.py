@@ -56,6 +56,7 @@ def pictures(audit: AuditRecord) -> list[ReportPicture]:
         *_attackers(everything),
         *_plane(audit, everything),
         *_curves(everything),
+        *_certificates(audit),
         *_maps(audit),
         *_verification(audit),
         *_fairness(audit),
@@ -121,6 +122,28 @@ def _whose(attributes: Sequence[AttributeResult]) -> str:
     batteries = [b for a in attributes for b in (a.before, a.after) if b is not None]
     names = dict.fromkeys(b.removal_curve.attacker for b in batteries if b.removal_curve)
     return "; ".join(names)
+
+
+def _certificates(audit: AuditRecord) -> list[ReportPicture]:
+    known = audit.certificates
+    if known is None or not known.finite_outputs:
+        return []
+    text = (
+        "What no attacker whatever passes, for outputs of so many values, in 95 of 100 audits; and "
+        "how many pairs of two people then share a value. Where the bound is low a matcher takes "
+        "many people for one."
+    )
+    draw = partial(plots.plot_finite_bounds, known.finite_outputs)
+    found = [ReportPicture("bounds", "certificates", text, draw)]
+    if known.forecasts:
+        text = (
+            "What an attacker reads with more labels. A band to the right says what ten and a "
+            "hundred times the labels would read; where there is none the curve did not forecast "
+            "its own last point."
+        )
+        draw = partial(plots.plot_label_forecasts, known.forecasts)
+        found.append(ReportPicture("more-labels", "certificates", text, draw))
+    return found
 
 
 def _maps(audit: AuditRecord) -> list[ReportPicture]:

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
+from sensitivenets.audit.certificates.certify import Certificates
 from sensitivenets.audit.correspondence import Correspondence
-from sensitivenets.audit.results import AttributeResult, AuditResult
+from sensitivenets.audit.results import AttributeResult, AuditResult, Headline
 from sensitivenets.embeddings.tsne import MapPair
 from sensitivenets.errors import InputError
 from sensitivenets.fairness import EqualityOfOpportunity
@@ -25,7 +26,7 @@ from sensitivenets.serialisation import decode, decode_fields, encode, encode_fi
 
 _EVIDENCE = ("verification", "fairness", "maps", "provenance")
 # What an earlier version did not know.
-_ROWS = ("rows", "correspondence", "collusion", "held")
+_ROWS = ("rows", "correspondence", "collusion", "outsiders_read", "certificates", "held")
 _VERSIONS = ("library_version", "schema_version")
 
 
@@ -49,6 +50,10 @@ class AuditRecord(AuditResult):
         Whether the rows of the two tables belong together; None where one table was audited.
     collusion : tuple of Collusion
         What several protected versions of the rows tell together.
+    outsiders_read : dict of str to Headline
+        What the table teaches about people who are not in it, by attribute, where such were given.
+    certificates : Certificates or None
+        What can be said beyond the attackers that were run.
     held : AuditRecord or None
         The same audit of the rows that the map was fitted on or adapted to, where the table has
         such rows and others; this one is then of the others.
@@ -61,6 +66,8 @@ class AuditRecord(AuditResult):
     rows: Population | None = None
     correspondence: Correspondence | None = None
     collusion: tuple[Collusion, ...] = ()
+    outsiders_read: dict[str, Headline] = field(default_factory=dict)
+    certificates: Certificates | None = None
     held: AuditRecord | None = None
 
     @property
@@ -111,6 +118,10 @@ class AuditRecord(AuditResult):
                 data["correspondence"], Correspondence | None, "audit.correspondence"
             ),
             collusion=decode(data["collusion"], tuple[Collusion, ...], "audit.collusion"),
+            outsiders_read=decode(
+                data["outsiders_read"], dict[str, Headline], "audit.outsiders_read"
+            ),
+            certificates=decode(data["certificates"], Certificates | None, "audit.certificates"),
             held=None if data["held"] is None else cls.from_dict(data["held"]),
         )
 
@@ -126,6 +137,8 @@ class AuditRecord(AuditResult):
         rows: Population | None = None,
         correspondence: Correspondence | None = None,
         collusion: tuple[Collusion, ...] = (),
+        outsiders_read: Mapping[str, Headline] | None = None,
+        certificates: Certificates | None = None,
         held: AuditRecord | None = None,
     ) -> Self:
         """Put evidence beside what the attackers found."""
@@ -138,6 +151,8 @@ class AuditRecord(AuditResult):
             "rows": rows,
             "correspondence": correspondence,
             "collusion": collusion,
+            "outsiders_read": dict(outsiders_read or {}),
+            "certificates": certificates,
             "held": held,
         }
         return cls(**(found | evidence))

@@ -9,6 +9,7 @@ import jinja2
 from markupsafe import Markup
 
 from sensitivenets.report import numbers
+from sensitivenets.report.certificates import certificate_tables
 from sensitivenets.report.closer import closer_tables
 from sensitivenets.report.details import (
     attacker_rows,
@@ -89,6 +90,7 @@ def _environment() -> jinja2.Environment:
         "description_lengths": description_lengths,
         "verification_rows": verification_rows,
         "group_tables": group_tables,
+        "certificate_tables": certificate_tables,
         "closer_tables": closer_tables,
         "iso_rows": iso_rows,
         "not_tried": not_tried,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -171,6 +171,12 @@ def part_populations(
             replace(split, train=train, test=test),
         ))
     return parts
+
+
+def other_parts(parts: Sequence[tuple[Population | None, Split]]) -> list[Split | None]:
+    """Return, for each part of the rows, the other one; None where there is one only."""
+    splits = [split for _, split in parts]
+    return [*splits[::-1]] if len(splits) > 1 else [None for _ in splits]
 
 
 def _mask(table: Any, column: str | None, value: str | None, n_rows: int) -> npt.NDArray[np.bool_]:

@@ -9,9 +9,12 @@ import numpy as np
 from sklearn.base import ClassifierMixin
 
 from sensitivenets.audit import audits as attacks
+from sensitivenets.audit.advantages.gather import Material, gather, outsiders_read
+from sensitivenets.audit.advantages.rows_on_top import LabelledRows
+from sensitivenets.audit.attack import Advantage
+from sensitivenets.audit.certificates.certify import Certificates, certify
 from sensitivenets.audit.correspondence import Correspondence
-from sensitivenets.audit.inversion import Phi
-from sensitivenets.audit.results import AuditResult
+from sensitivenets.audit.results import AuditResult, Headline
 from sensitivenets.audit.splits import Split
 from sensitivenets.embeddings import FloatArray
 from sensitivenets.fairness import EqualityOfOpportunity
@@ -24,6 +27,9 @@ from sensitivenets.report.recognition import Experiment
 from sensitivenets.report.result import Audit
 from sensitivenets.report.rows import Population
 
+# Minutes of one core that the certificates of an attribute take.
+_CERTIFICATE_MINUTES = 0.25
+
 
 @dataclass(frozen=True)
 class Means:
@@ -31,14 +37,16 @@ class Means:
 
     Attributes
     ----------
-    quick, joint, curves, maps : bool
+    quick, joint, curves, maps, certificates : bool
         As in `audits.audit`.
     attackers : mapping of str to scikit-learn classifier, or None
         More attackers.
-    phi : callable or None
-        The map.
+    material : Material
+        What an adversary has on top: the map, faces without labels, outsiders.
     versions : tuple of ndarray
         More protected versions of the same rows.
+    budget : float or None
+        Minutes to stay within.
     random_state, n_jobs : int
         The seed, and processes.
     progress : Progress or None
@@ -49,12 +57,26 @@ class Means:
     joint: bool
     curves: bool
     maps: bool
+    certificates: bool
     attackers: Mapping[str, ClassifierMixin] | None
-    phi: Phi | None
+    material: Material
     versions: tuple[FloatArray, ...]
+    budget: float | None
     random_state: int
     n_jobs: int
     progress: Progress | None
+
+    def learning_from(self, inputs: AuditInputs, others: Split | None) -> Means:
+        """Let attackers of some rows learn from the training rows of the others, as outsiders.
+
+        Rows that the map has seen and rows that it has not are not mixed, but people of the one
+        kind may well know people of the other.
+        """
+        if others is None or self.material.phi is None or self.material.outsiders is not None:
+            return self
+        labels = {name: own.take(others.train) for name, own in inputs.attributes.items()}
+        known = LabelledRows(inputs.before[others.train], labels)
+        return replace(self, material=replace(self.material, outsiders=known))
 
 
 @dataclass(frozen=True)
@@ -112,6 +134,13 @@ def audit_rows(
     if not kept:
         kept, why_not = measure_verification(inputs, split, means.random_state)
         notes += why_not
+    certificates, read = None, {}
+    wanted = means.certificates and bool(inputs.attributes)
+    if wanted and _has_time(means, inputs):
+        certificates = _certificates(inputs, split, means)
+        read = _outsiders_read(inputs, split, means)
+    elif wanted:
+        attacked = replace(attacked, left_out=(*attacked.left_out, "certificates"))
     if means.maps:
         picture, why_not = draw_maps(inputs, split, means.random_state)
         notes += why_not
@@ -124,6 +153,38 @@ def audit_rows(
         rows=population,
         correspondence=given.correspondence,
         collusion=_collude(inputs, split, means),
+        outsiders_read=read,
+        certificates=certificates,
+    )
+
+
+def _has_time(means: Means, inputs: AuditInputs) -> bool:
+    """Whether the budget, if there is one, is long against the certificates."""
+    needed = _CERTIFICATE_MINUTES * len(inputs.attributes) / means.n_jobs
+    return means.budget is None or means.budget > 4 * needed
+
+
+def _certificates(inputs: AuditInputs, split: Split, means: Means) -> Certificates:
+    return certify(
+        inputs.before if inputs.after is None else inputs.after,
+        inputs.attributes,
+        split,
+        random_state=means.random_state,
+        n_jobs=means.n_jobs,
+    )
+
+
+def _outsiders_read(inputs: AuditInputs, split: Split, means: Means) -> dict[str, Headline]:
+    if inputs.after is None:
+        return {}
+    return outsiders_read(
+        inputs.before,
+        inputs.after,
+        inputs.attributes,
+        split,
+        means.material,
+        random_state=means.random_state,
+        n_jobs=means.n_jobs,
     )
 
 
@@ -139,15 +200,27 @@ def _attack(inputs: AuditInputs, split: Split, means: Means) -> AuditResult:
             n_jobs=means.n_jobs,
             progress=means.progress,
         )
+    advantages: tuple[Advantage, ...] = ()
+    if inputs.after is not None and inputs.attributes:
+        advantages = gather(
+            inputs.before,
+            inputs.after,
+            inputs.attributes,
+            split,
+            means.material,
+            random_state=means.random_state,
+        )
     return attacks.audit(
         *tables,
         inputs.attributes,
         split=split,
         continuous=inputs.continuous,
         attackers=means.attackers,
-        phi=means.phi,
+        phi=means.material.phi,
+        advantages=advantages,
         subgroups=inputs.subgroups,
         curves=means.curves,
+        budget=means.budget,
         random_state=means.random_state,
         n_jobs=means.n_jobs,
         progress=means.progress,
@@ -160,7 +233,7 @@ def _collude(inputs: AuditInputs, split: Split, means: Means) -> tuple[Collusion
         return ()
     together = np.hstack([inputs.after, *means.versions])
     joined = replace(inputs, before=together, after=None, continuous={}, subgroups={})
-    means = replace(means, joint=False, curves=False, attackers=None, phi=None)
+    means = replace(means, joint=False, curves=False, attackers=None, material=Material())
     found = _attack(joined, split, means)
     n_versions = 1 + len(means.versions)
     return tuple(Collusion(one.name, n_versions, one.strongest) for one in found.attributes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sensitivenets.audit.correspondence import COLUMNS, MAP, Correspondence
 from sensitivenets.report.not_tried import QUICK
-from sensitivenets.report.numbers import count, percent
+from sensitivenets.report.numbers import count, joined, percent
 from sensitivenets.report.record import AuditRecord
 from sensitivenets.report.rows import Population
 
@@ -39,7 +39,7 @@ def scope_facts(audit: AuditRecord) -> tuple[tuple[str, str], ...]:
         else "not known: each row counts as a person"
     )
     facts = [
-        ("Scope", _whole(audit) if audit.mode != "quick" else QUICK),
+        ("Scope", _scope(audit)),
         ("Rows", f"{count(split.n_train)} to learn from, {count(split.n_test)} to test on"),
         ("People", people),
         ("Labels given to the attacker", count(split.n_train)),
@@ -52,7 +52,11 @@ def scope_facts(audit: AuditRecord) -> tuple[tuple[str, str], ...]:
     return tuple(facts)
 
 
-def _whole(audit: AuditRecord) -> str:
+def _scope(audit: AuditRecord) -> str:
+    if audit.mode == "quick":
+        return QUICK
+    if audit.left_out:
+        return f"Audit within a time that was set: without {joined(list(audit.left_out))}"
     version = f" of sensitivenets {audit.library_version}" if audit.library_version else ""
     return f"Whole audit: every attacker{version}"
 
