@@ -194,3 +194,36 @@ def test_warnings_are_one_line_and_the_hook_is_put_back(run, monkeypatch):
     hook = warnings.showwarning
     assert run("info") == (0, "", "warning: two lines\n")
     assert warnings.showwarning is hook
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["key", "new", "/"], "/: already exists"),
+        (
+            [*FIT, "--remove", "gender", "--random-state", "-5"],
+            "expected 0 to 4294967295, found -5",
+        ),
+        (
+            ["verify", "table.parquet", "--identity", "subject", "--random-state", str(2**32)],
+            "--random-state: expected 0 to 4294967295, found 4294967296",
+        ),
+        (
+            ["annotate", "table.parquet", "--attribute", "../../x", "--class", "a"],
+            "--attribute ../../x: no name of a file beside the table; name one with --labels",
+        ),
+        (
+            ["embed", ".", "--aligned", "--model", "m", "--out", "o.parquet", "--min-score", "nan"],
+            "--min-score: expected a number at least 0 and at most 1; found nan",
+        ),
+        (
+            ["export", "model", "--fuse", "notes.json", "--out", "new.onnx"],
+            "notes.json: expected an ONNX model",
+        ),
+    ],
+)
+def test_what_a_fuzz_or_a_person_found(run, folder, place, arguments, message):
+    (place / "notes.json").write_text('{"library": 5}')
+    code, _, err = run(*arguments)
+    assert (code, message in err) == (2, True), err
+    assert "Traceback" not in err

@@ -54,6 +54,7 @@ _COMMANDS = (
 )
 
 _FAILED = 2
+_LARGEST_SEED = 2**32 - 1
 # Characters: a name in a file may be megabytes long.
 _LONGEST_LINE = 2000
 _INTERRUPTED = 128 + signal.SIGINT
@@ -72,8 +73,18 @@ def make_app() -> App:
         default_parameter=Parameter(negative=()),
     )
     for command in _COMMANDS:
-        app.command(command)
+        if isinstance(command, App):
+            app.command(command)
+        else:
+            app.command(command, validator=_check_seed)
     return app
+
+
+def _check_seed(**given: Any) -> None:
+    """Refuse a seed that no generator takes, before any work."""
+    seed = given.get("random_state")
+    if seed is not None and not 0 <= seed <= _LARGEST_SEED:
+        raise ValueError(f"--random-state: expected 0 to {_LARGEST_SEED}, found {seed}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
