@@ -43,7 +43,8 @@ PATIENCE = 60
 LEFT_OUT = {"demo", "benchmark", "audit", "protect", "annotate", "fairness"}
 COMMANDS = {
     (function.__name__,): function
-    for function in app._COMMANDS
+    for functions in app._COMMANDS.values()
+    for function in functions
     if inspect.isfunction(function) and function.__name__ not in LEFT_OUT
 } | {("key", function.__name__): function for function in (keys.new, keys.rotate, keys.show)}
 #: What works, with the files of the garden; `changed` makes something else of it.

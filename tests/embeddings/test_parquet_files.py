@@ -6,8 +6,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from sensitivenets.embeddings import EmbeddingTable, read_table, write_table
-from sensitivenets.embeddings.parquet_blocks import parquet_blocks, read_columns
 from sensitivenets.embeddings.parquet_files import read_parquet, write_parquet
+from sensitivenets.embeddings.source import open_table
 from sensitivenets.errors import InputError
 
 RNG = np.random.default_rng(0)
@@ -81,8 +81,8 @@ def test_a_renamed_column_is_refused_however_the_table_is_read(tmp_path):
         path.write_bytes(whole[:place] + b"fender" + whole[place + 6 :])
         for read in (
             read_table,
-            lambda p: list(parquet_blocks(p)),
-            lambda p: read_columns(p, ["age"]),
+            lambda p: list(open_table(p).blocks()),
+            lambda p: open_table(p).read_labels(["age"]),
         ):
             try:
                 read(path)

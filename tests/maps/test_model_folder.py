@@ -94,7 +94,7 @@ def test_loading_needs_no_torch(folder):
 
 
 def test_what_exists_is_not_overwritten_unasked(model, folder):
-    with pytest.raises(ModelFolderError, match="already there; choose another or allow overwrit"):
+    with pytest.raises(ModelFolderError, match="already there; choose another, or allow overwrit"):
         save_model(model, folder)
     save_model(dataclasses.replace(model, method="Other"), folder, overwrite=True)
     assert load_model(folder).method == "Other"

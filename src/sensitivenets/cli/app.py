@@ -7,10 +7,10 @@ import signal
 import sys
 import threading
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, CycloptsError, Group, Parameter
 
 from sensitivenets.cli.adapt import adapt
 from sensitivenets.cli.annotate import annotate
@@ -24,34 +24,25 @@ from sensitivenets.cli.encode import encode
 from sensitivenets.cli.export import export
 from sensitivenets.cli.fairness import fairness
 from sensitivenets.cli.fit import fit
+from sensitivenets.cli.help_pages import PHOTOGRAPHS, PROTECT, PROVE, TOOLS, examples
 from sensitivenets.cli.info import info
 from sensitivenets.cli.key import key
+from sensitivenets.cli.methods import methods
 from sensitivenets.cli.output import open_streams, plain
 from sensitivenets.cli.protect import protect
 from sensitivenets.cli.transform import transform
+from sensitivenets.cli.usage_errors import explain
 from sensitivenets.cli.verify import verify
 from sensitivenets.errors import InputError
 from sensitivenets.version import __version__
 
-_COMMANDS = (
-    protect,
-    demo,
-    embed,
-    dataset,
-    diveface,
-    annotate,
-    fit,
-    adapt,
-    transform,
-    verify,
-    audit,
-    fairness,
-    benchmark,
-    key,
-    encode,
-    export,
-    info,
-)
+# In the order in which they are used.
+_COMMANDS: dict[Group, tuple[Callable[..., None] | App, ...]] = {
+    PHOTOGRAPHS: (embed, dataset, diveface, annotate),
+    PROTECT: (protect, fit, adapt, transform, key, encode, export),
+    PROVE: (audit, verify, fairness, benchmark),
+    TOOLS: (demo, methods, info),
+}
 
 _FAILED = 2
 _LARGEST_SEED = 2**32 - 1
@@ -72,11 +63,20 @@ def make_app() -> App:
         help_format="markdown",
         default_parameter=Parameter(negative=()),
     )
-    for command in _COMMANDS:
-        if isinstance(command, App):
-            app.command(command)
-        else:
-            app.command(command, validator=_check_seed)
+    for group, commands in _COMMANDS.items():
+        for place, command in enumerate(commands):
+            if isinstance(command, App):
+                command.group, command.sort_key = (group,), place
+                app.command(command)
+            else:
+                name = command.__name__
+                app.command(
+                    command,
+                    group=group,
+                    sort_key=place,
+                    help_epilogue=examples(name),
+                    validator=_check_seed,
+                )
     return app
 
 
@@ -115,8 +115,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             )
             sys.stdout.flush()
         except CycloptsError as error:
-            command = " ".join(["sensitivenets", *(error.command_chain or ())])
-            return _fail(f"{str(error).rstrip('.')}; `{command} --help` says what is expected")
+            return _fail(explain(error))
         except InputError as error:
             return _fail(str(error))
         except BrokenPipeError:

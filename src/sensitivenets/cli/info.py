@@ -133,7 +133,7 @@ def _column_facts(name: str, column: ChunkedArray) -> dict[str, Any]:
         labels = encode(name, column)
     except InputError:
         # Boxes, landmarks and the like are no labels, and not to be counted.
-        nothing = {"distinct": None, "most_frequent": {}}
+        nothing: dict[str, Any] = {"distinct": None, "most_frequent": {}}
         return {"type": str(column.type), "unlabelled": column.null_count} | nothing
     counts = sorted(labels.counts().items(), key=lambda item: -item[1])
     return {

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sensitivenets.embeddings.arrays import from_torch
-from sensitivenets.errors import InputError
+from sensitivenets.errors import InputError, some_of
 
 UNLABELLED = -1
 
@@ -44,11 +44,9 @@ class Labels:
         return len(self.codes)
 
     def __repr__(self) -> str:
-        shown = ", ".join(map(repr, self.classes[:_SHOWN]))
-        more = ", ..." if len(self.classes) > _SHOWN else ""
         return (
             f"Labels({self.name!r}, {len(self)} rows, {int(self.labelled.sum())} labelled, "
-            f"{len(self.classes)} classes: {shown}{more})"
+            f"{len(self.classes)} classes: {some_of(self.classes, _SHOWN)})"
         )
 
     @property
@@ -59,6 +57,11 @@ class Labels:
     def take(self, rows: npt.NDArray[Any]) -> Labels:
         """Keep the given rows (indices or a mask); the classes stay as they are."""
         return Labels(self.name, self.codes[rows], self.classes)
+
+    def extended(self, n_rows: int) -> Labels:
+        """Put so many unlabelled rows behind; the classes stay as they are."""
+        codes = np.concatenate([self.codes, np.full(n_rows, UNLABELLED, dtype=np.int64)])
+        return Labels(self.name, codes, self.classes)
 
     def counts(self) -> dict[str, int]:
         """Count the labelled rows of each class, in the order of `classes`."""

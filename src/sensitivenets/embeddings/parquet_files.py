@@ -23,6 +23,8 @@ from sensitivenets.errors import InputError
 _SEAL = b"sensitivenets.seal"
 _MOST_COLUMNS = 10_000
 _ARROW = b"ARROW:schema"
+# How the names of what is kept of a table begin, such as what made it.
+_OWN = b"sensitivenets.made"
 _KINDS = {
     "integer": pa.types.is_integer,
     "real": pa.types.is_floating,
@@ -45,7 +47,13 @@ def sealed(schema: pa.Schema) -> pa.Schema:
     return schema.with_metadata(notes | {_SEAL: json.dumps(seal).encode()})
 
 
-def check_seal(metadata: pq.FileMetaData, path: Path) -> None:
+def own_metadata(schema: pa.Schema) -> dict[bytes, bytes] | None:
+    """Return what this library wrote into the metadata; the rest describes columns now gone."""
+    known = schema.metadata or {}
+    return {key: text for key, text in known.items() if key.startswith(_OWN)} or None
+
+
+def check_seal(metadata: pq.FileMetaData, path: Path | str) -> None:
     """Refuse a file whose column names or notes are not those it was written with.
 
     Parameters

@@ -11,7 +11,7 @@ from sensitivenets.embeddings import FloatArray, Labels
 from sensitivenets.embeddings.labels import UNLABELLED
 from sensitivenets.erasers.moments.group import Int64
 from sensitivenets.erasers.moments.pooled import GroupMeans, PooledMoments, PooledMomentStream
-from sensitivenets.errors import InputError
+from sensitivenets.errors import InputError, some_of
 
 
 @dataclass(frozen=True)
@@ -48,12 +48,16 @@ class ClassBook:
 
     def codes(self, labels: Labels) -> Int64:
         """Return the codes (n,) of a batch; -1 where it is unlabelled."""
-        known = set(self.classes)
-        self.classes += [name for name in labels.classes if name not in known]
-        position = {name: code for code, name in enumerate(self.classes)}
         # The last entry is for code -1.
-        table = np.array([position[name] for name in labels.classes] + [UNLABELLED])
+        table = np.append(self.codes_of(labels.classes), UNLABELLED)
         return np.asarray(table[labels.codes], dtype=np.int64)
+
+    def codes_of(self, classes: Sequence[str]) -> Int64:
+        """Return the codes of classes, and take in those that are new."""
+        known = set(self.classes)
+        self.classes += [name for name in classes if name not in known]
+        position = {name: code for code, name in enumerate(self.classes)}
+        return np.array([position[name] for name in classes], dtype=np.int64)
 
 
 class AttributeStream:
@@ -76,7 +80,7 @@ class AttributeStream:
         has_target: bool,
         covariance_rows: int | None,
         expected_rows: int = 0,
-        random_state: int = 0,
+        random_state: int | Sequence[int] = 0,
     ) -> None:
         self.books = {name: ClassBook(name) for name in attributes}
         self.target_book = ClassBook("y") if has_target else None
@@ -110,6 +114,15 @@ class AttributeStream:
         if self.target_book is not None:
             self._target.update(X, [self.target_book.codes(target)])
 
+    def merge(self, other: AttributeStream) -> None:
+        """Add the rows of another stream of the same attributes; it is not changed."""
+        positions = [book.codes_of(other.books[name].classes) for name, book in self.books.items()]
+        self._rows.merge(other._rows, positions)
+        if self.target_book is not None and other.target_book is not None:
+            self._target.merge(
+                other._target, [self.target_book.codes_of(other.target_book.classes)]
+            )
+
     def removed(self) -> dict[str, tuple[str, ...]]:
         """Return the classes of each attribute."""
         return {name: tuple(sorted(book.classes)) for name, book in self.books.items()}
@@ -133,7 +146,7 @@ class AttributeStream:
             if len(book.classes) < 2:
                 raise InputError(
                     f"column {book.name!r}: expected at least two classes, found "
-                    f"{', '.join(map(repr, book.classes)) or 'no labelled row'}; give rows of "
+                    f"{some_of(book.classes)}; give rows of "
                     f"another class or leave {book.name!r} out"
                 )
         rows = self._rows.moments()
