@@ -60,7 +60,11 @@ def test_labels_say_what_is_set():
 @pytest.mark.parametrize(
     ("methods", "grid", "message"),
     [
-        (["laece"], {}, "expected one of none, random_projection, .* found 'laece'"),
+        (
+            ["laece"],
+            {},
+            "no method 'laece'; did you mean 'rlace' or 'leace'.* `sensitivenets methods`",
+        ),
         (["leace"], {"sal": [{}]}, "grid: 'sal' is not among the methods to run: leace; add it"),
         (["leace"], {"leace": [{"x": 1}]}, "leace: no parameter 'x' to set; it has covariance"),
         (["leace"], {"leace": [{"random_state": 1}]}, "no parameter 'random_state' to set"),

@@ -64,10 +64,13 @@ def test_sensitivenet_is_set_like_any_other_method(run, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--method", "lace"], "method: expected one of none, random_projection, sensitivenet"),
+        (
+            ["--method", "lace"],
+            "no method 'lace'; did you mean 'rlace' or 'leace'? `sensitivenets methods`",
+        ),
         (
             ["--method", "leace", "--set", "tolerence=1"],
-            "leace: no parameter 'tolerence' to set; it has covariance_rows, shrinkage, tolerance",
+            "leace: no parameter 'tolerence' to set; did you mean 'tolerance'? it has covari",
         ),
         (["--method", "leace", "--set", "tolerance"], "--set: expected NAME=VALUE, such as"),
         (["--method", "leace", "--set", "tolerance=x"], "tolerance: expected a number"),

@@ -52,11 +52,12 @@ def adapt(
     json
         Write the result as JSON.
     """
-    from sensitivenets.maps.model_folder import check_destination, load_model, save_model
+    from sensitivenets.maps.model_folder import check_destination, load_model
+    from sensitivenets.maps.rescue import save_or_rescue
 
     check_destination(out, overwrite=overwrite)
     made = _adapted(load_model(model), table, identity, where or [], trust, embedding)
-    save_model(made.model, out, overwrite=overwrite)
+    save_or_rescue(made.model, out, overwrite=overwrite)
     if json:
         print_json(_summary(made, out))
     else:
@@ -93,7 +94,7 @@ def _adapted(
             f"{table}: expected embeddings of {model.map.n_features_in} features as the model was "
             f"fitted on, found {rows.dim}; use the network that made the training embeddings"
         )
-    subjects = None if identity is None else rows.labels(identity).codes
+    subjects = None if identity is None else rows.identities(identity).codes
     found = adapt(model, rows.vectors, subjects=subjects, trust=trust)
     return AdaptedModel(adapted_model(model, found, table_record(rows.vectors)), found)
 

@@ -44,17 +44,17 @@ def read_tables(
     InputError
         If a table cannot be read, lacks a column, or the two are not of the same rows.
     """
-    from sensitivenets.embeddings.same_rows import require_same_rows
+    from sensitivenets.embeddings.same_rows import match_rows
 
     table = read_rows(before, [], embedding)
-    subject = None if identity is None else table.labels(identity)
+    subject = None if identity is None else table.identities(identity)
     for name in labels:
         table.column(name)
     if after is None:
         return Tables(table, None, subject)
     mapped = read_rows(after, [], embedding)
-    require_same_rows(table, mapped, [*labels, *([identity] if identity else [])])
-    return Tables(table, mapped, subject)
+    matched = match_rows(table, mapped)
+    return Tables(table, matched.table, subject)
 
 
 def split_of(tables: Tables, train: str | None, test: str | None, random_state: int) -> Split:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sensitivenets.cli.output import print_json, print_line
-from sensitivenets.cli.selection import read_rows, refuse_existing
+from sensitivenets.cli.selection import read_rows, refuse_existing, refuse_own_output
 from sensitivenets.errors import InputError
 
 if TYPE_CHECKING:
@@ -110,9 +110,12 @@ def _through_model(rows: EmbeddingTable, model: Path, table: Path) -> tuple[Embe
     """Map the rows, and name the model by the SHA-256 of its arrays."""
     from sensitivenets.embeddings import check_vectors
     from sensitivenets.maps.digest import weights_digest
+    from sensitivenets.maps.made_by import signed
     from sensitivenets.maps.model_folder import load_model
 
-    phi = load_model(model).map
+    loaded = load_model(model)
+    phi = loaded.map
+    refuse_own_output(rows, loaded, model)
     if rows.dim != phi.n_features_in:
         raise InputError(
             f"{table}: expected embeddings of {phi.n_features_in} features as {model} was fitted "
@@ -120,7 +123,7 @@ def _through_model(rows: EmbeddingTable, model: Path, table: Path) -> tuple[Embe
         )
     mapped = phi(rows.vectors)
     check_vectors(mapped, f"{model}: what it makes of {table}")
-    return rows.with_vectors(mapped), weights_digest(phi.arrays())
+    return signed(rows.with_vectors(mapped), loaded), weights_digest(phi.arrays())
 
 
 def _parameters(

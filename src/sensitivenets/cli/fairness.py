@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
 
 from sensitivenets.cli.audit_inputs import read_tables
 from sensitivenets.cli.output import percent, print_json, print_line, print_table
@@ -27,7 +29,7 @@ def fairness(
     /,
     *,
     target: str,
-    sensitive: str,
+    attribute: Annotated[str, Parameter(alias="--sensitive")],
     identity: str,
     positive: str | None = None,
     favoured: str | None = None,
@@ -48,7 +50,7 @@ def fairness(
         The same rows after a map, whoever made it.
     target
         Column of the label to predict, with two classes.
-    sensitive
+    attribute
         Column of the attribute to protect, with two classes.
     identity
         Column that says who a row shows; nobody is in both training and test set.
@@ -78,15 +80,15 @@ def fairness(
     if n_seeds < 2:
         raise InputError(f"--n-seeds: expected at least 2, found {n_seeds}")
     chosen = decisions_named([*DECISIONS] if decision == ["all"] else decision or [])
-    columns = list(dict.fromkeys([target, sensitive, *(context or [])]))
+    columns = list(dict.fromkeys([target, attribute, *(context or [])]))
     tables = read_tables(before, after, identity, columns, embedding)
     with progress_bar("fairness") as progress:
         result = equality_of_opportunity(
             tables.before.vectors,
             None if tables.after is None else tables.after.vectors,
             tables.before.labels(target),
-            tables.before.labels(sensitive),
-            tables.before.labels(identity).codes,
+            tables.before.labels(attribute),
+            tables.before.identities(identity).codes,
             seeds=range(n_seeds),
             positive=positive,
             favoured=favoured,

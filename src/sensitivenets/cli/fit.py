@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from sensitivenets.cli.attributes import require_groups
 from sensitivenets.cli.method_options import estimator_parameters, kept_column
 from sensitivenets.cli.output import percent, print_json, print_line
 from sensitivenets.cli.selection import read_rows
@@ -24,7 +25,7 @@ def fit(
     /,
     *,
     out: Path,
-    remove: list[str] | None = None,
+    remove: Annotated[list[str] | None, Parameter(name=("--remove", "--attribute"))] = None,
     remove_identity: str | None = None,
     identity: str | None = None,
     task: str | None = None,
@@ -81,20 +82,25 @@ def fit(
         Write the result as JSON.
     """
     from sensitivenets.benchmark.methods import method_named
-    from sensitivenets.maps.model_folder import check_destination, save_model
+    from sensitivenets.maps.model_folder import check_destination
+    from sensitivenets.maps.rescue import save_or_rescue
 
     remove = _what_to_remove(remove, remove_identity, identity, task)
     method = method or ("identity_span" if remove_identity else "sensitivenet")
     chosen = method_named(method)
     parameters = estimator_parameters(method, settings or [], random_state)
-    kept = kept_column(method, parameters, identity, task)
     check_destination(out, overwrite=overwrite)
     if chosen.needs_torch:
         require_torch()
     if detector is None and detector_where:
         raise InputError("--detector-where: expected --detector with it; give both or neither")
     primary = read_rows(table, where or [], embedding)
+    kept = kept_column(method, parameters, identity, task)
     kept_labels = None if kept is None else primary.column(kept)
+    if identity is not None and kept == identity:
+        # A blank identity is nobody, not one person.
+        who = primary.identities(identity)
+        kept_labels = [who.classes[code] if code >= 0 else None for code in who.codes]
     sensitive = _attributes(primary if detector is None else None, remove, identity)
     _warn(primary, identity, remove if detector is None else [])
     detectors = None
@@ -108,7 +114,7 @@ def fit(
     )
     estimator = chosen.load()(**parameters)
     estimator.fit(primary.vectors, kept_labels, sensitive=sensitive, detector=detectors, **more)
-    save_model(estimator.model_, out, overwrite=overwrite)
+    save_or_rescue(estimator.model_, out, overwrite=overwrite)
     if json:
         print_json(_summary(estimator.model_, out))
     else:
@@ -155,6 +161,7 @@ def _attributes(
     if identity in names:
         raise InputError(f"--remove {identity}: the identity is what is kept; remove another")
     # Checked here, where the message can name the file.
+    require_groups(table, names, "--remove")
     table.attributes(names)
     return {name: table.column(name) for name in names}
 

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from json import dumps
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from sensitivenets.cli.output import print_json, print_line, print_notice
-from sensitivenets.cli.selection import read_rows, refuse_table
+from sensitivenets.cli.selection import read_rows, refuse_own_output, refuse_table
 from sensitivenets.errors import InputError
-
-if TYPE_CHECKING:
-    from sensitivenets.maps.base import Model
 
 
 def transform(
@@ -30,7 +25,8 @@ def transform(
     """Map the embeddings of a table to agnostic embeddings.
 
     The columns of the attributes that the model removes are left out, the others stay. Values are
-    rounded to 16 binary digits after the first, so that their last digits tell nothing.
+    rounded to 16 binary digits after the first, so that their last digits tell nothing. The file
+    says which rows its model was fitted on, so that an audit knows it.
 
     Parameters
     ----------
@@ -52,6 +48,7 @@ def transform(
         Write the result as JSON.
     """
     from sensitivenets.embeddings import canonical_values, check_vectors, write_table
+    from sensitivenets.maps.made_by import signed
     from sensitivenets.maps.model_folder import load_model
 
     refuse_table(out, overwrite=overwrite)
@@ -60,6 +57,7 @@ def transform(
     rows = read_rows(table, where or [], embedding)
     for name in keep or []:
         rows.column(name)
+    refuse_own_output(rows, loaded, model)
     if rows.dim != phi.n_features_in:
         raise InputError(
             f"{table}: expected embeddings of {phi.n_features_in} features as {model} was fitted "
@@ -73,7 +71,7 @@ def transform(
         if name in loaded.removed and name not in (keep or [])
     ]
     written = replace(rows, columns=rows.columns.drop_columns(left_out))
-    write_table(written.with_vectors(canonical_values(mapped)), out, _notes(loaded))
+    write_table(signed(written.with_vectors(canonical_values(mapped)), loaded), out)
     if json:
         print_json({
             "table": str(out),
@@ -85,17 +83,3 @@ def transform(
     print_line(f"{len(rows)} rows of {phi.n_features_out} features: {out}")
     if left_out:
         print_notice(f"left out: {', '.join(left_out)} (removed by the model; --keep writes it)")
-
-
-def _notes(model: Model) -> dict[str, str]:
-    """Return what made the values, down to their last bits on one machine."""
-    from sensitivenets.embeddings.rows import blas_threads
-    from sensitivenets.maps.digest import weights_digest
-    from sensitivenets.version import __version__
-
-    made_by = {
-        "weights_sha256": weights_digest(model.map.arrays()),
-        "library_version": __version__,
-        "threads": blas_threads(),
-    }
-    return {"sensitivenets.made_by": dumps(made_by)}

@@ -88,7 +88,7 @@ def warn_about(
         )
     if identity is None:
         return
-    who = table.labels(identity)
+    who = table.identities(identity)
     for name in attributes:
         found = find_contradictions(who, table.labels(name))
         if found.n_contradicting:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,7 +9,7 @@ import pyarrow.parquet as pq
 
 from sensitivenets.atomic import atomic_file, check_table_name
 from sensitivenets.embeddings.arrays import vectors_to_arrow
-from sensitivenets.embeddings.parquet_files import sealed
+from sensitivenets.embeddings.parquet_files import own_metadata, sealed
 from sensitivenets.embeddings.source import open_table
 from sensitivenets.embeddings.table import EmbeddingTable
 
@@ -44,19 +43,15 @@ def read_table(path: str | Path, *, embedding: str = "embedding") -> EmbeddingTa
     return open_table(path, embedding=embedding).read()
 
 
-def write_table(
-    table: EmbeddingTable, path: str | Path, notes: Mapping[str, str] | None = None
-) -> None:
+def write_table(table: EmbeddingTable, path: str | Path) -> None:
     """Write a table of embeddings as Parquet, atomically.
 
     Parameters
     ----------
     table : EmbeddingTable
-        Embeddings and label columns.
+        Embeddings and label columns; what this library noted in their metadata is kept.
     path : str or Path
         A file ending in ``.parquet``; replaced if it exists.
-    notes : mapping of str to str, optional
-        Kept in the file's metadata, such as what made the table.
 
     Raises
     ------
@@ -67,9 +62,8 @@ def write_table(
     check_table_name(path)
     vectors = vectors_to_arrow(table.vectors)
     fields = [pa.field(table.embedding, vectors.type, nullable=False), *table.columns.schema]
-    whole = pa.Table.from_arrays(
-        [vectors, *table.columns.columns], schema=sealed(pa.schema(fields, notes))
-    )
+    schema = sealed(pa.schema(fields, own_metadata(table.columns.schema)))
+    whole = pa.Table.from_arrays([vectors, *table.columns.columns], schema=schema)
     # Embeddings do not compress (8 % by zstd, for half the speed of reading): neither that nor
     # dictionaries and statistics on them.
     compression = dict.fromkeys(whole.column_names, "zstd") | {
