@@ -88,7 +88,7 @@ AUDIT = ["audit", "table.parquet", "--quick", "--out", "new"]
         (["verify", "table.parquet", "--pairs", "named.parquet"], "holds the protocols 'other'"),
         (["verify", "table.parquet", "--pairs", "table.parquet"], "no column 'left'"),
         (AUDIT, "expected something to attack: --attribute or --continuous"),
-        ([*AUDIT, "--continuous", "age"], "--quick: --continuous and --model need the whole audit"),
+        ([*AUDIT, "--continuous", "age"], "--quick: --continuous, --model and --subgroup need"),
         ([*AUDIT, "--attribute", "sex"], "no column 'sex'"),
         (
             [*AUDIT, "--attribute", "gender", "--train", "split=fit"],

@@ -18,7 +18,7 @@ BEFORE, AFTER, INVERTED = "before", "after", "inverted"
 #: Controls that batteries are run as.
 SHUFFLED, PROJECTED = "shuffled labels", "random projection"
 #: Attackers that every battery has on top: guesses that look at no embedding, and the vote of the
-#: best. Earlier versions wrote "committee" for the last one.
+#: best.
 MAJORITY, MEAN, VOTING_ENSEMBLE = "majority class", "mean predictor", "voting ensemble"
 
 

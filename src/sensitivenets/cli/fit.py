@@ -84,6 +84,10 @@ def fit(
         raise InputError("--detector-where: expected --detector with it; give both or neither")
     primary = read_rows(table, where or [], embedding)
     kept_labels = None if kept is None else primary.column(kept)
+    if identity is not None and kept == identity:
+        # A blank identity is nobody, not one person.
+        who = primary.identities(identity)
+        kept_labels = [who.classes[code] if code >= 0 else None for code in who.codes]
     sensitive = _attributes(primary if detector is None else None, remove, identity)
     _warn(primary, identity, remove if detector is None else [])
     detectors = None

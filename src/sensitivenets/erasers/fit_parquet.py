@@ -13,6 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from sensitivenets.embeddings import FloatArray, encode
 from sensitivenets.embeddings.fingerprint import Fingerprint, Hashing, other_cores
+from sensitivenets.embeddings.label_doubts import without_blanks
 from sensitivenets.embeddings.labels import encode_attributes
 from sensitivenets.embeddings.parquet_blocks import Block, count_rows, parquet_blocks, read_columns
 from sensitivenets.erasers.transport.adapt import Adapted, adapt_passes, adapted_model
@@ -77,7 +78,7 @@ def adapt_parquet(
     n_rows = count_rows(path)
     subjects = None
     if identity is not None:
-        subjects = encode(identity, read_columns(path, [identity])[identity]).codes
+        subjects = without_blanks(encode(identity, read_columns(path, [identity])[identity])).codes
 
     def blocks() -> Iterator[FloatArray]:
         for block in parquet_blocks(path, embedding=embedding, block_rows=block_rows):

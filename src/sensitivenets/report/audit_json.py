@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from sensitivenets.atomic import atomic_file
-from sensitivenets.audit.results import SCHEMA_VERSION, AuditResult
+from sensitivenets.audit.results import SCHEMA_VERSION, VOTING_ENSEMBLE, AuditResult
 from sensitivenets.errors import InputError
 from sensitivenets.report.record import AuditRecord, as_record
 from sensitivenets.report.verdict import verdict_of
+
+_COMMITTEE = "committee"
 
 
 def to_json(result: AuditResult) -> str:
@@ -84,6 +86,10 @@ def _upgraded(document: dict[str, Any]) -> dict[str, Any]:
         upgraded |= {"outsiders_read": {}, "certificates": None, "left_out": []}
     if document["schema_version"] < 2:
         _add_closer_looks(upgraded)
+        upgraded["attributes"], upgraded["joint"] = _renamed([
+            upgraded.get("attributes"),
+            upgraded.get("joint"),
+        ])
     return upgraded
 
 
@@ -95,6 +101,18 @@ def _add_closer_looks(document: dict[str, Any]) -> None:
         for battery in filter(None, named):
             battery |= {"confident": [], "detections": [], "several_templates": []}
             battery["worst_subgroup"] = None
+
+
+def _renamed(value: Any) -> Any:
+    """Call the vote of the best attackers by its name of today, wherever it occurs."""
+    if isinstance(value, list):
+        return [_renamed(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: VOTING_ENSEMBLE if (key, item) == ("attacker", _COMMITTEE) else _renamed(item)
+        for key, item in value.items()
+    }
 
 
 def save_json(result: AuditResult, path: Path) -> None:

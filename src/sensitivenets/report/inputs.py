@@ -98,14 +98,16 @@ def read_inputs(
         after, key = matched.table, matched.key
         if matched.moved:
             notes = (f"{matched.moved} rows of the table after were brought to their {key!r}",)
-    read = _attributes(before, attributes)
+    read, numbers = _attributes(before, attributes), _numbers(before, continuous)
+    if not read and not numbers:
+        raise InputError("audit: expected at least one attribute, found none; name one to attack")
     notes += tuple(_warn(doubt) for one in read.values() if (doubt := classes_of_nothing(one)))
     return AuditInputs(
         before=as_vectors(before, "table before"),
         after=None if after is None else as_vectors(after, "table after"),
         files={"before": _file(before), "after": _file(after)},
         attributes=read,
-        continuous=_numbers(before, continuous),
+        continuous=numbers,
         subject=subject,
         subgroups=_attributes(before, subgroups),
         key=key,

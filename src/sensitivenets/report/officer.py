@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
-from sensitivenets.audit.results import AttributeResult, Headline
+from sensitivenets.audit.results import Headline
 from sensitivenets.report.numbers import count, interval, percent
 from sensitivenets.report.record import AuditRecord
 from sensitivenets.report.verdict import level_of
@@ -57,22 +56,22 @@ def threat_models(audit: AuditRecord) -> tuple[ThreatModel, ...]:
         ThreatModel(
             "Map secret",
             f"the new embeddings and {labels}, also after the map",
-            _risks(audit.attributes, _reached(audit, "map secret")),
+            _risks(audit, _reached(audit, "map secret")),
         ),
         ThreatModel(
             "Map public",
             "the same, and the map: can push any rows through it, and tries to undo it",
-            _risks(audit.attributes, _reached(audit, "map public")),
+            _risks(audit, _reached(audit, "map public")),
         ),
         ThreatModel(
             "Collusion",
             "several protected versions of the same people, by other maps or keys",
-            _risks(audit.attributes, {one.attribute: one.strongest for one in audit.collusion}),
+            _risks(audit, {one.attribute: one.strongest for one in audit.collusion}),
         ),
         ThreatModel(
             "Insider",
             "the embeddings as they were before the map, or the key",
-            _risks(audit.attributes, {one.name: one.before.strongest for one in audit.attributes}),
+            _risks(audit, {one.name: one.before.strongest for one in audit.attributes}),
         ),
     )
 
@@ -86,13 +85,14 @@ def _reached(audit: AuditRecord, name: str) -> dict[str, Headline]:
     }
 
 
-def _risks(attributes: Iterable[AttributeResult], tops: dict[str, Headline]) -> tuple[str, ...]:
+def _risks(audit: AuditRecord, tops: dict[str, Headline]) -> tuple[str, ...]:
     lines = []
-    for one in attributes:
+    for one in audit.attributes:
         top = tops.get(one.name)
         if top is not None:
+            level = level_of(top, one.chance) if audit.trustworthy else "not known"
             lines.append(
-                f"{one.name}: {level_of(top, one.chance)}, {percent(top.balanced_accuracy)} "
+                f"{one.name}: {level}, {percent(top.balanced_accuracy)} "
                 f"{interval(top.low, top.high)} (a guess: {percent(one.chance)})"
             )
     return tuple(lines) or (_NOT_MEASURED,)

@@ -42,12 +42,15 @@ class Population:
         Attributes whose labels of these very rows the map was fitted on.
     attackers_outside : bool
         Whether the attackers learned from rows of the other kind.
+    made_by : tuple of str
+        Methods of the models that made the second table, as far as it or the model says so.
     """
 
     kind: str
     n_rows: int
     labels: tuple[str, ...] = ()
     attackers_outside: bool = False
+    made_by: tuple[str, ...] = ()
 
     @property
     def sentence(self) -> str:
@@ -140,6 +143,7 @@ def part_populations(
     n_rows = len(inputs.before)
     if not made_by:
         return [(Population(UNKNOWN, len(split.train) + len(split.test)), split)]
+    methods = tuple(dict.fromkeys(maker.method for maker in made_by))
     held, labels = np.zeros(n_rows, dtype=bool), dict[str, None]()
     for seen in rows_seen(before, made_by):
         labels |= dict.fromkeys(seen.labels)
@@ -151,7 +155,8 @@ def part_populations(
         own = split.train[mask[split.train]]
         outside = len(own) == 0
         kept = split if outside else replace(split, train=own)
-        return [(Population(tested[0], len(kept.train) + len(kept.test), used, outside), kept)]
+        n_own = len(kept.train) + len(kept.test)
+        return [(Population(tested[0], n_own, used, outside, methods), kept)]
     parts: list[tuple[Population | None, Split]] = []
     for kind in (NEW, HELD):
         mask, used = kinds[kind]

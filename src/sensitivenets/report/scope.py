@@ -6,6 +6,7 @@ from sensitivenets.audit.correspondence import COLUMNS, MAP, Correspondence
 from sensitivenets.report.not_tried import QUICK
 from sensitivenets.report.numbers import count, joined, percent
 from sensitivenets.report.record import AuditRecord
+from sensitivenets.report.rows import Population
 
 _KNOWN_BY = {
     COLUMNS: "Rows of the two tables were joined by a column that tells them apart.",
@@ -45,18 +46,20 @@ def scope_facts(audit: AuditRecord) -> tuple[tuple[str, str], ...]:
         ("Date", audit.provenance.date or "not known"),
     ]
     if audit.n_features_after is not None:
-        facts.append(("Model", "not given" if made is None else made.method))
-        kind = "unknown" if audit.rows is None else audit.rows.kind
-        facts.append(("These rows are", _ROWS[kind]))
+        rows = audit.rows or Population("unknown", 0)
+        facts.append(("Model", made.method if made else ", ".join(rows.made_by) or "not known"))
+        facts.append(("These rows are", _ROWS[rows.kind]))
     return tuple(facts)
 
 
 def _scope(audit: AuditRecord) -> str:
     if audit.mode == "quick":
         return QUICK
+    version = f" of sensitivenets {audit.library_version}" if audit.library_version else ""
     if audit.left_out:
-        return f"Audit within a time that was set: without {joined(list(audit.left_out))}"
-    return "Whole audit: every attacker there is"
+        left_out = joined(list(audit.left_out))
+        return f"Audit within a time that was set: every attacker{version} but {left_out}"
+    return f"Whole audit: every attacker{version}"
 
 
 def correspondence_text(found: Correspondence) -> str:

@@ -197,9 +197,10 @@ def _kept_lines(audit: AuditRecord) -> list[str]:
 def _trust(audit: AuditRecord) -> str:
     if not audit.trustworthy:
         return "; ".join(audit.reasons) or "a control failed"
-    return (
-        "Attackers trained on shuffled labels stayed at a guess, and the same attackers read the "
-        "first table clearly: what they miss in the second is not for want of trying"
-        if audit.n_features_after is not None
-        else "Attackers trained on shuffled labels stayed at a guess"
-    )
+    stayed = "Attackers trained on shuffled labels stayed at a guess"
+    if audit.n_features_after is None:
+        return stayed
+    together = "" if audit.correspondence is None else ", rows of the two tables belong together"
+    missed = ": what they miss in the second is not for want of trying"
+    clearly = "" if audit.mode == "quick" else missed
+    return f"{stayed}{together}, and the same attackers read the first table clearly{clearly}"
