@@ -38,8 +38,8 @@ import torch
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from sensitivenets.embeddings import vectors_to_arrow
-from sensitivenets.embeddings.parquet_blocks import parquet_blocks
-from sensitivenets.erasers.fit_parquet import fit_parquet
+from sensitivenets.embeddings.source import open_table
+from sensitivenets.erasers.fit_table import fit_table
 from sensitivenets.erasers.linear.leace import LEACE, leace
 from sensitivenets.erasers.linear.sal import SAL
 from sensitivenets.erasers.moments.attribute import AttributeMoments
@@ -125,17 +125,17 @@ def report(times: dict[str, list[float]], n: int, base: str, target: float | Non
 
 
 def grouped(path: Path) -> None:
-    """Covariance of each group, in one pass; a core is left to reading, as `fit_parquet` does."""
+    """Covariance of each group, in one pass; a core is left to reading, as `fit_table` does."""
     stream = GroupMomentStream(2)
     with threadpool_limits(max(1, (os.cpu_count() or 1) - 1), user_api="blas"):
-        for block in parquet_blocks(path, ["gender"]):
+        for block in open_table(path).blocks(["gender"]):
             stream.update(block.vectors, block.columns["gender"].to_numpy())
     stream.moments()
 
 
 def read(path: Path) -> None:
     """Read and check, no more."""
-    for _ in parquet_blocks(path, ["gender"]):
+    for _ in open_table(path).blocks(["gender"]):
         pass
 
 
@@ -151,18 +151,18 @@ def streaming(n: int, dim: int, repeat: int) -> None:
             "SAL": SAL(),
         }
         for eraser in fits.values():
-            fit_parquet(eraser, path, sensitive=["gender"])
+            fit_table(eraser, path, sensitive=["gender"])
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         print(f"  peak memory, libraries and writing included: {peak:.0f} MiB")
         X, _ = rows(n, dim)
         tasks: dict[str, Callable[[], object]] = {"X.T @ X in memory": lambda: X.T @ X}
         for name, eraser in fits.items():
-            tasks[f"fit_parquet, {name}"] = lambda eraser=eraser: fit_parquet(
+            tasks[f"fit_table, {name}"] = lambda eraser=eraser: fit_table(
                 eraser, path, sensitive=["gender"]
             )
         tasks["covariance of each of two groups"] = lambda: grouped(path)
         one = RoutedTransport(n_rounds=1, random_state=0)
-        tasks["routed transport, a round in three passes"] = lambda: fit_parquet(
+        tasks["routed transport, a round in three passes"] = lambda: fit_table(
             one, path, sensitive=["gender"]
         )
         tasks["reading alone"] = lambda: read(path)

@@ -78,7 +78,16 @@ def of_fairness(target="hired", **changed):
     )
     names = {"positive": "yes", "sensitive": "gender", "favoured": "Male", "other": "Female"}
     found = {"bias": 0.7, "before": rates, "after": None, "absolute_gap_reduction": None}
-    return {"target": target, **names, **found, "runs": [], "dropped": 0, "notes": []} | changed
+    asked = {"decisions": [], "rules": {}}
+    return {
+        "target": target,
+        **names,
+        **found,
+        "runs": [],
+        "dropped": 0,
+        "notes": [],
+        **asked,
+    } | changed
 
 
 def test_fairness_is_shown_in_the_report(run, tmp_path):

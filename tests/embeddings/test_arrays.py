@@ -303,7 +303,7 @@ def test_every_float_list_gives_float32(make, value, chunks):
         ([[1.0], None], pa.list_(pa.float32(), 1), r"t, row 1: no embedding \(1 such rows\)"),
         ([[1.0, 2.0], [3.0, None]], pa.list_(pa.float32()), "t, row 1: null among the features"),
         ([[1, 2]], pa.list_(pa.int64()), "expected a list of float16, float32 or float64 in each"),
-        (["a"], pa.string(), "found string; name the right column with --embedding"),
+        (["a"], pa.string(), "found string; name the column that holds them with --embedding"),
         ([1.0], pa.float32(), "found float"),
         ([[[1.0]]], pa.list_(pa.list_(pa.float32())), "expected a list of float16"),
     ],

@@ -15,14 +15,24 @@ def test_a_missing_file(tmp_path):
         read_table(tmp_path / "t.parquet")
 
 
-@pytest.mark.parametrize("name", ["t.csv", "t", "t.pkl"])
-def test_other_kinds_of_file(tmp_path, name):
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [
+        ("t", "convert it to one of them"),
+        ("t.pkl", "a pickle runs code when it is opened: write the table as .parquet"),
+        ("t.pt", "load it with torch and save the tensor with safetensors.torch.save_file"),
+        ("t.xlsx", "save it as .csv"),
+    ],
+)
+def test_other_kinds_of_file(tmp_path, name, remedy):
     (tmp_path / name).write_text("x")
-    with pytest.raises(InputError, match=r"expected one of \.parquet, \.npz, \.npy, found"):
+    with pytest.raises(InputError, match=rf"expected one of \.parquet, \.pq, .*, found .*{remedy}"):
         read_table(tmp_path / name)
 
 
-@pytest.mark.parametrize("suffix", [".parquet", ".npz", ".npy"])
+@pytest.mark.parametrize(
+    "suffix", [".parquet", ".npz", ".npy", ".safetensors", ".jsonl", ".feather"]
+)
 @pytest.mark.parametrize("content", [b"", b"hello, world\n" * 20, b"PAR1PAR1", b"PK\x03\x04"])
 def test_files_that_are_something_else(tmp_path, suffix, content):
     path = tmp_path / f"t{suffix}"

@@ -14,6 +14,7 @@ from sensitivenets.embeddings.fingerprint import fingerprint
 from sensitivenets.errors import DataWarning, InputError
 from sensitivenets.maps.base import Model
 from sensitivenets.maps.made_by import makers_of, signed
+from sensitivenets.maps.projection import Projection
 from sensitivenets.report import AuditRecord, from_json, to_json
 from sensitivenets.report.collusion import read_versions
 from sensitivenets.report.inputs import read_inputs
@@ -29,7 +30,8 @@ def table():
 
 def made(table, rows, name="primary"):
     """Return a table that says that a model, fitted on some rows, made it."""
-    known = Model(None, "M", {}, {"gender": ("Female", "Male")}, {name: fingerprint(rows)})
+    turn = Projection(np.eye(table.dim, dtype=np.float32)[:, ::-1].copy())
+    known = Model(turn, "M", {}, {"gender": ("Female", "Male")}, {name: fingerprint(rows)})
     return signed(table.with_vectors(table.vectors[:, ::-1].copy()), known)
 
 

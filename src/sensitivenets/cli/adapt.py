@@ -10,7 +10,7 @@ from sensitivenets.cli.selection import read_rows
 from sensitivenets.errors import InputError
 
 if TYPE_CHECKING:
-    from sensitivenets.erasers.fit_parquet import AdaptedModel
+    from sensitivenets.erasers.fit_table import AdaptedModel
     from sensitivenets.erasers.transport.adapt import Adapted
     from sensitivenets.maps.base import Model
 
@@ -23,6 +23,7 @@ def adapt(
     out: Path,
     identity: str | None = None,
     where: list[str] | None = None,
+    trust: bool = False,
     embedding: str = "embedding",
     overwrite: bool = False,
     json: bool = False,
@@ -41,6 +42,9 @@ def adapt(
         Column that says who a row shows: rows of a person are routed together.
     where
         Adapt to the rows with COLUMN=VALUE; may be given several times.
+    trust
+        Adapt even where the table shows no groups like the model's; its own maps are kept
+        otherwise.
     embedding
         Name of the embedding column.
     overwrite
@@ -48,11 +52,12 @@ def adapt(
     json
         Write the result as JSON.
     """
-    from sensitivenets.maps.model_folder import check_destination, load_model, save_model
+    from sensitivenets.maps.model_folder import check_destination, load_model
+    from sensitivenets.maps.rescue import save_or_rescue
 
     check_destination(out, overwrite=overwrite)
-    made = _adapted(load_model(model), table, identity, where or [], embedding)
-    save_model(made.model, out, overwrite=overwrite)
+    made = _adapted(load_model(model), table, identity, where or [], trust, embedding)
+    save_or_rescue(made.model, out, overwrite=overwrite)
     if json:
         print_json(_summary(made, out))
     else:
@@ -60,18 +65,28 @@ def adapt(
 
 
 def _adapted(
-    model: Model, table: Path, identity: str | None, where: list[str], embedding: str
+    model: Model,
+    table: Path,
+    identity: str | None,
+    where: list[str],
+    trust: bool,
+    embedding: str,
 ) -> AdaptedModel:
     from sensitivenets.codes.code_files import is_code_file
-    from sensitivenets.embeddings.fingerprint import fingerprint
-    from sensitivenets.erasers.fit_parquet import AdaptedModel, adapt_parquet
+    from sensitivenets.embeddings.fingerprint import table_record
+    from sensitivenets.erasers.fit_table import AdaptedModel, adapt_table
     from sensitivenets.erasers.transport.adapt import adapt, adapted_model
     from sensitivenets.progress import progress_bar
 
     if table.suffix == ".parquet" and not where and not is_code_file(table):
         with progress_bar("adapt") as progress:
-            return adapt_parquet(
-                model, table, identity=identity, embedding=embedding, progress=progress
+            return adapt_table(
+                model,
+                table,
+                identity=identity,
+                trust=trust,
+                embedding=embedding,
+                progress=progress,
             )
     rows = read_rows(table, where, embedding)
     if rows.dim != model.map.n_features_in:
@@ -80,8 +95,8 @@ def _adapted(
             f"fitted on, found {rows.dim}; use the network that made the training embeddings"
         )
     subjects = None if identity is None else rows.identities(identity).codes
-    found = adapt(model, rows.vectors, subjects=subjects)
-    return AdaptedModel(adapted_model(model, found, fingerprint(rows.vectors)), found)
+    found = adapt(model, rows.vectors, subjects=subjects, trust=trust)
+    return AdaptedModel(adapted_model(model, found, table_record(rows.vectors)), found)
 
 
 def _print(found: Adapted, out: Path, table: Path) -> None:

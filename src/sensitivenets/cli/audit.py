@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sensitivenets.cli.attributes import require_groups
 from sensitivenets.cli.audit_options import AuditOptions
 from sensitivenets.errors import InputError
 
@@ -35,6 +36,7 @@ def audit(before: Path, after: Path | None = None, /, *, options: AuditOptions) 
     first = read_rows(before, [], options.embedding)
     second = None if after is None else read_rows(after, [], options.embedding)
     subject = None if options.identity is None else first.identities(options.identity)
+    require_groups(first, options.attribute, "--attribute")
     split = None
     if options.train is not None or options.test is not None:
         tables = Tables(first, second, subject)

@@ -8,7 +8,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from sensitivenets.atomic import check_parent
+from sensitivenets.cli.options import Quick
+from sensitivenets.cli.selection import refuse_report
 from sensitivenets.errors import InputError
 
 Columns = Annotated[list[str], Parameter(show_default=False)]
@@ -52,7 +53,7 @@ class AuditOptions:
         Column, such as age, by whose values to find the subgroup that is read best; may be given
         several times.
     quick
-        Use only the three attackers of the paper: fast, and easier to withstand.
+        Attack with the three attackers of the paper only: seconds, and easier to withstand.
     joint
         With --quick, also attack the attributes combined; the whole audit always does.
     curves
@@ -76,6 +77,8 @@ class AuditOptions:
         The seed; the same seed gives the same report.
     save_pictures
         Also write every picture of the report as SVG and PNG, into the folder pictures of OUT.
+    overwrite
+        Replace a report that is already there.
     json
         Write the audit as JSON.
     """
@@ -92,7 +95,7 @@ class AuditOptions:
     outsiders: Path | None = None
     also: Annotated[list[Path], Parameter(show_default=False)] = field(default_factory=list)
     subgroup: Columns = field(default_factory=list)
-    quick: bool = False
+    quick: Quick = False
     joint: bool = False
     curves: Annotated[bool, Parameter(negative="--no-curves")] = True
     certificates: Annotated[bool, Parameter(negative="--no-certificates")] = True
@@ -104,6 +107,7 @@ class AuditOptions:
     n_jobs: int = 2
     random_state: int = 0
     save_pictures: bool = False
+    overwrite: bool = False
     json: bool = False
 
     def __post_init__(self) -> None:
@@ -113,6 +117,4 @@ class AuditOptions:
             raise InputError(
                 "--quick: --continuous, --model and --subgroup need the whole audit; leave it out"
             )
-        if self.out.exists() and not self.out.is_dir():
-            raise InputError(f"{self.out}: expected a folder for the report, found a file")
-        check_parent(self.out)
+        refuse_report(self.out, overwrite=self.overwrite)

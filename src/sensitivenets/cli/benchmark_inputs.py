@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sensitivenets.cli.attributes import require_groups
 from sensitivenets.cli.audit_inputs import Tables, split_of
 from sensitivenets.cli.benchmark_options import DataOptions
 from sensitivenets.cli.selection import read_rows
@@ -58,6 +59,7 @@ def read_inputs(path: Path, options: DataOptions, random_state: int) -> Inputs:
         sensitive = read_rows(
             options.detector, options.detector_where, options.embedding, "--detector-where"
         )
+    require_groups(sensitive, names, "--attribute")
     fitting = Fitting(
         fit_rows.vectors,
         target,
@@ -164,8 +166,9 @@ def _verifying(options: DataOptions, attacking: Attacking) -> Verifying:
         return Verifying(table.vectors, subject)
     pairs = {}
     names: list[str | None] = [*options.protocol] or [None]
+    who = options.verification_identity or "subject"
     for name in names:
-        found, how = read_protocol(options.pairs, table, name)
+        found, how = read_protocol(options.pairs, table, name, subject=who, image=options.image)
         if how == "view1":
             # One part: pairs of one fold are evaluated so.
             found = replace(found, fold=np.zeros_like(found.fold))

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sensitivenets.cli.output import print_json, print_line
-from sensitivenets.cli.selection import read_rows, refuse_existing
+from sensitivenets.cli.selection import read_rows, refuse_existing, refuse_own_output
 from sensitivenets.errors import InputError
 
 if TYPE_CHECKING:
@@ -109,11 +109,13 @@ def _keep_labels(rows: EmbeddingTable, keep: list[str] | None) -> EmbeddingTable
 def _through_model(rows: EmbeddingTable, model: Path, table: Path) -> tuple[EmbeddingTable, str]:
     """Map the rows, and name the model by the SHA-256 of its arrays."""
     from sensitivenets.embeddings import check_vectors
+    from sensitivenets.maps.digest import weights_digest
     from sensitivenets.maps.made_by import signed
-    from sensitivenets.maps.model_folder import load_model, weights_digest
+    from sensitivenets.maps.model_folder import load_model
 
     loaded = load_model(model)
     phi = loaded.map
+    refuse_own_output(rows, loaded, model)
     if rows.dim != phi.n_features_in:
         raise InputError(
             f"{table}: expected embeddings of {phi.n_features_in} features as {model} was fitted "

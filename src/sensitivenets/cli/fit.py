@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from sensitivenets.cli.attributes import require_groups
 from sensitivenets.cli.method_options import estimator_parameters, kept_column
 from sensitivenets.cli.output import percent, print_json, print_line
 from sensitivenets.cli.selection import read_rows
@@ -22,14 +24,16 @@ def fit(
     table: Path,
     /,
     *,
-    remove: list[str],
     out: Path,
+    remove: Annotated[list[str] | None, Parameter(name=("--remove", "--attribute"))] = None,
+    remove_identity: str | None = None,
     identity: str | None = None,
     task: str | None = None,
     where: list[str] | None = None,
     detector: Path | None = None,
     detector_where: list[str] | None = None,
-    method: str = "sensitivenet",
+    unlabelled: Path | None = None,
+    method: str | None = None,
     settings: Annotated[list[str] | None, Parameter(name="--set")] = None,
     random_state: int = 0,
     embedding: str = "embedding",
@@ -42,10 +46,12 @@ def fit(
     ----------
     table
         Embeddings to learn from: .parquet, .npz, or .npy beside .csv.
-    remove
-        Attribute to remove, a column; give the option once for each.
     out
         Model folder to make.
+    remove
+        Attribute to remove, a column; give the option once for each.
+    remove_identity
+        Column that says who a row shows: hide who, keep the label of --task.
     identity
         Column that says who or what a row shows; sensitivenet, as it is set, and some others need
         it.
@@ -57,8 +63,12 @@ def fit(
         Another table of embeddings of the same network, which has the attributes to remove.
     detector_where
         Use only the rows of it with COLUMN=VALUE; may be given several times.
+    unlabelled
+        One more table of the same network, of which no attribute is known: routed_transport and
+        coded_transport learn the moments of the groups from its rows too.
     method
         Method, such as routed_transport or leace; package.module:Class is one of your own.
+        sensitivenet unless given, or identity_span where identity is removed.
     settings
         Parameter of the method as NAME=VALUE, a value in JSON or plain text; give the option once
         for each.
@@ -72,17 +82,20 @@ def fit(
         Write the result as JSON.
     """
     from sensitivenets.benchmark.methods import method_named
-    from sensitivenets.maps.model_folder import check_destination, save_model
+    from sensitivenets.maps.model_folder import check_destination
+    from sensitivenets.maps.rescue import save_or_rescue
 
+    remove = _what_to_remove(remove, remove_identity, identity, task)
+    method = method or ("identity_span" if remove_identity else "sensitivenet")
     chosen = method_named(method)
     parameters = estimator_parameters(method, settings or [], random_state)
-    kept = kept_column(method, parameters, identity, task)
     check_destination(out, overwrite=overwrite)
     if chosen.needs_torch:
         require_torch()
     if detector is None and detector_where:
         raise InputError("--detector-where: expected --detector with it; give both or neither")
     primary = read_rows(table, where or [], embedding)
+    kept = kept_column(method, parameters, identity, task)
     kept_labels = None if kept is None else primary.column(kept)
     if identity is not None and kept == identity:
         # A blank identity is nobody, not one person.
@@ -95,13 +108,37 @@ def fit(
         other = read_rows(detector, detector_where or [], embedding, "--detector-where")
         detectors = (other.vectors, _attributes(other, remove, None))
         _warn(other, None, [])
+    # Only where there are some: a method of one's own need not know of them.
+    more = (
+        {} if unlabelled is None else {"unlabelled": read_rows(unlabelled, [], embedding).vectors}
+    )
     estimator = chosen.load()(**parameters)
-    estimator.fit(primary.vectors, kept_labels, sensitive=sensitive, detector=detectors)
-    save_model(estimator.model_, out, overwrite=overwrite)
+    estimator.fit(primary.vectors, kept_labels, sensitive=sensitive, detector=detectors, **more)
+    save_or_rescue(estimator.model_, out, overwrite=overwrite)
     if json:
         print_json(_summary(estimator.model_, out))
     else:
         _print_summary(estimator.model_, out)
+
+
+def _what_to_remove(
+    remove: list[str] | None, remove_identity: str | None, identity: str | None, task: str | None
+) -> list[str]:
+    if remove_identity is None:
+        if not remove:
+            raise InputError("expected --remove or --remove-identity, a column to hide, found none")
+        return remove
+    if remove or identity:
+        other = "--remove" if remove else "--identity"
+        raise InputError(
+            f"--remove-identity hides who, and {other} asks for something else; give one of them"
+        )
+    if task is None:
+        raise InputError(
+            "--remove-identity: expected --task with it, the column of the label to keep; with "
+            "nothing to keep, leave the embeddings out"
+        )
+    return [remove_identity]
 
 
 def require_torch() -> None:
@@ -124,6 +161,7 @@ def _attributes(
     if identity in names:
         raise InputError(f"--remove {identity}: the identity is what is kept; remove another")
     # Checked here, where the message can name the file.
+    require_groups(table, names, "--remove")
     table.attributes(names)
     return {name: table.column(name) for name in names}
 
@@ -151,8 +189,17 @@ def _print_summary(model: Model, out: Path) -> None:
         print_line(f"{name}: the last linear detector reads {percent(reads)}")
     if model.curve and "chosen" in model.curve[0]:
         _print_trade_off(model)
+    if model.curve and "forecast" in model.curve[0]:
+        print_line(_forecast(model.curve[0]["forecast"]))
     print_line(f"model: {out}")
     print_line(f"next: sensitivenets transform {out} TABLE --out agnostic.parquet")
+
+
+def _forecast(record: Mapping[str, Any]) -> str:
+    """Say what new people will show; where groups are too small, a warning has said the rest."""
+    from sensitivenets.erasers.transport.forecast import Forecast
+
+    return Forecast(**record).lines()[0]
 
 
 def _print_trade_off(model: Model) -> None:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sensitivenets.cli.output import print_json, print_line, print_table
+from sensitivenets.errors import InputError
 
 if TYPE_CHECKING:
+    from pyarrow import ChunkedArray
+
     from sensitivenets.embeddings import EmbeddingTable
     from sensitivenets.maps.base import Model
 
 # Rows whose rank is measured, and classes that are named.
 _RANK_ROWS = 2000
 _CLASSES = 6
+# Columns that are printed.
+_COLUMNS = 200
 
 
 def info(
@@ -113,15 +119,25 @@ def _table_facts(table: EmbeddingTable) -> dict[str, Any]:
         "n_features": table.dim,
         "norm": {"smallest": float(norms.min()), "largest": float(norms.max())},
         "effective_rank": measure_collapse(sample).effective_rank,
-        "columns": {name: _column_facts(table, name) for name in table.columns.column_names},
+        "columns": {
+            name: _column_facts(name, column)
+            for name, column in zip(table.columns.column_names, table.columns.columns, strict=True)
+        },
     }
 
 
-def _column_facts(table: EmbeddingTable, name: str) -> dict[str, Any]:
-    labels = table.labels(name)
+def _column_facts(name: str, column: ChunkedArray) -> dict[str, Any]:
+    from sensitivenets.embeddings import encode
+
+    try:
+        labels = encode(name, column)
+    except InputError:
+        # Boxes, landmarks and the like are no labels, and not to be counted.
+        nothing: dict[str, Any] = {"distinct": None, "most_frequent": {}}
+        return {"type": str(column.type), "unlabelled": column.null_count} | nothing
     counts = sorted(labels.counts().items(), key=lambda item: -item[1])
     return {
-        "type": str(table.column(name).type),
+        "type": str(column.type),
         "distinct": len(labels.classes),
         "unlabelled": int((~labels.labelled).sum()),
         # Of values that all occur once, none is more frequent than another.
@@ -144,11 +160,13 @@ def _print_table(facts: dict[str, Any]) -> None:
         [
             name,
             column["type"],
-            str(column["distinct"]),
+            "" if column["distinct"] is None else str(column["distinct"]),
             str(column["unlabelled"]),
             ", ".join(f"{value} ({n})" for value, n in column["most_frequent"].items()),
         ]
-        for name, column in facts["columns"].items()
+        for name, column in islice(facts["columns"].items(), _COLUMNS)
     ]
     header = ["column", "type", "distinct", "unlabelled", "most frequent"]
     print_table(header, rows, numbers=False)
+    if (more := len(facts["columns"]) - _COLUMNS) > 0:
+        print_line(f"and {more} more columns, all in --json")

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from sensitivenets.cli.output import print_json, print_line, print_notice
-from sensitivenets.cli.selection import read_rows, refuse_table
+from sensitivenets.cli.selection import read_rows, refuse_own_output, refuse_table
 from sensitivenets.errors import InputError
 
 
@@ -57,6 +57,7 @@ def transform(
     rows = read_rows(table, where or [], embedding)
     for name in keep or []:
         rows.column(name)
+    refuse_own_output(rows, loaded, model)
     if rows.dim != phi.n_features_in:
         raise InputError(
             f"{table}: expected embeddings of {phi.n_features_in} features as {model} was fitted "

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from sensitivenets.atomic import atomic_file
 from sensitivenets.codes.code_table import CodeTable
 from sensitivenets.codes.universal import CodeParameters
-from sensitivenets.embeddings.files import with_own_metadata
+from sensitivenets.embeddings.parquet_files import own_metadata, read_parquet, sealed
 from sensitivenets.errors import InputError
 
 FORMAT_VERSION = 1
@@ -67,10 +67,11 @@ def write_codes(table: CodeTable, path: str | Path) -> None:
         "scale": table.parameters.scale,
         "encoder": table.encoder,
     }
-    made_by = with_own_metadata(table.columns).schema.metadata or {}
+    made_by = own_metadata(table.columns.schema) or {}
     arrow = pa.table(columns).replace_schema_metadata(
         {_METADATA: json.dumps(about).encode()} | made_by
     )
+    arrow = arrow.replace_schema_metadata(sealed(arrow.schema).metadata)
     # Codes are as good as random bits, which do not compress.
     compression = dict.fromkeys(columns, "zstd") | {COLUMN: "none"}
     with atomic_file(path) as temporary:
@@ -102,13 +103,7 @@ def read_codes(path: str | Path) -> CodeTable:
         If the file is missing, damaged, holds no codes, or was written in a newer format.
     """
     path = Path(path)
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
-    try:
-        arrow = pq.read_table(path, page_checksum_verification=True)
-    except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"{path}: cannot be read as .parquet: {reason}") from error
+    arrow = read_parquet(path)
     about = _about(arrow, path)
     names = arrow.column_names
     if names.count(COLUMN) != 1:
@@ -138,7 +133,8 @@ def read_codes(path: str | Path) -> CodeTable:
         if len(chunk)
     ]
     packed = np.concatenate(chunks or [np.empty(0, dtype=np.uint8)]).reshape(-1, n_bytes)
-    labels = with_own_metadata(arrow.drop_columns([COLUMN]))
+    labels = arrow.drop_columns([COLUMN])
+    labels = labels.replace_schema_metadata(own_metadata(labels.schema))
     return CodeTable(packed, labels, key_id, parameters, encoder, str(path))
 
 

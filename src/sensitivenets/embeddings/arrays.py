@@ -105,7 +105,7 @@ def as_plain(X: Any, where: str) -> Any:
     if isinstance(getattr(X, "vectors", None), np.ndarray):
         return X.vectors
     if isinstance(X, (pa.Table, pa.RecordBatch)):
-        lists = [field.name for field in X.schema if _is_list(field.type)]
+        lists = [field.name for field in X.schema if is_list(field.type)]
         return as_plain(X[_only(lists, X.schema.names, where)], where) if lists else X
     if _is_from(X, "polars"):
         return _from_polars(X, where)
@@ -142,9 +142,15 @@ def _is_tensor(value: Any) -> bool:
     return torch is not None and isinstance(value, torch.Tensor)
 
 
-def _is_list(kind: pa.DataType) -> bool:
+def is_list(kind: pa.DataType) -> bool:
+    """Whether a type is one of lists: fixed or of any length, views, fixed-shape tensors."""
+    types = pa.types
+    if types.is_fixed_size_list(kind) or types.is_list(kind) or types.is_large_list(kind):
+        return True
     return bool(
-        pa.types.is_fixed_size_list(kind) or pa.types.is_list(kind) or pa.types.is_large_list(kind)
+        isinstance(kind, pa.FixedShapeTensorType)
+        or types.is_list_view(kind)
+        or types.is_large_list_view(kind)
     )
 
 
@@ -212,7 +218,7 @@ def _from_polars(X: Any, where: str) -> Any:
         raise InputError(f"{where}: expected a table with values, found a lazy one; .collect() it")
     if hasattr(X, "columns"):
         table = X.to_arrow()
-        return as_plain(table, where) if any(_is_list(f.type) for f in table.schema) else X
+        return as_plain(table, where) if any(is_list(f.type) for f in table.schema) else X
     return as_plain(X.to_arrow(), where)
 
 
@@ -229,11 +235,11 @@ def _from_pandas(X: Any, where: str) -> Any:
 
 def _holds_rows(column: Any, kind: Any) -> bool:
     if "pyarrow" in str(kind):
-        return _is_list(kind.pyarrow_dtype)
+        return is_list(kind.pyarrow_dtype)
     return bool(kind.kind == "O") and len(column) > 0 and _is_row(column.iloc[0])
 
 
-def check_vectors(vectors: FloatArray, where: str) -> None:
+def check_vectors(vectors: FloatArray, where: str, *, first_row: int = 0) -> None:
     """Refuse embeddings that nothing can be learned from.
 
     Parameters
@@ -242,6 +248,8 @@ def check_vectors(vectors: FloatArray, where: str) -> None:
         One embedding a row.
     where : str
         Put in front of the message: file and column.
+    first_row : int, default=0
+        Number of the first of these rows in its file.
 
     Raises
     ------
@@ -264,13 +272,13 @@ def check_vectors(vectors: FloatArray, where: str) -> None:
         feature = np.flatnonzero(~np.isfinite(vectors[bad[0]]))
         at = f", feature {feature[0]}" if len(feature) else ""
         raise InputError(
-            f"{where}, row {bad[0]}{at}: NaN, infinite or overflowing value "
+            f"{where}, row {first_row + bad[0]}{at}: NaN, infinite or overflowing value "
             f"({len(bad)} such rows of {len(vectors)}); drop these rows or embed them again"
         )
     zero = np.flatnonzero(squared == 0)
     if len(zero):
         raise InputError(
-            f"{where}, row {zero[0]}: zero vector, which has no direction "
+            f"{where}, row {first_row + zero[0]}: zero vector, which has no direction "
             f"({len(zero)} such rows of {len(vectors)}); drop these rows or embed them again"
         )
 
@@ -283,15 +291,18 @@ def squared_norms(vectors: FloatArray) -> FloatArray:
     return norms
 
 
-def vectors_from_arrow(column: pa.ChunkedArray, where: str) -> FloatArray:
+def vectors_from_arrow(column: pa.ChunkedArray, where: str, *, first_row: int = 0) -> FloatArray:
     """Turn a list column into a matrix, without a copy where its memory allows.
 
     Parameters
     ----------
     column : pyarrow.ChunkedArray
-        Fixed-size list, list or large list of float16, float32 or float64.
+        Lists, of fixed or any length and any width of offset, list views or fixed-shape tensors,
+        of float16, float32, float64 or int8 (a quantised embedding, taken as it is).
     where : str
         Put in front of messages: file and column.
+    first_row : int, default=0
+        Number of the first of these rows in its file.
 
     Returns
     -------
@@ -301,18 +312,21 @@ def vectors_from_arrow(column: pa.ChunkedArray, where: str) -> FloatArray:
     Raises
     ------
     InputError
-        If the column is no list of floats, has null rows or values, or rows of different length.
+        If the column holds no such lists, has null rows or values, or rows of different length.
     """
     kind = column.type
-    if not _is_list(kind) or not pa.types.is_floating(kind.value_type):
+    if isinstance(kind, pa.FixedShapeTensorType) and len(kind.shape) == 1:
+        column = pa.chunked_array([c.storage for c in column.chunks], kind.storage_type)
+    value = column.type.value_type if is_list(column.type) else None
+    if value is None or not (pa.types.is_floating(value) or pa.types.is_int8(value)):
         raise InputError(
             f"{where}: expected a list of float16, float32 or float64 in each row, found {kind}; "
-            "name the right column with --embedding"
+            f"{_remedy(kind)}"
         )
     if len(column) == 0:
         return np.empty((0, 0), dtype=np.float32)
     if column.null_count:
-        row = pc.index(pc.is_null(column), True).as_py()
+        row = first_row + pc.index(pc.is_null(column), True).as_py()
         raise InputError(
             f"{where}, row {row}: no embedding ({column.null_count} such rows); drop these rows"
         )
@@ -321,11 +335,11 @@ def vectors_from_arrow(column: pa.ChunkedArray, where: str) -> FloatArray:
     ragged = pc.index(pc.not_equal(lengths, dim), True).as_py()
     if ragged >= 0:
         raise InputError(
-            f"{where}, row {ragged}: expected {dim} features as in row 0, found "
-            f"{lengths[ragged].as_py()}; embed all rows with one model"
+            f"{where}, row {first_row + ragged}: expected {dim} features as in row {first_row}, "
+            f"found {lengths[ragged].as_py()}; embed all rows with one model"
         )
     chunks = [chunk.flatten() for chunk in column.chunks]
-    start = 0
+    start = first_row
     for values in chunks:
         if values.null_count:
             row = start + pc.index(pc.is_null(values), True).as_py() // dim
@@ -339,6 +353,20 @@ def vectors_from_arrow(column: pa.ChunkedArray, where: str) -> FloatArray:
     with np.errstate(over="ignore"):
         np.concatenate(flat, out=joined, casting="same_kind")
     return joined.reshape(len(column), dim)
+
+
+def _remedy(kind: pa.DataType) -> str:
+    """Say what to do about a column that holds no embeddings, by what it holds instead."""
+    types = pa.types
+    if types.is_floating(kind):
+        return "for a column a feature, name them all, as in --embedding 'f*'"
+    if isinstance(kind, pa.FixedShapeTensorType) or (is_list(kind) and is_list(kind.value_type)):
+        return "flatten each row to one list of numbers"
+    if is_list(kind):
+        return "write the numbers as float32, or as int8 beside a column of scales"
+    if types.is_binary(kind) or types.is_large_binary(kind) or types.is_fixed_size_binary(kind):
+        return "bytes do not say what they hold: decode them and write lists of float32"
+    return "name the column that holds them with --embedding"
 
 
 def vectors_to_arrow(vectors: FloatArray) -> pa.FixedSizeListArray:

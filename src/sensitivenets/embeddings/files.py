@@ -1,53 +1,34 @@
-"""Reading and writing tables of embeddings: Parquet, .npz, .npy beside .csv."""
+"""Reading a whole table of embeddings, and writing one."""
 
 from __future__ import annotations
 
-import tokenize
-import zipfile
-import zlib
-from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.csv
 import pyarrow.parquet as pq
 
 from sensitivenets.atomic import atomic_file, check_table_name
-from sensitivenets.embeddings.arrays import FloatArray, vectors_from_arrow, vectors_to_arrow
+from sensitivenets.embeddings.arrays import vectors_to_arrow
+from sensitivenets.embeddings.parquet_files import own_metadata, sealed
+from sensitivenets.embeddings.source import open_table
 from sensitivenets.embeddings.table import EmbeddingTable
-from sensitivenets.errors import InputError, some_of
-
-# How the names of what this library writes into the metadata begin.
-_OWN = b"sensitivenets.made"
-
-# What reading a damaged or hostile file raises; memory, where it claims an absurd shape.
-_DAMAGED = (
-    pa.ArrowException,
-    ValueError,
-    KeyError,
-    EOFError,
-    OSError,
-    MemoryError,
-    OverflowError,
-    NotImplementedError,
-    zipfile.BadZipFile,
-    zlib.error,
-    tokenize.TokenError,
-)
 
 
 def read_table(path: str | Path, *, embedding: str = "embedding") -> EmbeddingTable:
-    """Read a table of embeddings.
+    """Read a table of embeddings into memory; `open_table` reads it block by block.
 
     Parameters
     ----------
     path : str or Path
-        ``.parquet``: `embedding` is a (fixed-size) list column, all other columns are labels.
-        ``.npz``: an array named `embedding` and one array for each label column.
-        ``.npy``: the matrix; its labels are in the ``.csv`` of the same name, if there is one.
+        A file, a folder of files, a glob or a URL such as ``s3://bucket/faces``. Files are
+        ``.parquet`` or ``.pq``; ``.feather``, ``.arrow`` or ``.ipc``; ``.csv``; ``.jsonl`` or
+        ``.ndjson``; ``.npz`` with an array of each column; ``.npy`` or ``.safetensors``, with
+        labels in the ``.csv`` of the same name. Hive partitions are columns, and so are the labels
+        of a folder that Hugging Face `datasets` saved.
     embedding : str, default="embedding"
-        Name of the embedding column or array.
+        Name of the embedding column or array: lists of floats, of int8 (times the column of the
+        same name with ``_scale``, if there is one), or of numbers in JSON. A pattern such as
+        ``f*`` names columns that are a feature each.
 
     Returns
     -------
@@ -59,90 +40,7 @@ def read_table(path: str | Path, *, embedding: str = "embedding") -> EmbeddingTa
     InputError
         If the file is missing, of another kind, damaged, or holds unusable embeddings.
     """
-    path = Path(path)
-    reader = _READERS.get(path.suffix)
-    if reader is None:
-        raise InputError(f"{path}: expected one of {', '.join(_READERS)}, found {path.suffix!r}")
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
-    try:
-        vectors, columns = reader(path, embedding)
-    except InputError:
-        raise
-    except _DAMAGED as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"{path}: cannot be read as {path.suffix}: {reason}") from error
-    return EmbeddingTable(vectors, with_own_metadata(columns), str(path), embedding)
-
-
-def with_own_metadata(columns: pa.Table) -> pa.Table:
-    """Drop what other libraries wrote into the metadata: it describes columns that are gone."""
-    known = columns.schema.metadata or {}
-    own = {key: value for key, value in known.items() if key.startswith(_OWN)}
-    return columns.replace_schema_metadata(own or None)
-
-
-def _require(name: str, present: list[str], path: Path) -> None:
-    if name not in present:
-        raise InputError(
-            f"{path}: no column {name!r}; it has {some_of(present)}; "
-            "name the embedding column with --embedding"
-        )
-
-
-def _read_parquet(path: Path, embedding: str) -> tuple[FloatArray, pa.Table]:
-    names = pq.read_schema(path, memory_map=True).names
-    if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise InputError(f"{path}: two columns are named {twice!r}; rename one")
-    _require(embedding, names, path)
-    table = pq.read_table(path, memory_map=True, page_checksum_verification=True)
-    vectors = vectors_from_arrow(table[embedding], f"{path}: column {embedding!r}")
-    return vectors, table.drop_columns([embedding])
-
-
-def _read_npz(path: Path, embedding: str) -> tuple[FloatArray, pa.Table]:
-    # Opened here: np.load would leave a damaged archive open.
-    with path.open("rb") as file, np.lib.npyio.NpzFile(file, allow_pickle=False) as arrays:
-        _require(embedding, arrays.files, path)
-        # A member that is no array comes as bytes.
-        columns = {name: np.asarray(arrays[name]) for name in arrays.files}
-    vectors = _as_float32(columns.pop(embedding), f"{path}: array {embedding!r}")
-    for name, values in columns.items():
-        if values.shape != (len(vectors),):
-            raise InputError(
-                f"{path}: array {name!r}: expected shape ({len(vectors)},), found {values.shape}"
-            )
-    return vectors, pa.table({n: pa.array(v, from_pandas=True) for n, v in columns.items()})
-
-
-def _read_npy(path: Path, embedding: str) -> tuple[FloatArray, pa.Table]:
-    del embedding  # a .npy file holds one array and no name
-    matrix = np.lib.format.open_memmap(path, mode="r")
-    vectors = _as_float32(matrix, str(path))
-    labels = path.with_suffix(".csv")
-    if not labels.is_file():
-        return vectors, pa.table({})
-    nulls = pyarrow.csv.ConvertOptions(strings_can_be_null=True, null_values=[""])
-    return vectors, pyarrow.csv.read_csv(labels, convert_options=nulls)
-
-
-def _as_float32(array: FloatArray, where: str) -> FloatArray:
-    if array.dtype.kind != "f" or array.ndim != 2:
-        raise InputError(
-            f"{where}: expected a float matrix of shape (rows, features), found {array.dtype} "
-            f"of shape {array.shape}"
-        )
-    # What float32 cannot hold becomes infinite and is refused with its row, by check_vectors.
-    with np.errstate(over="ignore"):
-        return array.astype(np.float32, copy=False)
-
-
-_READERS: dict[str, Callable[[Path, str], tuple[FloatArray, pa.Table]]] = {
-    ".parquet": _read_parquet,
-    ".npz": _read_npz,
-    ".npy": _read_npy,
-}
+    return open_table(path, embedding=embedding).read()
 
 
 def write_table(table: EmbeddingTable, path: str | Path) -> None:
@@ -151,7 +49,7 @@ def write_table(table: EmbeddingTable, path: str | Path) -> None:
     Parameters
     ----------
     table : EmbeddingTable
-        Embeddings and label columns.
+        Embeddings and label columns; what this library noted in their metadata is kept.
     path : str or Path
         A file ending in ``.parquet``; replaced if it exists.
 
@@ -164,7 +62,7 @@ def write_table(table: EmbeddingTable, path: str | Path) -> None:
     check_table_name(path)
     vectors = vectors_to_arrow(table.vectors)
     fields = [pa.field(table.embedding, vectors.type, nullable=False), *table.columns.schema]
-    schema = pa.schema(fields, with_own_metadata(table.columns).schema.metadata)
+    schema = sealed(pa.schema(fields, own_metadata(table.columns.schema)))
     whole = pa.Table.from_arrays([vectors, *table.columns.columns], schema=schema)
     # Embeddings do not compress (8 % by zstd, for half the speed of reading): neither that nor
     # dictionaries and statistics on them.

@@ -13,7 +13,7 @@ import pyarrow as pa
 from sensitivenets.embeddings.arrays import FloatArray, check_vectors
 from sensitivenets.embeddings.label_doubts import require_distinct_classes, without_blanks
 from sensitivenets.embeddings.labels import Labels, encode
-from sensitivenets.errors import InputError, some_of
+from sensitivenets.errors import InputError, did_you_mean, some_of
 
 
 @dataclass(frozen=True, repr=False)
@@ -115,8 +115,9 @@ def label_column(columns: pa.Table, name: str, source: str) -> pa.ChunkedArray:
         If there is no such column; the message begins with `source` and names those there are.
     """
     if name not in columns.column_names:
+        near = did_you_mean(name, columns.column_names)
         present = some_of(columns.column_names)
-        raise InputError(f"{source}: no column {name!r}; its label columns are {present}")
+        raise InputError(f"{source}: no column {name!r}; {near}its label columns are {present}")
     return columns[name]
 
 
@@ -129,6 +130,9 @@ def rows_with(labels: Labels, value: str, source: str) -> npt.NDArray[np.intp]:
         If no row does; the message begins with `source` and names the labels there are.
     """
     if value not in labels.classes:
+        near = did_you_mean(value, labels.classes)
         found = some_of(labels.classes)
-        raise InputError(f"{source}: no row has {labels.name} = {value!r}; its values are {found}")
+        raise InputError(
+            f"{source}: no row has {labels.name} = {value!r}; {near}its values are {found}"
+        )
     return np.flatnonzero(labels.codes == labels.classes.index(value))

@@ -9,13 +9,17 @@ from typing import Any
 
 from sensitivenets.embeddings import EmbeddingTable, FloatArray
 from sensitivenets.embeddings.fingerprint import fingerprint, is_among
+from sensitivenets.embeddings.rows import blas_threads
 from sensitivenets.errors import InputError
 from sensitivenets.maps.base import Model
+from sensitivenets.maps.digest import weights_digest
+from sensitivenets.version import __version__
 
 _METADATA = b"sensitivenets.made_by"
 # Columns of more values name people, not sets of rows.
 _MOST_SETS = 100
-_ADAPTED, _DETECTOR, _PRIMARY, _REFERENCE = "adapted", "detector", "primary", "reference "
+_ADAPTED, _DETECTOR, _PRIMARY = "adapted", "detector", "primary"
+_UNLABELLED, _REFERENCE = "unlabelled", "reference "
 
 
 @dataclass(frozen=True)
@@ -30,16 +34,30 @@ class Maker:
         Attributes that it was to remove.
     fingerprint : mapping
         Of the rows that it was fitted or adapted on, by data set (see `Model`).
+    weights_sha256, library_version : str
+        Digest of its arrays, and the version that applied them.
+    threads : int
+        Of the linear algebra; the last bits of the values depend on it.
     """
 
     method: str
     removed: tuple[str, ...]
     fingerprint: Mapping[str, Any]
+    weights_sha256: str = ""
+    library_version: str = ""
+    threads: int = 0
 
     @classmethod
     def of(cls, model: Model) -> Maker:
         """Leave out of a model what only its owner needs: the map, the curve, the parameters."""
-        return cls(model.method, tuple(model.removed), dict(model.fingerprint))
+        return cls(
+            model.method,
+            tuple(model.removed),
+            dict(model.fingerprint),
+            weights_digest(model.map.arrays()),
+            __version__,
+            blas_threads(),
+        )
 
 
 @dataclass(frozen=True)
@@ -79,14 +97,22 @@ def makers_of(table: EmbeddingTable) -> tuple[Maker, ...]:
     if text is None:
         return ()
     try:
-        return tuple(
-            Maker(str(one["method"]), tuple(map(str, one["removed"])), dict(one["fingerprint"]))
-            for one in json.loads(text)
-        )
+        return tuple(_maker(one) for one in json.loads(text))
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise InputError(
             f"{table.source}: damaged record of the model that made it ({error}); transform again"
         ) from error
+
+
+def _maker(record: Mapping[str, Any]) -> Maker:
+    return Maker(
+        str(record["method"]),
+        tuple(map(str, record["removed"])),
+        dict(record["fingerprint"]),
+        str(record["weights_sha256"]),
+        str(record["library_version"]),
+        int(record["threads"]),
+    )
 
 
 def rows_seen(table: EmbeddingTable | FloatArray, makers: tuple[Maker, ...]) -> tuple[Seen, ...]:
@@ -153,7 +179,7 @@ def _in_whole(vectors: FloatArray, makers: tuple[Maker, ...]) -> tuple[str, ...]
 
 def _has_labels(name: str, records: Mapping[str, Any]) -> bool:
     """Whether the attributes were learned from a set: not if it was adapted to, or had its own."""
-    if name == _ADAPTED:
-        return False
     prefix = _REFERENCE if name.startswith(_REFERENCE) else ""
+    if name.removeprefix(prefix) in {_ADAPTED, _UNLABELLED}:
+        return False
     return not (name == prefix + _PRIMARY and prefix + _DETECTOR in records)

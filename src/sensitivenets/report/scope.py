@@ -55,10 +55,9 @@ def scope_facts(audit: AuditRecord) -> tuple[tuple[str, str], ...]:
 def _scope(audit: AuditRecord) -> str:
     if audit.mode == "quick":
         return QUICK
-    version = f" of sensitivenets {audit.library_version}" if audit.library_version else ""
     if audit.left_out:
-        left_out = joined(list(audit.left_out))
-        return f"Audit within a time that was set: every attacker{version} but {left_out}"
+        return f"Audit within a time that was set: without {joined(list(audit.left_out))}"
+    version = f" of sensitivenets {audit.library_version}" if audit.library_version else ""
     return f"Whole audit: every attacker{version}"
 
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from sensitivenets.audit.splits import Split, split_by_identity, split_rows
 from sensitivenets.embeddings import EmbeddingTable, Labels, canonical_values
-from sensitivenets.embeddings.fingerprint import fingerprint
+from sensitivenets.embeddings.fingerprint import table_record
 from sensitivenets.embeddings.labels import UNLABELLED
 from sensitivenets.erasers.transport.adapt import Adapted, adapt, adapted_model
 from sensitivenets.erasers.transport.place import find_place, table_routes
@@ -139,7 +139,7 @@ def protect(
     guessed = estimated_labels(fitted, routes)
     attributes = {name: _evidence(table, name, guessed) for name in names}
     split = _split(table, attributes.values(), subject, random_state)
-    made = adapted_model(fitted, adapted, fingerprint(table.vectors))
+    made = adapted_model(fitted, adapted, table_record(table.vectors))
     shown = [name for name in table.columns.column_names if name not in fitted.removed]
     written = signed(replace(table, vectors=after, columns=table.columns.select(shown)), made)
     found = audit_of(

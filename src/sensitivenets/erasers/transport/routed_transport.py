@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.utils import check_random_state
@@ -12,13 +12,14 @@ from sklearn.utils import check_random_state
 from sensitivenets.embeddings import FloatArray, Labels, squared_norms
 from sensitivenets.embeddings.labels import joint
 from sensitivenets.erasers.base import Eraser, FitData, Learned, parameterised
+from sensitivenets.erasers.transport.adaptable import Adaptable
 from sensitivenets.erasers.transport.forecast import round_record, warn_of_few_rows
 from sensitivenets.erasers.transport.gaussian import (
     difference_basis,
     moments_of,
     occupied_directions,
 )
-from sensitivenets.erasers.transport.passes import Blocks, learn_in_passes
+from sensitivenets.erasers.transport.passes import Blocks, HeldRows, Passes, learn_in_passes
 from sensitivenets.erasers.transport.steps import (
     align_cells,
     chain_of,
@@ -32,7 +33,7 @@ from sensitivenets.maps.routed import RoutedMap, Stage, SubspaceMap, usual_lengt
 
 
 @parameterised
-class RoutedTransport(Eraser):
+class RoutedTransport(Adaptable, Eraser):
     """Make every predicted group the same Gaussian, by optimal transport, again and again.
 
     A router, quadratic discriminant analysis in closed form, says which group (gender x ethnicity,
@@ -56,7 +57,7 @@ class RoutedTransport(Eraser):
     rank : int, optional
         Directions that a round looks at and moves, those in which the groups differ most there;
         all unless given. For wide embeddings: a row costs rank x d operations instead of
-        groups x d^2, and attackers read a little more (docs/best_eraser.md).
+        groups x d^2, and attackers read a little more (docs/best_eraser_results.md).
     router_shrinkage : float, optional
         Share of the pooled covariance in each group's, for the router; chosen on held-out rows
         unless given.
@@ -91,6 +92,8 @@ class RoutedTransport(Eraser):
     router_shrinkage: float | None = None
     covariance_shrinkage: float | None = None
 
+    _learns_from_unlabelled: ClassVar[bool] = True
+
     def _learn(self, data: FitData) -> Learned:
         self._check()
         X = data.X_sensitive
@@ -119,13 +122,14 @@ class RoutedTransport(Eraser):
         warn_of_few_rows(curve)
         return Learned(chain_of(parts, basis), tuple(curve))
 
-    def fit_passes(self, blocks: Blocks, attributes: Mapping[str, Labels]) -> Self:
+    def fit_passes(self, rows: Blocks | Passes, attributes: Mapping[str, Labels]) -> Self:
         """Fit on rows that are read again and again instead of held: two passes a round.
 
         Parameters
         ----------
-        blocks : callable
-            Begins a pass: returns all rows, float32, block by block, the same every time.
+        rows : callable or Passes
+            Begins a pass: returns all rows, float32, block by block, the same every time; or rows
+            that are gone through elsewhere, as `fit_table` does.
         attributes : mapping of str to Labels
             Attributes to remove, for all rows.
 
@@ -148,8 +152,9 @@ class RoutedTransport(Eraser):
         groups = joint(attributes)
         require_rows(groups)
         seed = int(check_random_state(self.random_state).randint(2**31))
+        passes = HeldRows(rows, len(groups)) if callable(rows) else rows
         learned = learn_in_passes(
-            blocks,
+            passes,
             groups,
             n_rounds=self.n_rounds,
             rank=self.rank,
