@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sensitivenets.cli.output import percent, print_json, print_line, print_table
-from sensitivenets.cli.selection import read_rows
+from sensitivenets.cli.selection import read_rows, refuse_own_output
 from sensitivenets.errors import InputError
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def adapt(
     from sensitivenets.maps.rescue import save_or_rescue
 
     check_destination(out, overwrite=overwrite)
-    made = _adapted(load_model(model), table, identity, where or [], trust, embedding)
+    made = _adapted(load_model(model), model, table, identity, where or [], trust, embedding)
     save_or_rescue(made.model, out, overwrite=overwrite)
     if json:
         print_json(_summary(made, out))
@@ -66,6 +66,7 @@ def adapt(
 
 def _adapted(
     model: Model,
+    folder: Path,
     table: Path,
     identity: str | None,
     where: list[str],
@@ -74,21 +75,25 @@ def _adapted(
 ) -> AdaptedModel:
     from sensitivenets.codes.code_files import is_code_file
     from sensitivenets.embeddings.fingerprint import table_record
+    from sensitivenets.embeddings.source import open_table
     from sensitivenets.erasers.fit_table import AdaptedModel, adapt_table
     from sensitivenets.erasers.transport.adapt import adapt, adapted_model
     from sensitivenets.progress import progress_bar
 
     if table.suffix == ".parquet" and not where and not is_code_file(table):
+        source = open_table(table, embedding=embedding)
+        refuse_own_output(source, model, folder)
         with progress_bar("adapt") as progress:
             return adapt_table(
                 model,
-                table,
+                source,
                 identity=identity,
                 trust=trust,
                 embedding=embedding,
                 progress=progress,
             )
     rows = read_rows(table, where, embedding)
+    refuse_own_output(rows, model, folder)
     if rows.dim != model.map.n_features_in:
         raise InputError(
             f"{table}: expected embeddings of {model.map.n_features_in} features as the model was "

@@ -199,6 +199,8 @@ def _recognition(found: Protected, identity: str | None) -> str:
 
 
 def _summary(found: Protected, out: Path) -> dict[str, Any]:
+    kept = found.audit.recognition
+    measured = {} if kept is None else {"before": kept.before, "after": kept.after}
     return {
         "table": str(out / "table.parquet"),
         "model": str(out / "model"),
@@ -208,5 +210,6 @@ def _summary(found: Protected, out: Path) -> dict[str, Any]:
             for one in found.audit.attributes
             if one.reduction is not None
         },
+        "recognition": {side: one.value for side, one in measured.items() if one is not None},
         "adapted": found.adapted.record(),
     }

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import fnmatch
 import json
+import os
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit, urlunsplit
@@ -16,6 +17,8 @@ from pyarrow import fs
 from sensitivenets.errors import InputError
 
 _MAGIC = re.compile(r"[*?\\[]")
+# Below one folder; a table of a billion rows has some thousand parts.
+_MOST_FILES = 200_000
 # How Hive writes a missing key.
 _HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
 # What people have that is read by other programs, and the way here.
@@ -106,13 +109,46 @@ class Place:
         Raises
         ------
         InputError
-            If the file system cannot be asked.
+            If the file system cannot be asked, or there are far more files than a table has.
         """
+        if self.is_local:
+            return sorted(self._local_files(folder))
         try:
             found = self.filesystem.get_file_info(fs.FileSelector(folder, recursive=True))
         except (OSError, pa.ArrowException) as error:
             raise InputError(f"{self.shown}: cannot be listed: {_first_line(error)}") from error
         return sorted(one.path for one in found if one.type == fs.FileType.File)
+
+    def _local_files(self, folder: str) -> Iterator[str]:
+        """Yield files below a local folder; Arrow would list a whole disk before it is asked."""
+        seen = 0
+        for parent, folders, files in os.walk(folder, onerror=self._not_listed):
+            seen += len(folders) + len(files)
+            if seen > _MOST_FILES:
+                raise InputError(
+                    f"{self.shown}: more than {_MOST_FILES} files are below it; name the folder "
+                    "of one table"
+                )
+            for name in files:
+                path = f"{parent.rstrip('/')}/{name}"
+                if not _is_text(path):
+                    raise InputError(
+                        f"{self.shown}: the name of a file in it is no UTF-8; rename it, or name "
+                        "the files"
+                    )
+                if Path(path).is_file():
+                    yield path
+
+    def _not_listed(self, error: OSError) -> None:
+        raise InputError(f"{self.shown}: cannot be listed: {error.strerror}") from error
+
+
+def _is_text(path: str) -> bool:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def find_place(where: str | Path) -> Place:
@@ -132,9 +168,11 @@ def find_place(where: str | Path) -> Place:
     Raises
     ------
     InputError
-        If the URL is of no kind that pyarrow knows.
+        If the URL is of no kind that pyarrow knows, or the name is no text.
     """
     text = str(where)
+    if not _is_text(text):
+        raise InputError(f"{text}: the name is no UTF-8; rename the file")
     if "://" not in text:
         if re.match(r"(s3|gs|gcs|file):/[^/]", text):
             raise InputError(
