@@ -1,9 +1,9 @@
 import dataclasses
 import json
 import re
-import sys
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from sensitivenets import __version__
@@ -66,6 +66,9 @@ def test_fit_transform_and_info(run, tmp_path):
     assert code == 0
     assert err.startswith("left out: ")
     assert printed == f"120 rows of 16 features: {tmp_path / 'a.parquet'}\n"
+    # Last bits depend on the number of threads: both records say it.
+    made_by = json.loads(pq.read_schema(tmp_path / "a.parquet").metadata[b"sensitivenets.made_by"])
+    assert made_by["threads"] == model.fingerprint["computed_with"]["threads"] >= 1
     before, after = read_table("table.parquet"), read_table(tmp_path / "a.parquet")
     # What is written is what the map says, to 16 binary digits after the first.
     np.testing.assert_array_equal(after.vectors, canonical_values(model.map(before.vectors)))
@@ -155,18 +158,21 @@ def test_info_of_a_table(run):
     assert facts["columns"]["ethnicity"]["distinct"] == 3
 
 
-def test_demo_ends_with_the_table_and_what_to_open_and_runs_twice(run, tmp_path, monkeypatch):
-    monkeypatch.setattr(sys.modules["sensitivenets.cli.demo"], "_N_TRIPLETS", 100)
-    command = ("demo", "--out", tmp_path / "d", "--n-subjects", "60", "--n-jobs", "1")
+def test_demo_types_what_a_user_would_and_protects_what_it_made(run, tmp_path):
+    out = tmp_path / "d"
+    command = ("demo", "--out", out, "--n-subjects", "120", "--n-jobs", "1")
     code, printed, _ = run(*command)
     assert code == 0
-    lines = printed.splitlines()
-    assert lines[1].split() == ["before", "after", "reduction", "random"]
-    assert [line.split()[0] for line in lines[2:5]] == ["recognition", "gender", "ethnicity"]
-    assert lines[-1] == f"open: {tmp_path / 'd' / 'report' / 'report.html'}"
-    assert entries(tmp_path / "d") == {"table.parquet", "model", "agnostic.parquet", "report"}
-    card = (tmp_path / "d" / "model" / "README.md").read_text()
-    assert "less of: gender, ethnicity" in card
-    first = (tmp_path / "d" / "agnostic.parquet").read_bytes()
+    typed, *lines = printed.splitlines()
+    assert typed.startswith(f"$ sensitivenets protect {out / 'faces.parquet'} --reference {out}")
+    assert [line.split()[0] for line in lines[:3]] == ["gender:", "ethnicity:", "recognition:"]
+    assert lines[-1] == f"open: {out / 'protected' / 'report' / 'report.html'}"
+    assert entries(out) == {"reference.parquet", "faces.parquet", "protected"}
+    assert entries(out / "protected") == {"table.parquet", "model", "report"}
+    first = (out / "protected" / "table.parquet").read_bytes()
+    # The command that it printed makes the same table; a second demo replaces both.
+    again = tmp_path / "again"
+    assert run(*typed.split()[2:-1], again, "--n-jobs", "1")[0] == 0
+    assert (again / "table.parquet").read_bytes() == first
     assert run(*command)[0] == 0
-    assert (tmp_path / "d" / "agnostic.parquet").read_bytes() == first
+    assert (out / "protected" / "table.parquet").read_bytes() == first
