@@ -22,7 +22,7 @@ help:
 	@touch $@
 
 demo: .venv/.ready
-	$(BIN)/sensitivenets demo --out sensitivenets-demo
+	$(BIN)/sensitivenets demo --out sensitivenets-demo --overwrite
 
 lint: .venv/.ready
 	$(BIN)/ruff check .

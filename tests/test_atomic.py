@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from sensitivenets import atomic
 from sensitivenets.atomic import atomic_file, atomic_folder, check_parent
 from sensitivenets.errors import InputError
 
@@ -74,6 +75,7 @@ def test_an_old_folder_is_replaced_as_a_whole(tmp_path):
 
 
 def test_a_folder_that_cannot_be_put_in_place_leaves_the_old_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(atomic, "_exchange", lambda *names: False)
     (tmp_path / "d").mkdir()
     (tmp_path / "d" / "old.txt").write_text("old")
     rename = Path.rename
@@ -119,6 +121,64 @@ def test_a_killed_process_leaves_the_old_file_readable(tmp_path):
     assert (tmp_path / "f.txt").read_text() == "old"
     # Nothing can clean up after SIGKILL; what is left is hidden and says whose it was.
     assert [name.startswith(".f.txt.") for name in names(tmp_path)] == [True, False]
+    # The next run does, also of folders, and of nothing else.
+    (tmp_path / ".f.txt.writing-abcd1234").mkdir()
+    (tmp_path / ".f.txt.writing-abcd1234" / "half").touch()
+    (tmp_path / ".f.txt.template").touch()
+    with atomic_file(tmp_path / "f.txt") as temporary:
+        temporary.write_text("new")
+    assert names(tmp_path) == [".f.txt.template", "f.txt"]
+
+
+def test_what_a_living_run_writes_is_left_alone(tmp_path):
+    with atomic_file(tmp_path / "f") as mine:
+        mine.write_text("mine")
+        with atomic_file(tmp_path / "f") as other:
+            other.write_text("other")
+        assert mine.read_text() == "mine"
+    with atomic_folder(tmp_path / "d") as mine, atomic_folder(tmp_path / "d") as other:
+        assert mine.exists()
+        assert other.exists()
+    assert names(tmp_path) == ["d", "f"]
+    assert (tmp_path / "f").read_text() == "mine"
+
+
+def test_a_link_of_such_a_name_is_left_alone(tmp_path):
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "x").touch()
+    (tmp_path / ".f.writing-abcd1234").symlink_to(tmp_path / "kept")
+    with atomic_file(tmp_path / "f"):
+        pass
+    assert names(tmp_path / "kept") == ["x"]
+
+
+def test_there_is_a_folder_at_every_moment_of_a_replacement(tmp_path, monkeypatch):
+    """Killed after any call of the system that renames, the old or the new folder is there."""
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d" / "old").touch()
+
+    class Killed(BaseException):
+        pass
+
+    def rename(self, target):
+        raise Killed
+
+    monkeypatch.setattr(Path, "rename", rename)
+    with atomic_folder(tmp_path / "d") as temporary:
+        (temporary / "new").touch()
+    # No rename through a moment without a folder was needed.
+    assert names(tmp_path / "d") == ["new"]
+    assert names(tmp_path) == ["d"]
+
+
+def test_a_kill_between_two_renames_is_mended_by_the_next_run(tmp_path):
+    aside = tmp_path / ".d.writing-old-abcd1234"
+    (aside / "d").mkdir(parents=True)
+    (aside / "d" / "old").touch()
+    with atomic_folder(tmp_path / "d") as temporary:
+        assert names(tmp_path / "d") == ["old"]
+        (temporary / "new").touch()
+    assert names(tmp_path) == ["d"]
 
 
 def test_a_place_below_a_file_is_refused_before_any_work(tmp_path):

@@ -1,15 +1,28 @@
-"""Writing files and folders so that they are there whole or not at all."""
+"""Writing files and folders so that they are there whole or not at all.
+
+What a killed run leaves is hidden, ``.NAME.writing-xxxxxxxx`` beside NAME, and removed by the next
+run that writes NAME: a run that is alive holds a lock on it.
+"""
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from sensitivenets.errors import InputError
+
+try:
+    import fcntl
+except ImportError:  # not on Windows: nothing is locked, and nothing removed
+    fcntl = None  # type: ignore[assignment]
+
+# Linux: renameat2 with this swaps two names at once.
+_AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 
 
 @contextmanager
@@ -29,16 +42,10 @@ def atomic_file(path: Path, *, mode: int | None = None) -> Iterator[Path]:
     Path
         Where to write. Removed if the block raises.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    os.close(descriptor)
-    temporary = Path(name)
-    try:
+    with _temporary(path, is_folder=False) as temporary:
         yield temporary
         temporary.chmod(0o666 & ~_umask() if mode is None else mode)
         temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -57,26 +64,108 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     Path
         Where to write. Removed if the block raises.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-    try:
+    with _temporary(path, is_folder=True) as temporary:
         yield temporary
         temporary.chmod(0o777 & ~_umask())
-        if path.exists():
-            # rename cannot replace a folder that is not empty: move the old one aside first.
-            aside = Path(tempfile.mkdtemp(prefix=f".{path.name}.old.", dir=path.parent))
-            path.rename(aside / path.name)
-            try:
-                temporary.rename(path)
-            except BaseException:
-                (aside / path.name).rename(path)
-                raise
-            finally:
-                shutil.rmtree(aside, ignore_errors=True)
-        else:
+        if not path.exists():
             temporary.rename(path)
+        # Afterwards the old folder has the temporary name, and is removed as such.
+        elif not _exchange(temporary, path):
+            _replace_folder(temporary, path)
+
+
+@contextmanager
+def _temporary(path: Path, *, is_folder: bool) -> Iterator[Path]:
+    """Yield a new file or folder beside `path`, locked; remove what has its name in the end."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _remove_stale(path)
+    while True:
+        if is_folder:
+            temporary = Path(tempfile.mkdtemp(prefix=_prefix(path), dir=path.parent))
+        else:
+            descriptor, name = tempfile.mkstemp(prefix=_prefix(path), dir=path.parent)
+            os.close(descriptor)
+            temporary = Path(name)
+        lock = _lock(temporary)
+        # Another run may have taken it for stale in between.
+        if lock is None or temporary.exists():
+            break
+        os.close(lock)
+    try:
+        yield temporary
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        _remove(temporary)
+        if lock is not None:
+            os.close(lock)
+
+
+def _prefix(path: Path) -> str:
+    return f".{path.name}.writing-"
+
+
+def _remove_stale(path: Path) -> None:
+    """Remove what killed runs left beside a path."""
+    left = re.compile(re.escape(_prefix(path)) + r"(old-)?[a-z0-9_]{8}")
+    with suppress(OSError):
+        for name in [one.name for one in os.scandir(path.parent) if left.fullmatch(one.name)]:
+            found = path.parent / name
+            lock = _lock(found)
+            if lock is None:
+                continue
+            if not path.exists() and (found / path.name).exists():
+                # Killed between two renames, where names cannot be exchanged.
+                (found / path.name).rename(path)
+            _remove(found)
+            os.close(lock)
+
+
+def _lock(path: Path) -> int | None:
+    """Lock a file or folder until the descriptor is closed; None if that cannot be done."""
+    if fcntl is None or path.is_symlink():
+        return None
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            path.unlink()
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Swap two names at once; False where the system or the disk cannot."""
+    import ctypes
+
+    try:
+        rename = ctypes.CDLL(None, use_errno=True).renameat2
+    except (OSError, AttributeError):
+        return False
+    names = (os.fsencode(one), os.fsencode(other))
+    return bool(rename(_AT_FDCWD, names[0], _AT_FDCWD, names[1], _RENAME_EXCHANGE) == 0)
+
+
+def _replace_folder(temporary: Path, path: Path) -> None:
+    """Replace a folder in two steps; a kill in between leaves the old one beside it."""
+    aside = Path(tempfile.mkdtemp(prefix=f"{_prefix(path)}old-", dir=path.parent))
+    path.rename(aside / path.name)
+    try:
+        temporary.rename(path)
+    except BaseException:
+        (aside / path.name).rename(path)
+        raise
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
 
 
 def check_parent(path: Path) -> None:

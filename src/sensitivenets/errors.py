@@ -1,10 +1,15 @@
 """Errors and warnings of our own; each message says what was expected, found, and what to do."""
 
+import difflib
+import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
+
+# Names that a misspelt one is compared with; a column of identities has more.
+_COMPARED = 1000
 
 
 class InputError(ValueError):
@@ -35,6 +40,37 @@ class BudgetWarning(UserWarning):
     """Nothing that was tried hides an attribute within what may be lost, so nothing is removed."""
 
 
+def did_you_mean(found: Any, known: Iterable[str]) -> str:
+    """Write the question whether something similar was meant, for the middle of a message.
+
+    Parameters
+    ----------
+    found : object
+        What was given; anything but text resembles nothing.
+    known : iterable of str
+        What could have been given; upper and lower case make no difference.
+
+    Returns
+    -------
+    str
+        ``"did you mean 'gender'? "`` with a space after it, or nothing.
+
+    Examples
+    --------
+    >>> did_you_mean("Gendr", ["subject", "gender"])
+    "did you mean 'gender'? "
+    >>> did_you_mean("colour", ["subject", "gender"])
+    ''
+    """
+    if not isinstance(found, str):
+        return ""
+    spelt = {name.casefold(): name for name in itertools.islice(known, _COMPARED)}
+    folded = found.casefold()
+    # Two, for what is as near to one name as to another: laece to leace and rlace.
+    near = difflib.get_close_matches(folded, spelt, n=1 if folded in spelt else 2, cutoff=0.65)
+    return f"did you mean {' or '.join(repr(spelt[name]) for name in near)}? " if near else ""
+
+
 def require_one_of(name: str, value: Any, allowed: Sequence[str]) -> None:
     """Refuse a value that is not in a list.
 
@@ -45,7 +81,8 @@ def require_one_of(name: str, value: Any, allowed: Sequence[str]) -> None:
     """
     if value not in allowed:
         raise InputError(
-            f"{name}: expected one of {', '.join(map(repr, allowed))}; found {value!r}"
+            f"{name}: {did_you_mean(value, allowed)}expected one of "
+            f"{some_of(allowed, most=len(allowed))}; found {value!r}"
         )
 
 
@@ -89,3 +126,21 @@ def _is_finite(value: Any) -> bool:
         return math.isfinite(value)
     except OverflowError:
         return False  # a whole number of hundreds of digits
+
+
+def some_of(names: Iterable[object], most: int = 8, *, quoted: bool = True) -> str:
+    """Write names for a message: ``'a', 'b' and 297 more``, or ``none``.
+
+    Parameters
+    ----------
+    names : iterable
+        Classes, columns or files.
+    most : int, default=8
+        Names to write out before the rest is counted.
+    quoted : bool, default=True
+        Whether to write them as Python does.
+    """
+    every = [repr(name) if quoted else str(name) for name in names]
+    left = len(every) - most
+    shown = ", ".join(every[:most]) or "none"
+    return f"{shown} and {left} more" if left > 0 else shown

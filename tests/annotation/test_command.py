@@ -107,7 +107,7 @@ def test_a_token_of_ones_own_is_asked_for_everywhere(monkeypatch):
         (["--attribute", "mood"], "expected 2 to 9 classes of 'mood', found 0; name them"),
         (["--attribute", "age"], "expected 2 to 9 classes of 'age', found 30"),
         (["--attribute", "gender", "--identity", "subject"], "no column 'subject'"),
-        (["--attribute", "gender", "--images", "nowhere"], "no column 'image'.*--image-column"),
+        (["--attribute", "gender", "--images", "nowhere"], "no column 'image'.*--image"),
         (
             ["--attribute", "gender", "--images", "nowhere", "--image-column", "age"],
             "nowhere: expected a folder of images",

@@ -115,5 +115,5 @@ def test_other_rows_have_no_picture(folder, row):
 def test_messages(folder, tmp_path):
     with pytest.raises(InputError, match="expected a folder of images"):
         RowImages(tmp_path / "nowhere", [1])
-    with pytest.raises(InputError, match=r"such as 'zoe', files such as .*--image-column"):
+    with pytest.raises(InputError, match=r"such as 'zoe', files such as .*--image"):
         RowImages(folder, ["zoe"])

@@ -1,9 +1,11 @@
 """The classifier's process: same answers, and what a kill of either side leaves."""
 
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +58,54 @@ def test_what_fails_there_is_told_here_and_ends_nothing(learner):
     with pytest.raises(RuntimeError, match=r"ValueError: .*broadcast"):
         learner.propose(CODES[:40], 2)
     assert learner.propose(CODES, 2).n_labelled == 60
+
+
+LARGE = RNG.standard_normal((4000, 64)).astype(np.float32)
+
+
+def just_started(wait_until, before):
+    """Process id of a learner's process, as soon as it has one."""
+    return wait_until(lambda: set(multiprocessing.active_children()) - before).pop().pid
+
+
+def in_a_thread(learner):
+    """Let it propose for more rows than a pipe holds; what came of it is put into a list."""
+    said = []
+
+    def propose():
+        try:
+            said.append(learner.propose(np.arange(len(LARGE)) % 2, 2))
+        except RuntimeError as error:
+            said.append(error)
+
+    thread = threading.Thread(target=propose)
+    thread.start()
+    return thread, said
+
+
+def test_a_process_that_dies_at_its_start_makes_nobody_wait(wait_until, patience):
+    learner, before = Learner(Proposer(LARGE)), set(multiprocessing.active_children())
+    thread, said = in_a_thread(learner)
+    os.kill(just_started(wait_until, before), signal.SIGKILL)
+    thread.join(patience)
+    assert not thread.is_alive()
+    assert isinstance(said[0], RuntimeError)
+    learner.close()
+
+
+def test_an_interrupt_at_its_start_does_not_end_it(wait_until, patience):
+    learner, before = Learner(Proposer(VECTORS)), set(multiprocessing.active_children())
+    told = []
+    thread = threading.Thread(target=lambda: told.append(learner.propose(CODES, 2)))
+    thread.start()
+    pid = just_started(wait_until, before)
+    for _ in range(20):
+        # Ctrl-C reaches every process of a terminal, again and again while libraries are imported.
+        os.kill(pid, signal.SIGINT)
+        thread.join(0.05)
+    thread.join(patience)
+    assert told[0].n_labelled == 60
+    learner.close()
 
 
 def test_killed_it_is_started_again_and_closed_it_is_not(learner, wait_until):

@@ -2,6 +2,7 @@
 
 import io
 import socket
+import sqlite3
 
 import pyarrow.parquet as pq
 import pytest
@@ -164,3 +165,20 @@ def test_an_answer_in_two_pieces_does_not_wait_to_be_acknowledged():
         address = listener.getsockname()
         with socket.create_connection(address), listener.accept()[0] as accepted:
             assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
+def test_numbers_without_end_are_no_picture(client):
+    for row in ("9" * 5000, "-1", "1.5", "99999999999999999999", "%00", "%C2%B2"):
+        assert client.ask("GET", f"/image/{row}").status == 404
+
+
+def test_a_store_that_another_process_holds_is_answered_with_busy(client, monkeypatch):
+    store = client.labelling.store
+    store._base.execute("PRAGMA busy_timeout = 10")
+    other = sqlite3.connect(store.path, isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    status, told = client.decide([(0, "Male")], request="request-busy")
+    assert (status, "busy: another process holds it" in told["error"]) == (503, True)
+    other.execute("ROLLBACK")
+    other.close()
+    assert client.decide([(0, "Male")], request="request-busy")[0] == 200

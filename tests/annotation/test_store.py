@@ -1,15 +1,19 @@
 """The store of decisions: nothing acknowledged is lost, nothing is changed afterwards."""
 
+import os
 import sqlite3
 import subprocess
 import sys
 import threading
 from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from sensitivenets.annotation.events import Kind, NewEvent, Queue
 from sensitivenets.annotation.store import LabellingTask, LabelStore
+from sensitivenets.annotation.store_file import StoreUnavailableError
 from sensitivenets.errors import InputError
 
 TASK = LabellingTask("gender", ("Female", "Male"), 10, "ab" * 32)
@@ -166,6 +170,120 @@ def test_other_files_are_refused_and_left_alone(tmp_path):
         LabelStore(tmp_path / "foreign", TASK)
     with pytest.raises(InputError, match="found a folder"):
         LabelStore(tmp_path, TASK)
+
+
+def digest_of(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize("mode", ["delete", "wal"])
+def test_a_database_of_another_program_is_not_changed(mode, tmp_path):
+    foreign = sqlite3.connect(tmp_path / "foreign")
+    foreign.execute(f"PRAGMA journal_mode = {mode}")
+    foreign.execute("CREATE TABLE mine (x)")
+    foreign.commit()
+    if mode == "delete":
+        foreign.close()
+    before = digest_of(tmp_path)["foreign"]
+    with pytest.raises(InputError, match="found another database"):
+        LabelStore(tmp_path / "foreign", TASK)
+    # Locks in shared memory aside, which its own program has there too.
+    assert digest_of(tmp_path)["foreign"] == before
+    assert {"foreign"} <= set(digest_of(tmp_path)) <= {"foreign", "foreign-wal", "foreign-shm"}
+    foreign.close()
+
+
+def test_pipes_and_devices_are_no_store(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("/dev/null")):
+        with pytest.raises(InputError, match="expected a file for the labels, found no regular"):
+            LabelStore(path, TASK)
+
+
+def test_an_empty_file_or_database_becomes_a_store(tmp_path):
+    (tmp_path / "empty").touch()
+    sqlite3.connect(tmp_path / "made").execute("VACUUM").connection.close()
+    for name in ("empty", "made"):
+        LabelStore(tmp_path / name, TASK).close()
+        LabelStore(tmp_path / name, TASK).close()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("DELETE FROM task", "damaged: it does not say what was labelled"),
+        ("UPDATE task SET classes = 'x'", "damaged: it does not say what was labelled"),
+        ("UPDATE task SET classes = '5'", "damaged: it does not say what was labelled"),
+        ("INSERT INTO task SELECT * FROM task", "damaged: it does not say what was labelled"),
+        ("DROP TABLE task", "expected a store of labels"),
+        ("DROP TABLE events", "expected a store of labels"),
+        ("INSERT INTO events VALUES ('a','no',1,'Male','doubt',0,0,0,9,'t','r',0)", "damaged"),
+        (
+            "INSERT INTO events VALUES ('a','label',99,'Male','doubt',0,0,0,9,'t','r',0)",
+            "of row 99",
+        ),
+        (
+            "INSERT INTO events VALUES ('a','label',1,'Cat','doubt',0,0,0,9,'t','r',0)",
+            "'Cat' of no",
+        ),
+        ("INSERT INTO events VALUES ('a','label',1,'Male','none',0,0,0,9,'t','r',0)", "damaged"),
+    ],
+)
+def test_a_store_that_was_tampered_with_is_refused(change, message, store):
+    store.close()
+    base = sqlite3.connect(store.path)
+    base.executescript(change)
+    base.close()
+    with pytest.raises(InputError, match=message):
+        LabelStore(store.path, TASK)
+
+
+def test_a_damaged_store_is_opened_or_refused_in_words(store):
+    store.append("request1", [label(k) for k in range(5)])
+    store.close()
+    whole, rng = store.path.read_bytes(), np.random.default_rng(0)
+    # Most of its pages is unused, and zero.
+    used = np.flatnonzero(np.frombuffer(whole, np.uint8))
+    refused = 0
+    for _ in range(60):
+        damaged = bytearray(whole)
+        start = int(rng.choice(used))
+        damaged[start : start + 5] = rng.bytes(5)
+        store.path.write_bytes(damaged[: len(whole)])
+        try:
+            again = LabelStore(store.path, TASK)
+            again.proposals(2)
+            again.close()
+        except InputError:
+            refused += 1
+        for ending in ("-wal", "-shm"):
+            store.path.with_name(store.path.name + ending).unlink(missing_ok=True)
+    assert refused > 10
+
+
+def test_damaged_proposals_are_made_again(store):
+    store.close()
+    base = sqlite3.connect(store.path)
+    base.execute("INSERT INTO proposals VALUES (1, 'now', x'00')")
+    base.commit()
+    base.close()
+    again = LabelStore(store.path, TASK)
+    assert again.proposals(2) is None
+    again.close()
+
+
+def test_a_store_that_another_process_holds_is_busy_soon(store, monkeypatch):
+    other = sqlite3.connect(store.path, isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    store._base.execute("PRAGMA busy_timeout = 10")
+    with pytest.raises(StoreUnavailableError, match="busy: another process holds it; try again"):
+        store.append("request1", [label(1)])
+    monkeypatch.setattr("sensitivenets.annotation.store.BUSY", 0.01)
+    with pytest.raises(StoreUnavailableError, match="busy"):
+        LabelStore(store.path, TASK)
+    other.execute("ROLLBACK")
+    other.close()
+    assert len(store.append("request1", [label(1)])) == 1
 
 
 def test_a_store_of_a_later_format_is_refused(store):

@@ -1,6 +1,7 @@
 """One trial and the loop over trials: what is chosen, what is noted, what fails."""
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,9 +10,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
 from sensitivenets.audit.attack import Attack, Attacker, attack, run_trial
-from sensitivenets.audit.attackers.catalogue import from_estimators
-from sensitivenets.audit.attackers.local_votes import nearest_neighbours
-from sensitivenets.audit.preparations import prepare
+from sensitivenets.audit.attackers.catalogue import from_estimators, full_plan
+from sensitivenets.audit.attackers.local_votes import nearest_neighbours, neighbour_regression
+from sensitivenets.audit.preparations import STANDARDISED, WHITENED, prepare
 from sensitivenets.audit.splits import Split
 from sensitivenets.audit.tasks import NumberTask, class_scores
 from sensitivenets.progress import Steps
@@ -134,3 +135,37 @@ def test_a_users_seed_is_kept(blobs, task_of):
     X, y = blobs(80, 2)
     one, two = (run_trial(attacker, "raw", X, task_of(y, 60), seed) for seed in (0, 1))
     np.testing.assert_array_equal(one.outputs, two.outputs)
+
+
+@pytest.mark.parametrize("attacker", [nearest_neighbours(), neighbour_regression()])
+def test_neighbours_are_asked_of_fewer_rows_than_they_are(attacker, blobs, task_of):
+    X, y = blobs(60, 2)
+    task = task_of(y, 40)
+    if attacker.preparations == (STANDARDISED, WHITENED):
+        task = NumberTask.make("age", X[:, 0], Split(np.arange(40), np.arange(40, 60)), 0)
+    every = [replace(attacker, candidates=(one,)) for one in attacker.candidates]
+    trials = [run_trial(one, "raw", X, task, 0) for one in every]
+    assert not [note for trial in trials for note in trial.notes if "failed" in note]
+
+
+def test_a_budget_leaves_out_the_costliest_and_says_so():
+    plan = full_plan({}, curves=True)
+    everything = plan.within(1e9, times=4)
+    assert everything.left_out == ()
+    assert everything.attackers == plan.attackers
+    previous = set()
+    for seconds in (10_000, 600, 100, 1):
+        less = plan.within(seconds, times=4)
+        assert previous <= set(less.left_out)
+        previous = set(less.left_out)
+        names = {attacker.name for attacker in less.attackers}
+        assert names.isdisjoint(less.left_out)
+        assert {a.name for a in less.joint_attackers} <= names
+        assert less.shuffled_attackers == plan.shuffled_attackers
+        if seconds == 600:
+            assert "RBF-SVM" in less.left_out
+            assert "logistic regression" in names
+    assert len(less.attackers) == 1
+    assert {"curves", "the attributes crossed"} <= set(less.left_out)
+    assert not less.curves
+    assert less.joint_attackers == ()

@@ -13,6 +13,7 @@ from sensitivenets.audit.attack import Trial, run_trial
 from sensitivenets.audit.attackers.catalogue import full_plan
 from sensitivenets.audit.attackers.linear_quadratic import (
     logistic_regression,
+    pseudo_labels,
     qda_by_groups,
     quadratic,
     regularised_qda,
@@ -24,7 +25,7 @@ from sensitivenets.audit.attackers.local_votes import (
     number_reader,
     random_forest,
 )
-from sensitivenets.audit.attackers.smooth_functions import rbf_svm
+from sensitivenets.audit.attackers.smooth_functions import learned_metric, rbf_svm
 from sensitivenets.audit.metrics import TrueLabels, strongest_of
 from sensitivenets.audit.preparations import prepare
 from sensitivenets.audit.run import run_audit
@@ -140,7 +141,11 @@ def test_densities_of_groups_are_summed_to_classes(blobs):
     assert np.isfinite(crossed.outputs).all()
 
 
-@pytest.mark.parametrize("attacker", [qda_by_groups(), logistic_regression()], ids=lambda a: a.name)
+@pytest.mark.parametrize(
+    "attacker",
+    [qda_by_groups(), logistic_regression(), pseudo_labels(), learned_metric()],
+    ids=lambda a: a.name,
+)
 def test_shuffled_labels_of_twenty_seeds_raise_no_alarm(attacker):
     above = 0
     for seed in range(20):
@@ -396,6 +401,37 @@ def test_few_labels_spread_along_many_rows_without():
     supervised = (*FAST[:3], *FAST[4:], rbf_svm(), first_neighbour())
     missed = attack(X, {"label": y}, supervised, 32).strongest
     assert missed.balanced_accuracy < 0.85
+
+
+def two_clouds(seed=0, n=2000, d=60):
+    """Two Gaussian classes, apart along one direction of many."""
+    rng = np.random.default_rng(seed)
+    y, X = rng.integers(2, size=n), rng.standard_normal((n, d))
+    X[:, 0] += 1.6 * (2 * y - 1)
+    return X @ np.linalg.qr(rng.standard_normal((d, d)))[0], y
+
+
+def test_rows_without_a_label_say_where_the_classes_lie():
+    X, y = two_clouds()
+    found = attack(X, {"label": y}, (pseudo_labels(),), 24).strongest
+    missed = attack(X, {"label": y}, (*FAST[:4], label_spreading()), 24).strongest
+    assert found.balanced_accuracy > missed.balanced_accuracy + 0.04
+
+
+def in_a_product_of_three(seed=0, n=1500, d=10):
+    """Three directions of ten tell the label by the sign of their product."""
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n, d))
+    y = (X[:, 0] * X[:, 1] * X[:, 2] > 0).astype(int)
+    return X @ np.linalg.qr(rng.standard_normal((d, d)))[0], y
+
+
+def test_a_few_directions_that_matter_together_are_found_by_a_learned_metric():
+    X, y = in_a_product_of_three()
+    found = attack(X, {"label": y}, (learned_metric(),), 1100).strongest
+    assert found.balanced_accuracy > 0.85
+    missed = attack(X, {"label": y}, (quadratic(), nearest_neighbours(), rbf_svm()), 1100).strongest
+    assert missed.balanced_accuracy < 0.75
 
 
 def first_neighbour():

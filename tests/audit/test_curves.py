@@ -66,11 +66,24 @@ def test_the_last_point_of_the_learning_curve_is_the_attack_itself():
 
 def test_removing_features_removes_what_they_say():
     X, task, test = table(gap=0.8)
-    curve = to_curve("x", "removed", removal_predictions(LINEAR, X, task, 0), test)
+    curve = to_curve("x", "removed", removal_predictions(LINEAR, "raw", X, task, 0), test)
     figures = [point.balanced_accuracy for point in curve.points]
     assert figures[0] > 0.75
     assert figures[-1] < 0.7  # one feature of ten is left
     assert figures[0] > figures[3] > figures[-1]
+
+
+def test_fewer_features_are_whitened_anew():
+    X, task, test = table(gap=2.0)
+    # All that tells the classes is in a direction that only whitening makes large enough to see.
+    mixed = np.hstack([X[:, :1] + 300 * X[:, 5:6], X[:, 5:6] * 300]).astype(np.float32)
+    distance = fixed(nearest_neighbours(), run_trial(nearest_neighbours(), "raw", mixed, task, 0))
+    first = {
+        name: to_curve("x", "removed", removal_predictions(distance, name, mixed, task, 0), test)
+        for name in ("raw", "whitened")
+    }
+    assert first["raw"].points[0].balanced_accuracy < 0.65
+    assert first["whitened"].points[0].balanced_accuracy > 0.75
 
 
 def test_a_curve_averages_seeds_and_drops_points_where_all_failed():

@@ -3,7 +3,8 @@ import json
 import numpy as np
 import pytest
 
-from sensitivenets.audit import Split, quick_audit, without_look_alikes
+from sensitivenets.audit import Split, quick_audit, split_rows, without_look_alikes
+from sensitivenets.audit.look_alikes import look_alikes_across
 from sensitivenets.embeddings import encode
 from sensitivenets.errors import InputError
 
@@ -82,3 +83,21 @@ def test_audit_command_names_the_option(run, tmp_path):
     )
     assert code == 2
     assert "apart: cosine: expected a number above -1 and at most 1; found 2" in error
+
+
+@pytest.mark.parametrize("shift", [0.0, 3.0])
+def test_the_same_person_on_both_sides_is_warned_of_without_identities(shift):
+    rng = np.random.default_rng(0)
+    people = rng.normal(size=(500, 32)) + shift
+    twice = np.vstack([people, people + 0.2 * rng.normal(size=people.shape)])
+    split = split_rows(len(twice), seed=0)
+    found = look_alikes_across(split, twice)
+    assert "probably the same person" in found
+    assert 60 < int(found.split(" %")[0]) < 80  # of 70 %, and themselves not
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_different_people_are_not_warned_of(seed):
+    rng = np.random.default_rng(seed)
+    groups = 2.0 * rng.normal(size=(6, 32))[rng.integers(6, size=800)]
+    assert look_alikes_across(split_rows(800, seed=seed), rng.normal(size=(800, 32)) + groups) == ""

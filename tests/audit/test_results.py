@@ -36,10 +36,11 @@ def test_every_attacker_carries_balanced_accuracy_in_the_unit_interval(result):
     assert all(0 <= figure <= 1 for figure in figures)
 
 
-def test_a_file_that_calls_the_voting_ensemble_a_committee_still_loads(result):
+def test_a_file_of_version_1_that_calls_the_voting_ensemble_a_committee_is_renamed(result):
     old = to_json(result).replace('"voting ensemble"', '"committee"')
-    attackers = from_json(old).attributes[0].before.attackers
-    assert attackers[-1].attacker == "committee"
+    old = old.replace('"schema_version": 3', '"schema_version": 1')
+    read, known = from_json(old).attributes[0].before, result.attributes[0].before
+    assert (read.attackers, read.strongest) == (known.attackers, known.strongest)
 
 
 def test_an_undefined_figure_is_null(result):
@@ -56,7 +57,7 @@ def test_an_undefined_figure_is_null(result):
     [
         ("{", "audit: expected JSON"),
         ("[1]", "expected an object with schema_version"),
-        ('{"schema_version": 99}', "expected schema_version up to 2, found 99"),
+        ('{"schema_version": 99}', "expected schema_version up to 3, found 99"),
         ('{"schema_version": 2}', r"audit: expected the fields of AuditResult, but it lacks \["),
     ],
 )

@@ -7,6 +7,9 @@ import pyarrow as pa
 import pytest
 
 from sensitivenets.embeddings import read_table, write_table
+from sensitivenets.errors import InputError
+from sensitivenets.maps.made_by import Maker, makers_of
+from sensitivenets.maps.model_folder import load_model
 
 
 def entries(folder):
@@ -75,7 +78,16 @@ def of_fairness(target="hired", **changed):
     )
     names = {"positive": "yes", "sensitive": "gender", "favoured": "Male", "other": "Female"}
     found = {"bias": 0.7, "before": rates, "after": None, "absolute_gap_reduction": None}
-    return {"target": target, **names, **found, "runs": [], "dropped": 0, "notes": []} | changed
+    asked = {"decisions": [], "rules": {}}
+    return {
+        "target": target,
+        **names,
+        **found,
+        "runs": [],
+        "dropped": 0,
+        "notes": [],
+        **asked,
+    } | changed
 
 
 def test_fairness_is_shown_in_the_report(run, tmp_path):
@@ -176,4 +188,36 @@ def test_tables_of_other_rows_are_not_compared(run, tmp_path):
     assert "short.parquet: expected 120 rows as in table.parquet, found 119" in short[2]
     shuffled = run(*audit[:2], tmp_path / "reversed.parquet", *audit[2:])
     assert shuffled[0] == 2
-    assert "reversed.parquet, row 0: 'ethnicity' is 'Group 3', but 'Group 1' in" in shuffled[2]
+    assert "reversed.parquet, row 0: 'subject' is 'synthetic" in shuffled[2]
+
+
+def test_the_table_that_transform_wrote_says_which_rows_its_model_has_seen(run, folder, tmp_path):
+    run("transform", folder, "table.parquet", "--out", tmp_path / "after.parquet")
+    (maker,) = makers_of(read_table(tmp_path / "after.parquet"))
+    assert maker == Maker.of(load_model(folder))
+
+
+def test_more_versions_and_subgroups_reach_the_audit(run, tmp_path, monkeypatch):
+    def audit(*_, also, subgroups, **__):
+        raise InputError(f"asked: {len(also)} of {len(also[0])} rows, {subgroups}")
+
+    monkeypatch.setattr("sensitivenets.report.audit", audit)
+    tables = ("table.parquet", "table.parquet", "--also", "table.parquet")
+    asked = ("--attribute", "gender", "--subgroup", "ethnicity", "--subgroup", "split")
+    code, _, error = run("audit", *tables, *asked, "--out", tmp_path / "r")
+    assert code == 2
+    assert "asked: 1 of 120 rows, ['ethnicity', 'split']" in error
+
+
+def test_an_identity_without_a_name_makes_no_genuine_pairs(run, tmp_path):
+    table = read_table("table.parquet")
+    who = ["" if k < 40 else name for k, name in enumerate(table.column("subject").to_pylist())]
+    nameless = dataclasses.replace(table, columns=pa.table({"who": who}))
+    write_table(nameless, tmp_path / "t.parquet")
+    known = nameless.take(np.arange(40, 120))
+    write_table(known, tmp_path / "known.parquet")
+    pairs = [
+        json.loads(run("verify", tmp_path / name, "--identity", "who", "--json")[1])["n_genuine"]
+        for name in ("t.parquet", "known.parquet")
+    ]
+    assert pairs[0] == pairs[1]

@@ -13,7 +13,7 @@ from sensitivenets.benchmark.record import save_record
 from sensitivenets.embeddings import read_table, write_table
 
 SPLIT = ("--where", "split=fit", "--train", "split=attack_train", "--test", "split=attack_test")
-TABLE = ("benchmark", "table.parquet", "--attribute", "gender", "--identity", "subject")
+TABLE = ("benchmark", "table.parquet", "--quick", "--attribute", "gender", "--identity", "subject")
 
 
 @pytest.fixture
@@ -103,7 +103,8 @@ def test_tables_of_their_own_to_learn_attributes_to_attack_and_to_verify(run, he
     bare = dataclasses.replace(bare, columns=bare.columns.select(["subject"]))
     write_table(bare, tmp_path / "bare.parquet")
     code, _, err = run(
-        *("benchmark", tmp_path / "bare.parquet", "--attribute", "gender", "--identity", "subject"),
+        *("benchmark", tmp_path / "bare.parquet", "--quick", "--attribute", "gender"),
+        *("--identity", "subject"),
         *("--detector", "table.parquet", "--detector-where", "split=fit"),
         *("--attack", "table.parquet", "--train", "split=attack_train"),
         *("--test", "split=attack_test", "--verification", "table.parquet"),
@@ -165,7 +166,7 @@ def test_failures_are_printed_and_nothing_is_drawn_of_them(run, here, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--methods", "laece"], "method: expected one of none"),
+        (["--methods", "laece"], "no method 'laece'; did you mean"),
         (["--detector-where", "split=fit"], "--detector-where: expected --detector with it"),
         (["--train", "split=fit"], "expected --train and --test together"),
         (["--pairs", "pairs.parquet"], "--pairs: expected --verification, the table whose rows"),

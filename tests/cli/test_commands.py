@@ -3,11 +3,12 @@ import json
 import re
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from sensitivenets import __version__
-from sensitivenets.embeddings import canonical_values, read_table, write_table
+from sensitivenets.embeddings import EmbeddingTable, canonical_values, read_table, write_table
 from sensitivenets.maps.model_folder import load_model
 
 SETTINGS = ("n_layers=1", "n_units=16", "n_epochs=1", "n_triplets=200")
@@ -67,7 +68,9 @@ def test_fit_transform_and_info(run, tmp_path):
     assert err.startswith("left out: ")
     assert printed == f"120 rows of 16 features: {tmp_path / 'a.parquet'}\n"
     # Last bits depend on the number of threads: both records say it.
-    made_by = json.loads(pq.read_schema(tmp_path / "a.parquet").metadata[b"sensitivenets.made_by"])
+    (made_by,) = json.loads(
+        pq.read_schema(tmp_path / "a.parquet").metadata[b"sensitivenets.made_by"]
+    )
     assert made_by["threads"] == model.fingerprint["computed_with"]["threads"] >= 1
     before, after = read_table("table.parquet"), read_table(tmp_path / "a.parquet")
     # What is written is what the map says, to 16 binary digits after the first.
@@ -149,6 +152,28 @@ def test_verify_prints_rates_refusals_and_groups(run):
     assert "refused: FMR 0.001 is below the resolution of" in printed
 
 
+def odd_columns(n_rows):
+    return pa.table({
+        "box": pa.array([[1.0, 2.0, 3.0, 4.0]] * n_rows, pa.list_(pa.float32())),
+        "about": pa.array([{"a": 1}] * n_rows),
+        "nothing": pa.nulls(n_rows),
+        "half": pa.array([0.5] * n_rows, pa.float16()),
+        "price": pa.array([1] * n_rows, pa.decimal128(5)),
+        "raw": pa.array([b"x"] * n_rows),
+        "when": pa.array([1] * n_rows, pa.timestamp("ns")),
+    })
+
+
+def test_what_transform_writes_info_reads_whatever_columns_there_are(run, folder, tmp_path):
+    vectors = read_table("table.parquet").vectors
+    write_table(EmbeddingTable(vectors, odd_columns(len(vectors))), tmp_path / "t.parquet")
+    assert run("transform", folder, tmp_path / "t.parquet", "--out", tmp_path / "a.parquet")[0] == 0
+    for options in ((), ("--json",)):
+        code, printed, err = run("info", tmp_path / "a.parquet", *options)
+        assert (code, err) == (0, "")
+        assert "box" in printed
+
+
 def test_info_of_a_table(run):
     code, printed, err = run("info", "table.parquet")
     assert (code, err) == (0, "")
@@ -170,9 +195,11 @@ def test_demo_types_what_a_user_would_and_protects_what_it_made(run, tmp_path):
     assert entries(out) == {"reference.parquet", "faces.parquet", "protected"}
     assert entries(out / "protected") == {"table.parquet", "model", "report"}
     first = (out / "protected" / "table.parquet").read_bytes()
-    # The command that it printed makes the same table; a second demo replaces both.
+    # The command that it printed makes the same table; a second demo replaces both if it may.
     again = tmp_path / "again"
     assert run(*typed.split()[2:-1], again, "--n-jobs", "1")[0] == 0
     assert (again / "table.parquet").read_bytes() == first
-    assert run(*command)[0] == 0
+    code, _, err = run(*command)
+    assert (code, "add --overwrite" in err) == (2, True)
+    assert run(*command, "--overwrite")[0] == 0
     assert (out / "protected" / "table.parquet").read_bytes() == first

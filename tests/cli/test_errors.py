@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from sensitivenets.cli import app, fit
+from sensitivenets.cli.help_pages import TOOLS
 from sensitivenets.embeddings import read_table, write_table
 from sensitivenets.errors import DataWarning
 from sensitivenets.maps.model_folder import save_model
@@ -88,7 +89,7 @@ AUDIT = ["audit", "table.parquet", "--quick", "--out", "new"]
         (["verify", "table.parquet", "--pairs", "named.parquet"], "holds the protocols 'other'"),
         (["verify", "table.parquet", "--pairs", "table.parquet"], "no column 'left'"),
         (AUDIT, "expected something to attack: --attribute or --continuous"),
-        ([*AUDIT, "--continuous", "age"], "--quick: --continuous and --model need the whole audit"),
+        ([*AUDIT, "--continuous", "age"], "--quick: --continuous, --model and --subgroup need"),
         ([*AUDIT, "--attribute", "sex"], "no column 'sex'"),
         (
             [*AUDIT, "--attribute", "gender", "--train", "split=fit"],
@@ -173,7 +174,7 @@ def fails_with(error):
     ],
 )
 def test_what_the_machine_refuses_is_one_line(run, monkeypatch, error, code, line):
-    monkeypatch.setattr(app, "_COMMANDS", (fails_with(error),))
+    monkeypatch.setattr(app, "_COMMANDS", {TOOLS: (fails_with(error),)})
     found, _, err = run("info")
     assert found == code
     assert err.startswith(f"error: {line}")
@@ -181,7 +182,7 @@ def test_what_the_machine_refuses_is_one_line(run, monkeypatch, error, code, lin
 
 
 def test_a_bug_shows_its_traceback(run, monkeypatch):
-    monkeypatch.setattr(app, "_COMMANDS", (fails_with(ZeroDivisionError("bug")),))
+    monkeypatch.setattr(app, "_COMMANDS", {TOOLS: (fails_with(ZeroDivisionError("bug")),)})
     with pytest.raises(ZeroDivisionError):
         run("info")
 
@@ -190,7 +191,7 @@ def test_warnings_are_one_line_and_the_hook_is_put_back(run, monkeypatch):
     def info() -> None:
         warnings.warn("two\nlines", DataWarning, stacklevel=1)
 
-    monkeypatch.setattr(app, "_COMMANDS", (info,))
+    monkeypatch.setattr(app, "_COMMANDS", {TOOLS: (info,)})
     hook = warnings.showwarning
     assert run("info") == (0, "", "warning: two lines\n")
     assert warnings.showwarning is hook

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 
 from sensitivenets.embeddings import EmbeddingTable, write_table
+from sensitivenets.fairness import EqualityOfOpportunity
 
 
 @pytest.fixture
@@ -21,6 +22,7 @@ def biased(tmp_path):
     columns = pa.table({
         "subject": np.arange(n),
         "gender": np.array(["Female", "Male"])[gender],
+        "city": np.array(["A", "B"])[np.arange(n) % 2],
         "hired": np.array(["no", "yes"])[task],
     })
     without = X.copy()
@@ -54,9 +56,28 @@ def test_fairness_works_on_one_table(run, biased):
     assert json.loads(out)["after"] is None
 
 
+def test_decisions_and_rules_stand_beside_the_representations(run, biased, tmp_path):
+    before, after = biased / "x.parquet", biased / "phi.parquet"
+    asked = options("--n-seeds", "2", "--decision", "two_naive_bayes", "--context", "city")
+    code, out, _ = run("fairness", before, after, *asked)
+    assert code == 0
+    assert out.count("two_naive_bayes") == 2
+    assert "before: 3 of 3 contexts in which gender = " in out
+    assert "after: 0 of 3 contexts" in out
+    code, out, _ = run("fairness", before, after, *asked, "--json")
+    assert code == 0
+    found = json.loads(out)
+    assert [one["representation"] for one in found["decisions"]] == ["before", "after"]
+    assert all(one["asks_group"] for one in found["decisions"])
+    assert set(found["rules"]) == {"before", "after"}
+    assert json.loads(json.dumps(EqualityOfOpportunity.from_dict(found).to_dict())) == found
+
+
 @pytest.mark.parametrize(
     ("more", "message"),
     [
+        (("--decision", "coin"), "error: decision: expected one of group_blind, "),
+        (("--context", "town"), "no column 'town'"),
         (("--n-seeds", "1"), "error: --n-seeds: expected at least 2, found 1"),
         (("--positive", "maybe"), "'maybe'"),
     ],

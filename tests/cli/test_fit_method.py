@@ -64,10 +64,13 @@ def test_sensitivenet_is_set_like_any_other_method(run, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--method", "lace"], "method: expected one of none, random_projection, sensitivenet"),
+        (
+            ["--method", "lace"],
+            "no method 'lace'; did you mean 'rlace' or 'leace'? `sensitivenets methods`",
+        ),
         (
             ["--method", "leace", "--set", "tolerence=1"],
-            "leace: no parameter 'tolerence' to set; it has covariance_rows, shrinkage, tolerance",
+            "leace: no parameter 'tolerence' to set; did you mean 'tolerance'? it has covari",
         ),
         (["--method", "leace", "--set", "tolerance"], "--set: expected NAME=VALUE, such as"),
         (["--method", "leace", "--set", "tolerance=x"], "tolerance: expected a number"),
@@ -112,6 +115,38 @@ def test_a_budget_prints_the_whole_front(run, tmp_path):
     assert len(points) == len(CANDIDATES) + 1
     assert [line[0] for line in points].count("*") == 1
     assert any("unchanged" in line and " 0.0 %" in line for line in points)
+
+
+def test_who_is_hidden_and_a_label_kept(run, tmp_path):
+    hide = ("fit", "table.parquet", "--remove-identity", "subject", "--out", tmp_path / "m")
+    assert run(*hide, "--task", "gender")[0] == 0
+    model = load_model(tmp_path / "m")
+    assert model.method == "IdentitySpan"
+    assert list(model.removed) == ["subject"]
+    run(
+        *("transform", tmp_path / "m", "table.parquet", "--keep", "subject"),
+        *("--out", tmp_path / "a.parquet"),
+    )
+    refit = ("verify", tmp_path / "a.parquet", "--identity", "subject", "--refit")
+    code, printed, _ = run(*refit, "--old", "table.parquet")
+    assert code == 0
+    assert "as they are" in printed
+    assert "old table" in printed
+    code, printed, _ = run(*refit, "--json")
+    found = json.loads(printed)
+    assert (code, found["n_known"] + found["n_attacked"]) == (0, 120)
+    assert {one["linkage"] for one in found["attempts"]} == {False}
+    code, _, err = run("verify", "table.parquet", "--refit")
+    assert (code, "--refit: expected --identity with it" in err) == (2, True)
+    for more, message in (
+        ((), "--remove-identity: expected --task with it"),
+        (("--task", "gender", "--remove", "gender"), "and --remove asks for something else"),
+        (("--task", "gender", "--identity", "subject"), "and --identity asks for something else"),
+    ):
+        code, _, err = run(*hide, *more)
+        assert (code, message in err) == (2, True), err
+    code, _, err = run("fit", "table.parquet", "--out", tmp_path / "m2")
+    assert (code, "expected --remove or --remove-identity" in err) == (2, True)
 
 
 def test_a_table_without_labels_may_stand_beside(run, tmp_path):

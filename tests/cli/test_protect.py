@@ -23,7 +23,7 @@ def faces(tmp_path_factory):
 def command(faces, run):
     def protect(table, *more):
         arguments = ["--reference", faces / "reference.parquet", "--remove", "gender"]
-        options = [*arguments, "--identity", "subject", "--n-jobs", 1, *more]
+        options = [*arguments, "--identity", "subject", "--quick", "--n-jobs", 1, *more]
         return run("protect", faces / table, *options)
 
     return protect

@@ -80,6 +80,16 @@ def test_a_key_is_never_overwritten(saved):
     assert saved.read_bytes() == before
 
 
+def test_a_key_is_not_saved_in_a_model_folder_through_a_link(tmp_path, model):
+    save_model(model, tmp_path / "model")
+    (tmp_path / "link").symlink_to(tmp_path / "model")
+    (tmp_path / "keys").symlink_to(tmp_path / "model" / "deep", target_is_directory=True)
+    for place in ("link/key.json", "link/new/key.json", "keys/key.json"):
+        with pytest.raises(InputError, match=r"inside the model folder|cannot be made"):
+            CodeKey.generate().save(tmp_path / place)
+    assert len(list((tmp_path / "model").iterdir())) == 3
+
+
 @pytest.mark.parametrize("place", ["key.json", "deep/er/key.json"])
 def test_a_key_is_not_saved_in_a_model_folder(tmp_path, model, place):
     save_model(model, tmp_path / "model")

@@ -7,7 +7,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from sensitivenets.embeddings import EmbeddingTable, read_table, vectors_to_arrow, write_table
+from sensitivenets.embeddings import (
+    EmbeddingTable,
+    array_files,
+    read_table,
+    vectors_to_arrow,
+    write_table,
+)
 from sensitivenets.errors import InputError
 
 ROWS = np.arange(1, 13, dtype=np.float32).reshape(4, 3)
@@ -227,3 +233,19 @@ def test_npy_that_is_no_matrix(tmp_path, array):
     np.save(tmp_path / "t.npy", array, allow_pickle=True)
     with refuses(tmp_path / "t.npy", "expected a float matrix|cannot be read as .npy"):
         read_table(tmp_path / "t.npy")
+
+
+def test_an_archive_that_unpacks_to_gigabytes_is_refused(tmp_path, monkeypatch):
+    np.savez_compressed(
+        tmp_path / "t.npz", embedding=np.ones((4, 2), np.float32), x=np.zeros(10**6)
+    )
+    monkeypatch.setattr(array_files, "_LARGE", 10**6)
+    with refuses(tmp_path / "t.npz", r"\d+ bytes that unpack to \d+; write it with numpy.savez"):
+        read_table(tmp_path / "t.npz")
+
+
+def test_thousands_of_arrays_are_refused(tmp_path, monkeypatch):
+    np.savez(tmp_path / "t.npz", embedding=np.ones((4, 2), np.float32), a=np.ones(4), b=np.ones(4))
+    monkeypatch.setattr(array_files, "_MOST_MEMBERS", 2)
+    with refuses(tmp_path / "t.npz", "expected 2 arrays at most, found 3"):
+        read_table(tmp_path / "t.npz")

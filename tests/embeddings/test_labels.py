@@ -138,7 +138,7 @@ def test_what_is_printed_is_one_line():
     labels = encode("who", [f"s{k:03d}" for k in range(500)] + [None])
     assert repr(labels) == (
         "Labels('who', 501 rows, 500 labelled, 500 classes: 's000', 's001', 's002', 's003', "
-        "'s004', 's005', ...)"
+        "'s004', 's005' and 494 more)"
     )
 
 

@@ -127,7 +127,10 @@ def test_labels_beside_arrays_are_no_parts(tmp_path):
         ("nowhere/*.npy", "no folder '.*nowhere' to look in"),
         ("empty", r"empty: expected files ending in one of \.parquet, .*, found none"),
         ("text", r"found \.md"),
-        ("model", "model: a model folder; expected a table of embeddings"),
+        (
+            "model",
+            "model: this is a model folder; expected a table of embeddings, as `sensitivenets tr",
+        ),
     ],
 )
 def test_places_where_no_table_is(lake, where, message):

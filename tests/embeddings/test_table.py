@@ -46,7 +46,7 @@ def test_where_keeps_the_rows_of_one_value(table):
 
 
 def test_where_names_the_values_there_are(table):
-    with pytest.raises(InputError, match="no row has gender = 'male'; its values are 'Female', 'M"):
+    with pytest.raises(InputError, match="no row has gender = 'male'; did you mean 'Male'"):
         table.where("gender", "male")
 
 

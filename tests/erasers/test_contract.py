@@ -48,13 +48,25 @@ SMALL = {
     "laftr": ADVERSARIAL,
     "adversarial_debiasing": ADVERSARIAL,
     "pass": {**ADVERSARIAL, "encoder_steps": 1},
+    "identity_span": {},
+    "identity_transport": {"n_groups": 2, "n_rounds": 1},
+    "vgan": ADVERSARIAL,
 }
 # They know nothing of attributes, or have a use without them.
 WITHOUT_ATTRIBUTES = {"none", "random_projection", "public_code", "sensitivenet"}
 # After these no linear classifier tells the classes of the rows they were fitted on.
 LINEAR = {"leace", "splince", "sal", "inlp", "rlace"}
 # The seed decides nothing, or only which rows are held out to choose something by.
-DETERMINED = {"none", "leace", "splince", "sal", "inlp", "rlace", "routed_transport"}
+DETERMINED = {
+    "none",
+    "leace",
+    "splince",
+    "identity_span",
+    "sal",
+    "inlp",
+    "rlace",
+    "routed_transport",
+}
 
 each = pytest.mark.parametrize("name", METHODS)
 pytestmark = pytest.mark.filterwarnings(
@@ -63,6 +75,7 @@ pytestmark = pytest.mark.filterwarnings(
     "ignore::sensitivenets.errors.BudgetWarning",
     # A held-out fifth of so few rows may lack a class.
     "ignore:y_pred contains classes not in y_true:UserWarning",
+    "ignore:A single label was found in 'y_true':UserWarning",
 )
 
 

@@ -1,6 +1,7 @@
 import dataclasses
 import hashlib
 import json
+import os
 import pickle
 import subprocess
 import sys
@@ -93,7 +94,7 @@ def test_loading_needs_no_torch(folder):
 
 
 def test_what_exists_is_not_overwritten_unasked(model, folder):
-    with pytest.raises(ModelFolderError, match="already there; choose another or allow overwrit"):
+    with pytest.raises(ModelFolderError, match="already there; choose another, or allow overwrit"):
         save_model(model, folder)
     save_model(dataclasses.replace(model, method="Other"), folder, overwrite=True)
     assert load_model(folder).method == "Other"
@@ -298,3 +299,59 @@ def test_weights_of_the_wrong_kind_are_refused_even_if_the_digests_agree(folder,
     rewrite_weights(folder, arrays)
     with pytest.raises(ModelFolderError, match=message):
         load_model(folder)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"curve": [5]},
+        {"curve": ["epoch"]},
+        {"fingerprint": {"primary": 5}},
+        {"parameters": {"margin": float("nan")}},
+        {"parameters": {"margin": float("inf")}},
+    ],
+)
+def test_a_configuration_whose_records_are_none(folder, changes):
+    rewrite_config(folder, **changes)
+    with pytest.raises(ModelFolderError, match=r"damaged"):
+        load_model(folder)
+
+
+def test_a_number_beyond_all_bounds_is_damage(folder):
+    text = (folder / "config.json").read_text().replace('"margin": 0.2', '"margin": 1e999')
+    (folder / "config.json").write_text(text)
+    reseal(folder, load_file(folder / "model.safetensors"), text)
+    with pytest.raises(ModelFolderError, match=r"a number that is not finite: 1e999"):
+        load_model(folder)
+
+
+def test_a_configuration_of_gigabytes_is_not_read(folder, monkeypatch):
+    monkeypatch.setattr(model_folder, "_LARGEST_CONFIG", 100)
+    with pytest.raises(ModelFolderError, match=r"config\.json: expected 100 bytes at most, found"):
+        load_model(folder)
+
+
+@pytest.mark.parametrize("kind", ["F8_E4M3", "F8_E5M2", "BF16", "F4"])
+def test_arrays_of_types_that_numpy_lacks_are_refused(folder, kind):
+    text = (folder / "config.json").read_bytes()
+    seal = {"sensitivenets.config_sha256": hashlib.sha256(text).hexdigest()}
+    size = {"BF16": 8, "F4": 2}.get(kind, 4)
+    header = {
+        "__metadata__": seal,
+        "weight": {"dtype": kind, "shape": [4], "data_offsets": [0, size]},
+    }
+    content = json.dumps(header).encode()
+    whole = len(content).to_bytes(8, "little") + content + bytes(size)
+    (folder / "model.safetensors").write_bytes(whole)
+    with pytest.raises(ModelFolderError, match=r"model"):
+        load_model(folder)
+
+
+def test_all_files_of_a_folder_may_be_read_by_the_same_people(model, tmp_path):
+    before = os.umask(0o022)
+    try:
+        save_model(model, tmp_path / "model")
+    finally:
+        os.umask(before)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "model").iterdir()}
+    assert set(modes.values()) == {0o644}, modes

@@ -68,7 +68,8 @@ def test_the_result_is_one_screen_without_an_embedding(found, table):
         "gender",
         "before",
         "reduction",
-        "These figures",
+        "Measurement",
+        "three attackers, none whitens",
         "[",
     ):
         assert part in text
@@ -86,7 +87,7 @@ def test_many_attributes_still_fit_one_screen(audit):
 
 def test_an_untrusted_audit_says_so(audit):
     bad = Audit.of(dataclasses.replace(audit, trustworthy=False, reasons=("gender: broken",)))
-    assert repr(bad).endswith("These figures cannot be trusted:\n  gender: broken")
+    assert repr(bad).endswith("Measurement not valid. Leak: not known.\n  gender: broken")
 
 
 def test_the_notebook_view_escapes_names(audit):
@@ -127,9 +128,10 @@ def test_the_split_keeps_identities_apart_or_says_that_it_cannot(table):
     subject = np.asarray(table.column("subject"))
     assert not set(subject[split.train]) & set(subject[split.test])
     assert notes == ()
-    assert part_rows(dataclasses.replace(known, subject=None), None, None, 0)[1] == (
-        NOT_IDENTIFIED,
-    )
+    with pytest.warns(DataWarning, match="probably the same person"):
+        found = part_rows(dataclasses.replace(known, subject=None), None, None, 0)[1]
+    assert found[0] == NOT_IDENTIFIED
+    assert "have a training row at a cosine above" in found[1]
 
 
 def test_labels_may_be_columns_a_mapping_or_one_array(table):
@@ -163,7 +165,7 @@ def test_numbers_may_be_columns_or_a_mapping(table):
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"attributes": "gendre"}, "no column 'gendre'; its label columns are"),
+        ({"attributes": "gendre"}, "no column 'gendre'; did you mean 'gender'"),
         ({"attributes": None}, "expected at least one attribute, found none"),
         ({"identity": [1, 2]}, "identity: expected one for each of 180 rows, found 2"),
         ({"apart": 2}, "apart: cosine: expected a number above -1"),

@@ -25,16 +25,13 @@ def test_one_sentence_says_it_all(audit):
         "The new embeddings reduce what can be inferred about gender by 70 % and about ethnicity "
         "by 64 %, keep a verification accuracy of 97.2 % (99.6 % before), and still let the "
         "strongest attacker tell gender in 62 of 100 cases (a guess: 50) and ethnicity in 52 of "
-        "100 cases (a guess: 33); the audit can be trusted."
+        "100 cases (a guess: 33)."
     )
 
 
 def test_an_audit_that_failed_says_so_first(audit):
     failed = dataclasses.replace(audit, trustworthy=False, reasons=("gender: broken",))
-    assert words(failed).startswith(
-        "This audit cannot be trusted (gender: broken); taken at face value, the new embeddings"
-    )
-    assert "can be trusted." not in words(failed)
+    assert words(failed).startswith("Taken at face value, the new embeddings")
     assert summarise(failed).trust == "gender: broken"
 
 

@@ -357,7 +357,7 @@ def test_pathological_input_is_named():
         verify_all_pairs(vectors, encode("subject", [None] * n))
     with pytest.raises(InputError, match="expected memory for 1 float32 copies of"):
         verify_all_pairs(vectors, encode("subject", subject), memory_limit=1000)
-    with pytest.raises(InputError, match="raise memory_limit or lower n_jobs"):
+    with pytest.raises(InputError, match=r"raise memory_limit \(verify --memory-limit\)"):
         verify_all_pairs(vectors, encode("subject", subject), memory_limit=2**20)
     with pytest.raises(InputError, match="NaN, infinite or overflowing"):
         verify_all_pairs(vectors * np.nan, encode("subject", subject))

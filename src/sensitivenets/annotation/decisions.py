@@ -55,10 +55,10 @@ def read_request(value: Any) -> str:
     Raises
     ------
     InputError
-        If it is no text of 8 to 100 characters.
+        If it is no text of 8 to 100 printable characters.
     """
-    if not isinstance(value, str) or not 8 <= len(value) <= _MAX_REQUEST:
-        raise InputError(f"request: expected text of 8 to {_MAX_REQUEST} characters")
+    if not isinstance(value, str) or not 8 <= len(value) <= _MAX_REQUEST or not value.isprintable():
+        raise InputError(f"request: expected text of 8 to {_MAX_REQUEST} printable characters")
     return value
 
 

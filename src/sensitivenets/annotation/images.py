@@ -73,7 +73,7 @@ class RowImages:
             example = next((name for name in names if name is not None), None)
             raise InputError(
                 f"{folder}: no row has an image there; row names are such as {example!r}, files "
-                f"such as {next(iter(found), 'none')!r}; name the right column with --image-column"
+                f"such as {next(iter(found), 'none')!r}; name the right column with --image"
             )
         # Per object: a cache on the method would keep every object alive.
         self._shrunk = lru_cache(maxsize=512)(self._shrink)

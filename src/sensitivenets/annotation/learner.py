@@ -7,7 +7,8 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 
@@ -18,6 +19,8 @@ _NICENESS = 5
 EVERY = 20
 #: Seconds without a decision after which it is fitted again for fewer.
 PAUSE = 4.0
+# Seconds for a process or a thread to end by itself.
+_PATIENCE = 5.0
 
 
 class Learner:
@@ -35,7 +38,7 @@ class Learner:
     def __init__(self, proposer: Proposer) -> None:
         self._proposer = proposer
         self._running: tuple[BaseProcess, Connection] | None = None
-        self._closed = False
+        self._closed = threading.Event()
 
     def propose(self, codes: IntArray, n_classes: int) -> Proposals | None:
         """Fit on the labelled rows and say what all rows are; see `Proposer.propose`.
@@ -63,22 +66,29 @@ class Learner:
 
     def close(self) -> None:
         """End the process, whatever it is at; a call that waits for it fails."""
-        self._closed = True
+        self._closed.set()
         if self._running is not None:
             self._running[0].terminate()
 
     def _connection(self) -> Connection:
-        if self._closed:
+        if self._closed.is_set():
             raise EOFError
         if self._running is None:
             # Spawned: a copy of this process would hold its sockets and locks.
             context = multiprocessing.get_context("spawn")
             mine, its = context.Pipe()
-            process = context.Process(target=_learn, args=(its, self._proposer), daemon=True)
-            process.start()
+            process = context.Process(target=_learn, args=(its,), daemon=True)
+            # Its start would let interrupts through again.
+            resource_tracker.ensure_running()
+            with _without_interrupts():
+                process.start()
             # Held by that process alone, so that its end is noticed here.
             its.close()
             self._running = process, mine
+            if self._closed.is_set():
+                process.terminate()
+            # Not with its start, which would wait for ever for one that dies meanwhile.
+            mine.send(self._proposer)
         return self._running[1]
 
     def _end(self) -> None:
@@ -86,21 +96,37 @@ class Learner:
             process, connection = self._running
             connection.close()
             process.terminate()
-            process.join()
+            process.join(_PATIENCE)
+            if process.is_alive():
+                process.kill()
             self._running = None
 
 
-def _learn(connection: Connection, proposer: Proposer) -> None:
+@contextlib.contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Keep Ctrl-C from this thread, and from a process that it starts."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _learn(connection: Connection) -> None:
     """Answer until the other end is closed, by a kill perhaps."""
     from threadpoolctl import threadpool_limits
 
-    # Ctrl-C reaches both; the server decides when this one ends.
+    # Ctrl-C reaches both; the server decides when this one ends. Until here it was held back.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(os, "nice"):
         os.nice(_NICENESS)
     # One core stays free for those who decide meanwhile.
     n_threads = max((os.cpu_count() or 1) - 1, 1)
     with contextlib.suppress(EOFError, OSError), threadpool_limits(n_threads):
+        proposer: Proposer = connection.recv()
         while True:
             codes, n_classes = connection.recv()
             connection.send(_answer(proposer, codes, n_classes))
@@ -145,12 +171,12 @@ class Trainer:
             self._changed.notify()
 
     def stop(self) -> None:
-        """End the thread after what it is at."""
+        """End the thread after what it is at; one that does not end, ends with the program."""
         with self._changed:
             self._stopped = True
             self._changed.notify()
         if self._thread.ident is not None:
-            self._thread.join()
+            self._thread.join(_PATIENCE)
 
     def _run(self) -> None:
         while self._wait():

@@ -116,7 +116,7 @@ def _row_names(table: EmbeddingTable, choice: LabellingOptions) -> tuple[list[st
         if choice.images is not None:
             raise InputError(
                 f"{table.source}: no column 'image' that names each row's picture; name it with "
-                "--image-column"
+                "--image"
             )
         keys: list[Any] = list(range(len(table)))
         return [f"row {row}" for row in keys], keys

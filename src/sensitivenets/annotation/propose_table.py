@@ -11,7 +11,7 @@ from sensitivenets.annotation.proposals import MIN_ROWS, Proposer
 from sensitivenets.datasets.diveface.balance import IntArray, identity_numbers
 from sensitivenets.embeddings import EmbeddingTable, FloatArray, Labels
 from sensitivenets.embeddings.labels import UNLABELLED
-from sensitivenets.errors import InputError
+from sensitivenets.errors import InputError, some_of
 from sensitivenets.intervals import Estimate, clopper_pearson
 
 #: Confidences that a proposal is shown at, so that one can be chosen.
@@ -156,7 +156,7 @@ def propose_labels(
         None if reference_identity is None else reference.labels(reference_identity),
         len(reference),
     )
-    own = identity_numbers(None if identity is None else table.labels(identity), len(table))
+    own = identity_numbers(None if identity is None else table.identities(identity), len(table))
     probabilities = _probabilities(table, reference, known, people, random_state)
     here = _pool(probabilities[len(reference) :], own, given)
     there = _pool(probabilities[: len(reference)], people, known.codes)
@@ -173,7 +173,7 @@ def _given(table: EmbeddingTable, attribute: str, known: Labels) -> IntArray:
     if foreign:
         raise InputError(
             f"{table.source}: column {attribute!r}: expected labels among "
-            f"{', '.join(map(repr, known.classes))} as in the labelled table, found "
+            f"{some_of(known.classes)} as in the labelled table, found "
             f"{foreign[0]!r}; rename the labels of one"
         )
     codes = np.array([

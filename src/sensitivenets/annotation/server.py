@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import socket
 from collections.abc import Callable
 from importlib.resources import files
@@ -32,6 +33,7 @@ from sensitivenets.annotation.export import label_columns
 from sensitivenets.annotation.gate import Gate, GateMiddleware
 from sensitivenets.annotation.labelling import Labelling
 from sensitivenets.annotation.status import status
+from sensitivenets.annotation.store_file import StoreUnavailableError
 from sensitivenets.embeddings.parquet_files import sealed
 from sensitivenets.errors import InputError
 
@@ -64,7 +66,7 @@ def make_app(labelling: Labelling, gate: Gate, suggested_annotator: str = "") ->
     api = _Api(labelling, gate, suggested_annotator)
     routes = [Route(path, _page(*page)) for path, page in _PAGES.items()]
     routes += [
-        Route("/image/{row:int}", api.image),
+        Route("/image/{row}", api.image),
         Route("/labels.parquet", api.labels),
         Route("/api/session", _asked(api.session)),
         Route("/api/batch", _asked(api.batch)),
@@ -135,8 +137,9 @@ class _Api:
         return {}
 
     def image(self, request: Request) -> Response:
-        images = self._labelling.images
-        picture = images.read(request.path_params["row"]) if images else None
+        images, row = self._labelling.images, request.path_params["row"]
+        is_row = re.fullmatch("[0-9]{1,12}", row) is not None
+        picture = images.read(int(row)) if images and is_row else None
         if picture is None:
             return JSONResponse({"error": "no image"}, 404)
         return Response(picture.content, media_type=picture.media_type)
@@ -193,6 +196,8 @@ def _sent(answer: Callable[[Answer], Answer]) -> Callable[[Request], Any]:
 async def _answer(answer: Callable[[Answer], Answer], given: Answer) -> Response:
     try:
         return JSONResponse(await run_in_threadpool(answer, given))
+    except StoreUnavailableError as error:
+        return JSONResponse({"error": str(error)}, 503, {"retry-after": "1"})
     except InputError as error:
         return JSONResponse({"error": str(error)}, 400)
 

@@ -7,20 +7,21 @@ import io
 import json
 import sqlite3
 import threading
+import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import astuple, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from sensitivenets.annotation.events import Event, Kind, NewEvent, Queue
 from sensitivenets.annotation.proposals import Proposals
+from sensitivenets.annotation.store_file import APPLICATION, BUSY, in_words, refuse_foreign
 from sensitivenets.atomic import check_parent
 from sensitivenets.errors import InputError
 
-# "snLb": tells a store from any other SQLite file.
-_APPLICATION = 0x736E4C62
 _FORMAT = 1
 _SCHEMA = """
 CREATE TABLE task (attribute TEXT NOT NULL, classes TEXT NOT NULL, n_rows INTEGER NOT NULL,
@@ -90,20 +91,19 @@ class LabelStore:
     ) -> None:
         self.path = path
         self._lock = threading.RLock()
-        if path.is_dir():
-            raise InputError(f"{path}: expected a file for the labels, found a folder")
+        refuse_foreign(path)
         check_parent(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         # Transactions are opened by _transaction alone.
-        self._base = sqlite3.connect(
-            path, timeout=30, isolation_level=None, check_same_thread=False
-        )
+        with in_words(path):
+            self._base = sqlite3.connect(
+                path, timeout=BUSY, isolation_level=None, check_same_thread=False
+            )
         try:
-            self._prepare(task, earlier)
-        except sqlite3.DatabaseError as error:
-            self._base.close()
-            raise InputError(f"{path}: expected a store of labels (SQLite); {error}") from error
-        except InputError:
+            with in_words(path):
+                self._prepare(task, earlier)
+                self._check_events()
+        except BaseException:
             self._base.close()
             raise
 
@@ -135,7 +135,7 @@ class LabelStore:
 
     def events(self, after: int = 0) -> list[Event]:
         """Read the events with a `seq` above `after`, in order."""
-        with self._lock:
+        with self._lock, in_words(self.path):
             return self._select("seq > ?", after)
 
     def save_proposals(self, proposals: Proposals) -> None:
@@ -150,13 +150,17 @@ class LabelStore:
 
     def proposals(self, n_classes: int) -> Proposals | None:
         """Read what the classifier last proposed; None if nothing, or for other classes."""
-        with self._lock:
+        with self._lock, in_words(self.path):
             found = self._base.execute("SELECT arrays FROM proposals").fetchone()
         if found is None:
             return None
-        with np.load(io.BytesIO(found[0]), allow_pickle=False) as arrays:
-            proposals = Proposals.from_arrays(arrays)
-        return proposals if proposals.probabilities.shape[1] == n_classes else None
+        try:
+            with np.load(io.BytesIO(found[0]), allow_pickle=False) as arrays:
+                proposals = Proposals.from_arrays(arrays)
+        except (ValueError, KeyError, OSError, EOFError, TypeError, zipfile.BadZipFile):
+            return None  # damaged: it is made again with the next labels
+        shape = proposals.probabilities.shape
+        return proposals if shape == (self.task.n_rows, n_classes) else None
 
     def close(self) -> None:
         """Close the file."""
@@ -171,15 +175,33 @@ class LabelStore:
             f"SELECT {_COLUMNS} FROM events WHERE {condition} ORDER BY seq",
             (value,),
         )
-        events = []
-        for annotator, kind, row, label, queue, *rest in rows:
-            met = None if queue is None else Queue(queue)
-            events.append(Event(annotator, Kind(kind), row, label, met, *rest))
-        return events
+        return [self._event(*row) for row in rows]
+
+    def _event(
+        self, who: str, kind: str, row: int | None, label: str | None, queue: str, *rest: Any
+    ) -> Event:
+        task = self.task
+        try:
+            event = Event(who, Kind(kind), row, label, Queue(queue) if queue else None, *rest)
+        except ValueError as error:
+            raise InputError(f"{self.path}: damaged: {error}") from error
+        # Another process may have added a class since.
+        if not (row is None or 0 <= row < task.n_rows):
+            raise InputError(f"{self.path}: damaged: a label of row {row} of {task.n_rows}")
+        return event
+
+    def _check_events(self) -> None:
+        """Refuse a store whose pages or events are not as they were written."""
+        found = self._base.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if found != "ok":
+            raise InputError(f"{self.path}: damaged: {found}; restore it from a copy")
+        for event in self._select("seq > ?", 0):
+            if event.label is not None and event.label not in self.task.classes:
+                raise InputError(f"{self.path}: damaged: a label {event.label!r:.40} of no class")
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
-        with self._lock:
+        with self._lock, in_words(self.path):
             self._base.execute("BEGIN IMMEDIATE")
             try:
                 yield
@@ -198,14 +220,14 @@ class LabelStore:
             empty = not self._base.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
             if empty:
                 self._create(task)
-            elif application != _APPLICATION:
+            elif application != APPLICATION:
                 raise InputError(f"{self.path}: expected a store of labels, found another database")
             self._check(task, earlier)
 
     def _create(self, task: LabellingTask) -> None:
         for statement in _statements(_SCHEMA):
             self._base.execute(statement)
-        self._base.execute(f"PRAGMA application_id = {_APPLICATION}")
+        self._base.execute(f"PRAGMA application_id = {APPLICATION}")
         self._base.execute(f"PRAGMA user_version = {_FORMAT}")
         self._base.execute(
             "INSERT INTO task VALUES (?, ?, ?, ?, ?)",
@@ -225,9 +247,15 @@ class LabelStore:
                 f"{self.path}: expected format {_FORMAT}, found {version}; use the version of "
                 "sensitivenets that made it"
             )
-        attribute, classes, n_rows, sha256, random_state = self._base.execute(
-            "SELECT * FROM task"
-        ).fetchone()
+        tasks = self._base.execute("SELECT * FROM task").fetchall()
+        try:
+            ((attribute, classes, n_rows, sha256, random_state),) = tasks
+            kept = tuple(map(str, json.loads(classes)))
+        except (ValueError, TypeError) as error:
+            raise InputError(
+                f"{self.path}: damaged: it does not say what was labelled; restore it from a copy, "
+                "or name another file with --labels"
+            ) from error
         # A digest that does not name its algorithm is of an earlier version.
         mine = task.table_sha256 if earlier is None or ":" in sha256 else earlier()
         if (attribute, n_rows, sha256) != (task.attribute, task.n_rows, mine):
@@ -236,7 +264,6 @@ class LabelStore:
                 f"(sha256 {_short(sha256)}), not of {task.attribute!r} on this one of "
                 f"{task.n_rows} ({_short(mine)}); name another file with --labels"
             )
-        kept = tuple(json.loads(classes))
         added = tuple(name for name in task.classes if name not in kept)
         if set(kept) - set(task.classes):
             raise InputError(

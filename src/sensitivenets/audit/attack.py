@@ -24,7 +24,7 @@ from threadpoolctl import threadpool_limits
 
 from sensitivenets.audit.preparations import L2, RAW, STANDARDISED, WHITENED, Preparations
 from sensitivenets.audit.splits import IntArray
-from sensitivenets.audit.tasks import AttackTask, seed_of
+from sensitivenets.audit.tasks import AttackTask, ClassTask, seed_of
 from sensitivenets.embeddings import FloatArray
 from sensitivenets.progress import Steps
 
@@ -136,12 +136,58 @@ class Attack:
         What is to be read.
     attackers : tuple of Attacker
         By whom.
+    means : str
+        What the adversary has on top, put behind the name of a preparation.
     """
 
     representation: str
     prepared: Preparations
     task: AttackTask
     attackers: tuple[Attacker, ...]
+    means: str = ""
+
+    @property
+    def views(self) -> list[tuple[Attacker, str, FloatArray]]:
+        """Each attacker with the name and the rows of each preparation that it is shown."""
+        behind = f", {self.means}" if self.means else ""
+        return [
+            (attacker, f"{name}{behind}", X)
+            for attacker in self.attackers
+            for name, X in attacker.views(self.prepared).items()
+        ]
+
+
+@dataclass(frozen=True)
+class Advantage:
+    """What an adversary has beside labelled embeddings of the audited table, and how it attacks.
+
+    Attributes
+    ----------
+    means : str
+        What it has, in a few words.
+    representation : str
+        Whose results it joins: ``"after"`` if it does not know the map, else ``"inverted"``.
+    prepared : Preparations
+        Training rows, test rows, and then whatever rows it has on top.
+    task_of : callable
+        The task of an attribute, with those rows in it, from the task without; None where the
+        attribute cannot be attacked so.
+    attackers : tuple of Attacker
+        By whom.
+    """
+
+    means: str
+    representation: str
+    prepared: Preparations
+    task_of: Callable[[ClassTask], ClassTask | None]
+    attackers: tuple[Attacker, ...]
+
+    def attack_on(self, task: AttackTask) -> list[Attack]:
+        """Return its attack on an attribute of classes, or none."""
+        own = self.task_of(task) if isinstance(task, ClassTask) and not task.is_joint else None
+        if own is None:
+            return []
+        return [Attack(self.representation, self.prepared, own, self.attackers, self.means)]
 
 
 def attack(
@@ -165,12 +211,7 @@ def attack(
     list of tuple of Trial
         Of each attack, failed trials included.
     """
-    jobs = [
-        (k, attacker, name, X)
-        for k, one in enumerate(attacks)
-        for attacker in one.attackers
-        for name, X in attacker.views(one.prepared).items()
-    ]
+    jobs = [(k, *view) for k, one in enumerate(attacks) for view in one.views]
     steps.total += len(jobs)
     found = run_jobs(
         run_trial,

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from sklearn.base import ClassifierMixin
 
+from sensitivenets.audit.attack import Advantage
 from sensitivenets.audit.attackers.catalogue import full_plan, quick_plan
 from sensitivenets.audit.inversion import Phi
 from sensitivenets.audit.results import AuditResult
 from sensitivenets.audit.run import run_audit
 from sensitivenets.audit.splits import Split
 from sensitivenets.embeddings import FloatArray, Labels
+from sensitivenets.errors import require_real
 from sensitivenets.progress import Progress
+
+# Rows times features that the costs of attackers are for, and what even a few rows cost of that.
+_USUAL_SIZE = 9000 * 128
+_SMALLEST = 0.05
 
 
 def audit(
@@ -26,7 +33,9 @@ def audit(
     attackers: Mapping[str, ClassifierMixin] | None = None,
     phi: Phi | None = None,
     subgroups: Mapping[str, Labels] | None = None,
+    advantages: Sequence[Advantage] = (),
     curves: bool = True,
+    budget: float | None = None,
     random_state: int = 0,
     n_jobs: int = 2,
     progress: Progress | None = None,
@@ -66,8 +75,13 @@ def audit(
     subgroups : mapping of str to Labels, optional
         More columns of the n rows, such as age groups, to find the subgroup that is read best;
         each attribute is looked into by the values of the others as well.
+    advantages : sequence of Advantage
+        What adversaries have on top, such as faces without labels that they push through the map:
+        see `advantages.gather`.
     curves : bool
         Whether to draw learning and feature-removal curves and to code labels online.
+    budget : float, optional
+        Minutes to stay within, roughly. What is left out for it, the result says.
     random_state : int
         The seed; the same seed gives the same result, whatever `n_jobs`.
     n_jobs : int
@@ -91,11 +105,18 @@ def audit(
     The shape (attack, control, baseline; "cannot be trusted") is that of anonymeter: Giomi et al.,
     "A unified framework for quantifying privacy risk in synthetic data" (PoPETs 2023).
     """
+    plan = full_plan(attackers or {}, curves=curves)
+    if budget is not None:
+        require_real("budget", budget, above=0.0)
+        n_tables = 1 + (after is not None) + (phi is not None)
+        size = len(split.train) * np.shape(before)[1] / _USUAL_SIZE
+        times = max(size, _SMALLEST) * len(attributes) * n_tables / n_jobs
+        plan = plan.within(60 * budget, times=times)
     return run_audit(
         before,
         after,
         attributes,
-        plan=full_plan(attackers or {}, curves=curves),
+        plan=plan,
         split=split,
         random_state=random_state,
         n_jobs=n_jobs,
@@ -103,6 +124,7 @@ def audit(
         continuous=continuous,
         phi=phi,
         subgroups=subgroups,
+        advantages=advantages,
     )
 
 

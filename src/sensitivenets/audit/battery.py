@@ -20,7 +20,7 @@ from sensitivenets.audit.metrics import (
     r_squared,
     strongest_of,
 )
-from sensitivenets.audit.preparations import BITS
+from sensitivenets.audit.preparations import ALL_PREPARATIONS, BITS
 from sensitivenets.audit.results import (
     MAJORITY,
     MEAN,
@@ -175,8 +175,9 @@ def headline_of(
 
 
 def selected_trial(battery: Battery) -> Trial | None:
-    """Return the attacker of values, no ensemble, with the best validation figure."""
-    single = [t for t in battery.trials if t.validation is not None and t.preparation != BITS]
+    """Return the attacker of the table's values alone, no ensemble, that validates best."""
+    single = [t for t in battery.trials if t.validation is not None]
+    single = [t for t in single if t.preparation in ALL_PREPARATIONS]
     single = [t for t in single if t.attacker != VOTING_ENSEMBLE]
     return max(single, key=lambda trial: trial.validation or 0.0) if single else None
 

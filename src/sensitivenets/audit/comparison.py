@@ -156,6 +156,9 @@ def _threats(
 
 
 def _renamed(headline: Headline) -> Headline:
+    # What else the map is good for says so itself.
+    if ", " in headline.preparation:
+        return headline
     return replace(headline, preparation=f"{headline.preparation}, after inverting the map")
 
 

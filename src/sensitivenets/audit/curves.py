@@ -20,7 +20,14 @@ from sklearn.linear_model import LogisticRegression
 from sensitivenets.audit.attack import Attacker, Trial, run_jobs, run_trial, seeded
 from sensitivenets.audit.battery import Battery, selected_trial
 from sensitivenets.audit.metrics import TrueLabels, balanced_accuracy
-from sensitivenets.audit.preparations import STANDARDISED, Preparations
+from sensitivenets.audit.preparations import (
+    L2,
+    RAW,
+    STANDARDISED,
+    WHITENED,
+    Preparations,
+    prepare,
+)
 from sensitivenets.audit.results import Curve, CurvePoint, DescriptionLength
 from sensitivenets.audit.splits import IntArray
 from sensitivenets.audit.tasks import ClassTask, class_scores, seed_of
@@ -32,6 +39,8 @@ _FEWEST_LABELS = 100
 _N_SEEDS = 3
 # The removal curve compares shares with one another: fewer rows, more seeds.
 _REMOVAL_ROWS = 2500
+# Ways to prepare features of which some are gone.
+_OF_FEWER_FEATURES = (RAW, L2, STANDARDISED, WHITENED)
 _BLOCK_ENDS = (0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.0625, 0.125, 0.25, 0.5, 1.0)
 # Fewer labels than this of a class calibrate nothing: the block is coded by class shares.
 _FEWEST_PER_CLASS = 10
@@ -85,21 +94,25 @@ def learning_predictions(
     points = []
     for count in label_counts(len(task.train)):
         n_seeds = _N_SEEDS if count < len(task.train) else 1
-        points.append((count, _predict_parts(attacker, name, X, task, count, seed, n_seeds)))
+        points.append((count, predict_parts(attacker, name, X, task, count, seed, n_seeds)))
     return points
 
 
 def removal_predictions(
-    attacker: Attacker, X: FloatArray, task: ClassTask, seed: int
+    attacker: Attacker, name: str, X: FloatArray, task: ClassTask, seed: int
 ) -> list[tuple[float, list[Predictions]]]:
     """Predict the test rows with a share of the features removed before training (Fig. 3).
+
+    What is left is prepared anew, as whoever holds fewer features would.
 
     Parameters
     ----------
     attacker : Attacker
         With fixed parameters.
+    name : str
+        Name of the preparation.
     X : ndarray of shape (n, d)
-        The features one by one, standardised, without the norm.
+        The features as they are, training rows first.
     task : ClassTask
         What is to be read.
     seed : int
@@ -110,7 +123,7 @@ def removal_predictions(
     list of (float, list of ndarray)
         Share removed, and predictions for each seed that worked.
     """
-    points = []
+    points, n_train = [], int(task.train.max()) + 1
     for share in REMOVED_SHARES:
         kept = max(round((1 - share) * X.shape[1]), 1)
         worked = []
@@ -119,8 +132,10 @@ def removal_predictions(
             # One order of the features for each seed: what 20 % removes, 40 % removes too.
             features = np.sort(rng.permutation(X.shape[1])[:kept])
             rows = np.sort(rng.permutation(task.train)[:_REMOVAL_ROWS])
-            part = task.trained_on(rows)
-            trial = run_trial(attacker, "standardised", X[:, features], part, seed + k)
+            left = prepare(X[:, features], n_train, names=(name,)).by_name.get(name)
+            if left is None:
+                continue
+            trial = run_trial(attacker, name, left.coordinates, task.trained_on(rows), seed + k)
             worked += [trial.predictions] if trial.outputs is not None else []
         points.append((share, worked))
     return points
@@ -164,7 +179,7 @@ def _point(x: float, worked: list[Predictions], truth: TrueLabels) -> CurvePoint
     return CurvePoint(float(x), value, low, high, len(truth.y) * len(worked))
 
 
-def _predict_parts(
+def predict_parts(
     attacker: Attacker,
     name: str,
     X: FloatArray,
@@ -173,6 +188,7 @@ def _predict_parts(
     seed: int,
     n_seeds: int,
 ) -> list[Predictions]:
+    """Predict the test rows from so many training labels, for each seed that works."""
     worked = []
     for k in range(n_seeds):
         rng = np.random.default_rng(seed_of(seed, task.name, f"labels {k}"))
@@ -289,16 +305,25 @@ class _Drawn:
     attacker: Attacker
     preparation: str
     X: FloatArray
+    strongest: Attacker
+    strongest_on: str
     features: FloatArray
     task: ClassTask
 
     def calls(self, identities: IntArray, seed: int) -> list[tuple[Any, ...]]:
         chosen = (self.attacker, self.preparation, self.X, self.task)
+        strongest = (self.strongest, self.strongest_on, self.features, self.task)
         return [
             (learning_predictions, *chosen, seed),
-            (removal_predictions, self.attacker, self.features, self.task, seed),
+            (removal_predictions, *strongest, seed),
             (description_length, *chosen, identities, seed),
         ]
+
+    @property
+    def removal_name(self) -> str:
+        """Whose removal curve it is, and from how many labels."""
+        n_rows = min(len(self.task.train), _REMOVAL_ROWS)
+        return f"{self.strongest.name}, {self.strongest_on}, {n_rows} labels"
 
 
 def add_curves(
@@ -359,9 +384,7 @@ def add_curves(
         result = replace(
             battery.result,
             learning_curve=to_curve(f"{name}, {one.preparation}", "labels", learning, truth),
-            removal_curve=to_curve(
-                f"{name}, standardised", "share of features removed", removal, truth
-            ),
+            removal_curve=to_curve(one.removal_name, "share of features removed", removal, truth),
             description_length=length,
         )
         batteries[one.attribute][one.representation] = replace(battery, result=result)
@@ -380,9 +403,24 @@ def _chosen(
         return []
     attacker = next(a for a in attackers if a.name == trial.attacker)
     X = attacker.views(prepared)[trial.preparation]
-    features = prepared.by_name[STANDARDISED].coordinates[:, : prepared.n_varying]
-    chosen = fixed(attacker, trial)
-    return [_Drawn(attribute, name, chosen, trial.preparation, X, features, task)]
+    top = battery.trials[battery.best]
+    named = {a.name: a for a in attackers}
+    if top.attacker not in named or top.preparation not in _OF_FEWER_FEATURES:
+        top = trial
+    on = top.preparation if top.preparation in _OF_FEWER_FEATURES else WHITENED
+    return [
+        _Drawn(
+            attribute=attribute,
+            representation=name,
+            attacker=fixed(attacker, trial),
+            preparation=trial.preparation,
+            X=X,
+            strongest=fixed(named[top.attacker], top),
+            strongest_on=on,
+            features=prepared.by_name[RAW].coordinates,
+            task=task,
+        )
+    ]
 
 
 def _call(function: Any, *arguments: Any) -> Any:

@@ -11,14 +11,14 @@ from typing import Any
 
 from sensitivenets.embeddings.collapse import Collapse
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 #: Tables that batteries are run on.
 BEFORE, AFTER, INVERTED = "before", "after", "inverted"
 #: Controls that batteries are run as.
 SHUFFLED, PROJECTED = "shuffled labels", "random projection"
 #: Attackers that every battery has on top: guesses that look at no embedding, and the vote of the
-#: best. Earlier versions wrote "committee" for the last one.
+#: best.
 MAJORITY, MEAN, VOTING_ENSEMBLE = "majority class", "mean predictor", "voting ensemble"
 
 
@@ -614,6 +614,8 @@ class AuditResult:
         Why not, each with the name of its attribute.
     notes : tuple of str
         What a reader must know: collapsed output, attackers that failed.
+    left_out : tuple of str
+        What was not run to stay within a budget of time.
     library_version : str
         Version of sensitivenets that made it.
     schema_version : int
@@ -634,5 +636,6 @@ class AuditResult:
     trustworthy: bool
     reasons: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
     library_version: str = ""
     schema_version: int = SCHEMA_VERSION

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from sensitivenets.audit.attack import Attack, Trial, attack, run_trial
+from sensitivenets.audit.attack import Advantage, Attack, Trial, attack, run_trial
 from sensitivenets.audit.attackers.catalogue import AuditPlan
 from sensitivenets.audit.attackers.local_votes import row_number_reader
 from sensitivenets.audit.battery import Battery, summarise_classes, summarise_numbers
@@ -61,6 +61,7 @@ def run_audit(
     continuous: Mapping[str, FloatArray] | None = None,
     phi: Phi | None = None,
     subgroups: Mapping[str, Labels] | None = None,
+    advantages: Sequence[Advantage] = (),
 ) -> AuditResult:
     """Run a plan; see `audit` for the parameters.
 
@@ -86,6 +87,8 @@ def run_audit(
         The map, for the inversion attack.
     subgroups : mapping of str to Labels, optional
         Columns of subgroups to look into.
+    advantages : sequence of Advantage
+        What adversaries have on top.
 
     Returns
     -------
@@ -116,7 +119,15 @@ def run_audit(
     identities = split.identities(_n_rows(before))[order]
     columns = {k: labels.take(order) for k, labels in {**attributes, **(subgroups or {})}.items()}
     tasks = [_with_order_noted(task, order, identities, random_state) for task in tasks]
-    adversary = _Adversary(plan, prepared | control, identities, columns, random_state, n_jobs)
+    adversary = _Adversary(
+        plan,
+        prepared | control,
+        tuple(advantages),
+        identities,
+        columns,
+        random_state,
+        n_jobs,
+    )
     results, numbers = adversary.read(tasks, values, Steps(0, progress))
     reasons = _copies(tables[BEFORE], n_train)
     found = [(r.name, r.reasons) for r in results] + [(r.name, r.reasons) for r in numbers]
@@ -136,6 +147,7 @@ def run_audit(
         trustworthy=not reasons,
         reasons=reasons,
         notes=_notes(prepared, results),
+        left_out=plan.left_out,
         library_version=__version__,
     )
 
@@ -200,6 +212,7 @@ class _Adversary:
 
     plan: AuditPlan
     representations: Mapping[str, Preparations]
+    advantages: tuple[Advantage, ...]
     identities: IntArray
     columns: Mapping[str, Labels]
     seed: int
@@ -237,6 +250,7 @@ class _Adversary:
             Attack(name, prepared, task, self.plan.attackers_of(task, name))
             for name, prepared in self.representations.items()
         ]
+        attacks += [one for each in self.advantages for one in each.attack_on(task)]
         shuffled = task.shuffled(self.identities, seed)
         who = self.plan.attackers_of(task, SHUFFLED)
         attacks.append(Attack(SHUFFLED, self.representations[BEFORE], shuffled, who))
@@ -245,12 +259,12 @@ class _Adversary:
     def _batteries(
         self, task: ClassTask, truth: TrueLabels, done: Sequence[tuple[Attack, Trials]]
     ) -> dict[str, Battery]:
+        trials_on: dict[str, Trials] = {}
+        for one, trials in done[:-1]:
+            trials_on[one.representation] = (*trials_on.get(one.representation, ()), *trials)
         batteries = {
-            one.representation: summarise_classes(
-                one.representation, trials, task, truth, one.prepared.notes
-            )
-            for one, trials in done
-            if one.representation != SHUFFLED
+            name: summarise_classes(name, trials, task, truth, self._notes_on(name))
+            for name, trials in trials_on.items()
         }
         if not task.is_joint:
             for name in (BEFORE, AFTER, INVERTED):
@@ -265,6 +279,9 @@ class _Adversary:
             (trials,) = attack([again], seed=self.seed + 1, n_jobs=1, steps=Steps(0))
             batteries[SHUFFLED] = self._control(again, trials, self.seed + 1)
         return batteries
+
+    def _notes_on(self, name: str) -> tuple[str, ...]:
+        return self.representations[name].notes if name in self.representations else ()
 
     def _subgroups(self, task: ClassTask) -> dict[str, Labels]:
         return {

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from sensitivenets.embeddings import FloatArray, Labels
 from sensitivenets.embeddings.rows import normalise_rows, row_blocks
-from sensitivenets.errors import InputError, require_real
+from sensitivenets.errors import InputError, require_real, some_of
 
 IntArray = npt.NDArray[np.int64]
 # Test rows compared at once: 40 MiB of float32 against 10 000 training rows.
@@ -145,7 +145,7 @@ def split_by_column(
     rows = []
     for value in (train, test):
         if value not in column.classes:
-            found = ", ".join(map(repr, column.classes[:12])) or "none"
+            found = some_of(column.classes)
             raise InputError(
                 f"column {column.name!r}: no row has the value {value!r}; its values are {found}"
             )

@@ -23,7 +23,7 @@ from sensitivenets.audit.metrics import (
 )
 from sensitivenets.audit.splits import IntArray, Split
 from sensitivenets.embeddings import FloatArray, Labels
-from sensitivenets.errors import InputError
+from sensitivenets.errors import InputError, some_of
 
 # Enough to rank parameters; the winner is fitted again on all training rows.
 _TUNE_ROWS = 2000
@@ -443,7 +443,7 @@ def _usable_classes(
     dropped = [labels.classes[code] for code in codes if code not in kept]
     if len(kept) < 2:
         found = {
-            side: {labels.classes[c]: int(np.sum(rows == c)) for c in codes if np.any(rows == c)}
+            side: some_of(labels.classes[c] for c in codes if np.any(rows == c))
             for side, rows in (("training", train), ("test", test))
         }
         raise InputError(
@@ -452,6 +452,6 @@ def _usable_classes(
             "split otherwise or leave the attribute out"
         )
     if dropped:
-        names = ", ".join(map(repr, dropped))
+        names = some_of(dropped)
         return kept, (f"classes without training or test rows left out: {names}",)
     return kept, ()

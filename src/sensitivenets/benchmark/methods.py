@@ -7,13 +7,17 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-from sensitivenets.errors import InputError
+from sensitivenets.errors import InputError, did_you_mean
 
 _ERASERS = "sensitivenets.erasers"
 _LINEAR = f"{_ERASERS}.linear"
 _TRANSPORT = f"{_ERASERS}.transport"
 _DEPENDENCE = f"{_ERASERS}.dependence"
 _ADVERSARIAL = f"{_ERASERS}.adversarial"
+
+_SECONDS, _MINUTE, _MINUTES = "seconds", "a minute or two", "minutes"
+_LEFT_OUT = f"{_MINUTES}; recognition, with the features that are left out"
+_LINEAR_ONLY = f"{_SECONDS}; attackers that are not linear read on"
 
 #: What a method is tried with unless a grid says otherwise: one mapping a point.
 Grid = tuple[Mapping[str, Any], ...]
@@ -34,6 +38,9 @@ class Method:
         Whether it needs torch to fit.
     keeps_task : bool
         Whether its target `y` must be a label of few classes; identities do not do.
+    cost : str
+        How long a fit takes on 28 557 rows of 128 features on two cores, and what else it costs.
+        The times are those of docs/leaderboard; a test compares.
     """
 
     module: str
@@ -41,6 +48,7 @@ class Method:
     grid: Grid = _DEFAULTS
     needs_torch: bool = False
     keeps_task: bool = False
+    cost: str = ""
 
     def load(self) -> type[Any]:
         """Import the class.
@@ -66,23 +74,33 @@ def _each(parameter: str, *values: Any) -> Grid:
 
 
 def _adversarial(module: str, name: str, *weights: float) -> Method:
-    return Method(f"{_ADVERSARIAL}.{module}", name, _each("adversarial_weight", *weights), True)
+    grid = _each("adversarial_weight", *weights)
+    cost = f"{_MINUTE}; recognition, by adversarial_weight, and training may swing"
+    return Method(f"{_ADVERSARIAL}.{module}", name, grid, needs_torch=True, cost=cost)
 
 
 METHODS: dict[str, Method] = {
     # what to compare with
-    "none": Method(f"{_ERASERS}.baselines", "Unchanged"),
+    "none": Method(f"{_ERASERS}.baselines", "Unchanged", cost=f"{_SECONDS}; hides nothing"),
     "random_projection": Method(
-        f"{_ERASERS}.baselines", "RandomProjection", _each("n_components", 16, 32, 64)
+        f"{_ERASERS}.baselines",
+        "RandomProjection",
+        _each("n_components", 16, 32, 64),
+        cost=f"{_SECONDS}; recognition, with the features that are lost",
     ),
     # the paper's, and ours
     "sensitivenet": Method(
-        "sensitivenets.sensitivenet.estimator", "SensitiveNet", needs_torch=True
+        "sensitivenets.sensitivenet.estimator",
+        "SensitiveNet",
+        needs_torch=True,
+        cost=f"{_MINUTE}; a little recognition, and an attacker who whitens undoes it",
     ),
     "routed_transport": Method(
         f"{_TRANSPORT}.routed_transport",
         "RoutedTransport",
         (*_each("n_rounds", 1, 3, 6), {"n_rounds": 5, "rank": 64}),
+        cost=f"{_SECONDS}; a little recognition; the fewer rows a group has, the less it holds for "
+        "other people",
     ),
     "coded_transport": Method(
         f"{_TRANSPORT}.coded_transport",
@@ -93,37 +111,68 @@ METHODS: dict[str, Method] = {
             {"n_bits": 1024, "scale": 1.5},
             {"n_bits": 512, "scale": 1.5},
         ),
+        cost=f"{_SECONDS}; recognition, by n_bits and scale",
     ),
     "budgeted_transport": Method(
         "sensitivenets.tradeoff.budgeted_transport",
         "BudgetedTransport",
         _each("utility_budget", 0.01, 0.02, 0.05),
+        cost=f"{_MINUTES}; as much recognition as utility_budget allows",
     ),
     # codes, which blur
     "public_code": Method(
-        f"{_TRANSPORT}.coded_transport", "PublicCode", _each("scale", 1.0, 1.5, 2.0)
+        f"{_TRANSPORT}.coded_transport",
+        "PublicCode",
+        _each("scale", 1.0, 1.5, 2.0),
+        cost=f"{_SECONDS}; recognition, by n_bits and scale",
     ),
     # closed form
-    "leace": Method(f"{_LINEAR}.leace", "LEACE"),
-    "splince": Method(f"{_LINEAR}.splince", "SPLINCE", keeps_task=True),
-    "sal": Method(f"{_LINEAR}.sal", "SAL"),
+    "leace": Method(f"{_LINEAR}.leace", "LEACE", cost=_LINEAR_ONLY),
+    "splince": Method(f"{_LINEAR}.splince", "SPLINCE", keeps_task=True, cost=_LINEAR_ONLY),
+    "sal": Method(f"{_LINEAR}.sal", "SAL", cost=_LINEAR_ONLY),
     # linear, iterated
-    "inlp": Method(f"{_LINEAR}.inlp", "INLP"),
-    "rlace": Method(f"{_LINEAR}.rlace", "RLACE"),
+    "inlp": Method(f"{_LINEAR}.inlp", "INLP", cost=_LINEAR_ONLY),
+    "rlace": Method(f"{_LINEAR}.rlace", "RLACE", cost=_LINEAR_ONLY),
     # features left out
-    "ive": Method(f"{_LINEAR}.ive", "IVE", _each("removed", 0.25, 0.5, 0.75)),
-    "multi_ive": Method(f"{_LINEAR}.ive", "MultiIVE", _each("removed", 0.25, 0.5, 0.75)),
+    "ive": Method(f"{_LINEAR}.ive", "IVE", _each("removed", 0.25, 0.5, 0.75), cost=_LEFT_OUT),
+    "multi_ive": Method(
+        f"{_LINEAR}.ive", "MultiIVE", _each("removed", 0.25, 0.5, 0.75), cost=_LEFT_OUT
+    ),
     # statistical dependence
     "obliviator": Method(
-        f"{_DEPENDENCE}.obliviator", "Obliviator", _each("n_iterations", 2, 4, 8), True
+        f"{_DEPENDENCE}.obliviator",
+        "Obliviator",
+        _each("n_iterations", 2, 4, 8),
+        needs_torch=True,
+        cost=f"{_MINUTES}; much recognition, more in each iteration",
     ),
     "pfrnet": Method(
-        f"{_DEPENDENCE}.pfrnet", "PFRNet", _each("moment_weight", 1.0, 10.0, 100.0), True
+        f"{_DEPENDENCE}.pfrnet",
+        "PFRNet",
+        _each("moment_weight", 1.0, 10.0, 100.0),
+        needs_torch=True,
+        cost=f"{_MINUTE}; a little recognition; features are compared one by one only",
     ),
-    "farm": Method(f"{_DEPENDENCE}.farm", "FaRM", _each("n_epochs", 5, 25, 100), True),
-    "kram": Method(f"{_DEPENDENCE}.farm", "KRaM", _each("rate_weight", 0.1, 1.0, 10.0), True),
+    "farm": Method(
+        f"{_DEPENDENCE}.farm",
+        "FaRM",
+        _each("n_epochs", 5, 25, 100),
+        needs_torch=True,
+        cost=f"{_MINUTE}; recognition, more in each epoch",
+    ),
+    "kram": Method(
+        f"{_DEPENDENCE}.farm",
+        "KRaM",
+        _each("rate_weight", 0.1, 1.0, 10.0),
+        needs_torch=True,
+        cost=f"{_MINUTE}; recognition, by rate_weight",
+    ),
     "data_domain": Method(
-        f"{_DEPENDENCE}.data_domain", "DataDomain", _each("hsic_weight", 1.0, 10.0, 100.0), True
+        f"{_DEPENDENCE}.data_domain",
+        "DataDomain",
+        _each("hsic_weight", 1.0, 10.0, 100.0),
+        needs_torch=True,
+        cost=f"{_MINUTE}; recognition, by hsic_weight",
     ),
     # adversarial
     "gradient_reversal": _adversarial("gradient_reversal", "GradientReversal", 0.1, 1.0, 10.0),
@@ -134,6 +183,15 @@ METHODS: dict[str, Method] = {
         "adversarial_debiasing", "AdversarialDebiasing", 0.1, 1.0, 10.0
     ),
     "pass": _adversarial("pass_ensemble", "PASS", 0.1, 1.0, 10.0),
+    # for identities: who is hidden, what is kept
+    "identity_span": Method(f"{_LINEAR}.identity_span", "IdentitySpan", keeps_task=True),
+    "identity_transport": Method(
+        f"{_TRANSPORT}.identity_transport",
+        "IdentityTransport",
+        _each("n_groups", 4, 8, 16),
+        keeps_task=True,
+    ),
+    "vgan": _adversarial("vgan", "VGAN", 0.1, 1.0, 10.0),
 }
 
 
@@ -159,8 +217,10 @@ def method_named(name: str) -> Method:
     if colon and module and class_name:
         return Method(module, class_name)
     if name not in METHODS:
+        near = did_you_mean(name, METHODS)
         raise InputError(
-            f"method: expected one of {', '.join(METHODS)}, or package.module:Class; found {name!r}"
+            f"method: no method {name!r}; {near}`sensitivenets methods` lists all, "
+            "package.module:Class is one of your own"
         )
     return METHODS[name]
 
@@ -184,4 +244,5 @@ def check_parameters(name: str, parameters: Mapping[str, Any]) -> None:
     for parameter in parameters:
         if parameter not in known or parameter == "random_state":
             listed = ", ".join(p for p in known if p != "random_state") or "none"
-            raise InputError(f"{name}: no parameter {parameter!r} to set; it has {listed}")
+            near = did_you_mean(parameter, known)
+            raise InputError(f"{name}: no parameter {parameter!r} to set; {near}it has {listed}")

@@ -53,11 +53,12 @@ def adapt(
     json
         Write the result as JSON.
     """
-    from sensitivenets.maps.model_folder import check_destination, load_model, save_model
+    from sensitivenets.maps.model_folder import check_destination, load_model
+    from sensitivenets.maps.rescue import save_or_rescue
 
     check_destination(out, overwrite=overwrite)
     made = _adapted(load_model(model), table, identity, where or [], trust, embedding)
-    save_model(made.model, out, overwrite=overwrite)
+    save_or_rescue(made.model, out, overwrite=overwrite)
     if json:
         print_json(_summary(made, out))
     else:

@@ -35,7 +35,7 @@ def annotate(
     class_: Annotated[list[str] | None, Parameter(name="--class")] = None,
     labels: Path | None = None,
     identity: str | None = None,
-    image_column: str | None = None,
+    image: Annotated[str | None, Parameter(alias="--image-column")] = None,
     embedding: str = "embedding",
     host: str = "127.0.0.1",
     port: int = 8765,
@@ -64,7 +64,7 @@ def annotate(
         File of decisions; TABLE.ATTRIBUTE.labels beside the table unless given.
     identity
         Column of identities: photographs of one person do not teach about each other.
-    image_column
+    image
         Column that names the picture of each row; image unless given.
     embedding
         Name of the embedding column.
@@ -94,7 +94,7 @@ def annotate(
 
     rows = read_table(table, embedding=embedding)
     shown = None if export is not None else images
-    choice = LabellingOptions(attribute, class_ or (), identity, shown, image_column, random_state)
+    choice = LabellingOptions(attribute, class_ or (), identity, shown, image, random_state)
     place = labels or table.with_name(f"{table.stem}.{attribute}.labels")
     if export is not None and not place.exists():
         raise InputError(

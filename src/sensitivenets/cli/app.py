@@ -7,10 +7,10 @@ import signal
 import sys
 import threading
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, CycloptsError, Group, Parameter
 
 from sensitivenets.cli.adapt import adapt
 from sensitivenets.cli.annotate import annotate
@@ -24,35 +24,29 @@ from sensitivenets.cli.encode import encode
 from sensitivenets.cli.export import export
 from sensitivenets.cli.fairness import fairness
 from sensitivenets.cli.fit import fit
+from sensitivenets.cli.help_pages import PHOTOGRAPHS, PROTECT, PROVE, TOOLS, examples
 from sensitivenets.cli.info import info
 from sensitivenets.cli.key import key
+from sensitivenets.cli.methods import methods
+from sensitivenets.cli.output import open_streams, plain
 from sensitivenets.cli.protect import protect
 from sensitivenets.cli.transform import transform
+from sensitivenets.cli.usage_errors import explain
 from sensitivenets.cli.verify import verify
 from sensitivenets.errors import InputError
 from sensitivenets.version import __version__
 
-_COMMANDS = (
-    protect,
-    demo,
-    embed,
-    dataset,
-    diveface,
-    annotate,
-    fit,
-    adapt,
-    transform,
-    verify,
-    audit,
-    fairness,
-    benchmark,
-    key,
-    encode,
-    export,
-    info,
-)
+# In the order in which they are used.
+_COMMANDS: dict[Group, tuple[Callable[..., None] | App, ...]] = {
+    PHOTOGRAPHS: (embed, dataset, diveface, annotate),
+    PROTECT: (protect, fit, adapt, transform, key, encode, export),
+    PROVE: (audit, verify, fairness, benchmark),
+    TOOLS: (demo, methods, info),
+}
 
 _FAILED = 2
+# Characters: a name in a file may be megabytes long.
+_LONGEST_LINE = 2000
 _INTERRUPTED = 128 + signal.SIGINT
 _TERMINATED = 128 + signal.SIGTERM
 
@@ -68,8 +62,14 @@ def make_app() -> App:
         help_format="markdown",
         default_parameter=Parameter(negative=()),
     )
-    for command in _COMMANDS:
-        app.command(command)
+    for group, commands in _COMMANDS.items():
+        for place, command in enumerate(commands):
+            if isinstance(command, App):
+                command.group, command.sort_key = (group,), place
+                app.command(command)
+            else:
+                name = command.__name__
+                app.command(command, group=group, sort_key=place, help_epilogue=examples(name))
     return app
 
 
@@ -87,6 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0; 2 for an error in what was given, explained in one line on stderr; 130 if interrupted.
         Anything else that goes wrong is a bug and shows its traceback.
     """
+    open_streams()
     _exit_on_termination()
     with warnings.catch_warnings():
         warnings.simplefilter("default", UserWarning)
@@ -100,8 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             )
             sys.stdout.flush()
         except CycloptsError as error:
-            command = " ".join(["sensitivenets", *(error.command_chain or ())])
-            return _fail(f"{str(error).rstrip('.')}; `{command} --help` says what is expected")
+            return _fail(explain(error))
         except InputError as error:
             return _fail(str(error))
         except BrokenPipeError:
@@ -129,7 +129,11 @@ def _show_warning(message: Warning | str, *args: Any, **kwargs: Any) -> None:
 
 
 def _to_stderr(kind: str, message: str) -> None:
-    one_line = " ".join(message.split())
+    one_line = plain(" ".join(message.split()))
+    if len(one_line) > _LONGEST_LINE:
+        half = _LONGEST_LINE // 2
+        # What was found is at the start, what to do at the end.
+        one_line = f"{one_line[:half]} ... {one_line[-half:]}"
     sys.stderr.write(f"{kind}: {one_line}\n")
 
 

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sensitivenets.cli.attributes import require_groups
 from sensitivenets.cli.audit_options import AuditOptions
 from sensitivenets.errors import InputError
+
+if TYPE_CHECKING:
+    from sensitivenets.embeddings import EmbeddingTable
 
 
 def audit(before: str, after: str | None = None, /, *, options: AuditOptions) -> None:
@@ -23,12 +30,14 @@ def audit(before: str, after: str | None = None, /, *, options: AuditOptions) ->
     from sensitivenets import report
     from sensitivenets.cli.audit_inputs import Tables, read_sides, split_of
     from sensitivenets.cli.audit_output import show, write
+    from sensitivenets.cli.selection import read_rows
     from sensitivenets.progress import progress_bar
 
     if options.model is not None and after is None:
         raise InputError("--model: expected the table after the map too; give both tables")
     first, second = read_sides(before, after, options)
-    subject = None if options.identity is None else first.labels(options.identity)
+    subject = None if options.identity is None else first.identities(options.identity)
+    require_groups(first, options.attribute, "--attribute")
     split = None
     if options.train is not None or options.test is not None:
         tables = Tables(first, second, subject)
@@ -46,7 +55,13 @@ def audit(before: str, after: str | None = None, /, *, options: AuditOptions) ->
             quick=options.quick,
             joint=options.joint,
             model=options.model,
+            unlabelled=_optional(options.unlabelled, options.embedding),
+            outsiders=_optional(options.outsiders, options.embedding),
+            also=[read_rows(path, [], options.embedding) for path in options.also],
+            subgroups=options.subgroup,
             curves=options.curves,
+            certificates=options.certificates,
+            budget=options.budget,
             verification={side: path for side, path in measured.items() if path is not None},
             fairness=options.fairness,
             random_state=options.random_state,
@@ -54,3 +69,9 @@ def audit(before: str, after: str | None = None, /, *, options: AuditOptions) ->
             progress=progress,
         )
     show(result, write(result, options.out, save_pictures=options.save_pictures), json=options.json)
+
+
+def _optional(path: str | Path | None, embedding: str) -> EmbeddingTable | None:
+    from sensitivenets.cli.selection import read_rows
+
+    return None if path is None else read_rows(path, [], embedding)

@@ -45,17 +45,17 @@ def read_tables(
     InputError
         If a table cannot be read, lacks a column, or the two are not of the same rows.
     """
-    from sensitivenets.embeddings.same_rows import require_same_rows
+    from sensitivenets.embeddings.same_rows import match_rows
 
     table = read_rows(before, [], embedding)
-    subject = None if identity is None else table.labels(identity)
+    subject = None if identity is None else table.identities(identity)
     for name in labels:
         table.column(name)
     if after is None:
         return Tables(table, None, subject)
     mapped = read_rows(after, [], embedding)
-    require_same_rows(table, mapped, [*labels, *([identity] if identity else [])])
-    return Tables(table, mapped, subject)
+    matched = match_rows(table, mapped)
+    return Tables(table, matched.table, subject)
 
 
 def read_sides(
@@ -70,6 +70,7 @@ def read_sides(
     """
     from sensitivenets.codes.code_files import is_code_file
     from sensitivenets.embeddings.drawn_rows import MOST_ROWS, draw_rows
+    from sensitivenets.embeddings.label_doubts import without_blanks
     from sensitivenets.embeddings.labels import encode
 
     where, embedding = [before, *([] if after is None else [after])], options.embedding
@@ -80,6 +81,11 @@ def read_sides(
     first = sources[0]
     if first.n_rows <= MOST_ROWS:
         return first.read(), sources[1].read() if len(sources) > 1 else None
+    if options.also:
+        raise InputError(
+            f"--also: {first.name} has {first.n_rows} rows, of which some would be drawn; expected "
+            f"{MOST_ROWS} at most with it: write a selection of all tables first"
+        )
     for other in sources[1:]:
         if other.n_rows != first.n_rows:
             raise InputError(
@@ -89,7 +95,7 @@ def read_sides(
     sides = [] if options.train is None else [column_value(options.train, "--train")[0]]
     names = dict.fromkeys([*options.attribute, *sides])
     labels = {n: encode(n, first.read_labels([n])[n]) for n in (*names, options.identity) if n}
-    subject = None if options.identity is None else labels[options.identity]
+    subject = None if options.identity is None else without_blanks(labels[options.identity])
     strata = [labels[name] for name in names]
     drawn = draw_rows(first.n_rows, subject, strata, seed=options.random_state)
     print_notice(f"{drawn.sentence()}; these are attacked")

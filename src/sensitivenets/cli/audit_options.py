@@ -8,7 +8,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from sensitivenets.atomic import check_parent
+from sensitivenets.cli.options import Quick
+from sensitivenets.cli.selection import refuse_report
 from sensitivenets.errors import InputError
 
 Columns = Annotated[list[str], Parameter(show_default=False)]
@@ -38,13 +39,30 @@ class AuditOptions:
         Cosine: training rows this near to a test row, probably the same person, are left out.
         For tables without identities.
     model
-        Model folder that made the second table: adds the attack that undoes the map.
+        Model folder that made the second table: adds the attacks of whoever has it.
+    unlabelled
+        With --model, a table of any faces before the map: attackers push them through it and
+        learn from where they go. Without it, the rows of BEFORE that are not attacked.
+    outsiders
+        With --model, a table of people who are in no row of BEFORE, with columns named as the
+        attributes: attackers learn from them.
+    also
+        Another protected version of the same rows, by another map or key: adds the attack on both
+        together; may be given several times.
+    subgroup
+        Column, such as age, by whose values to find the subgroup that is read best; may be given
+        several times.
     quick
-        Use only the three attackers of the paper: fast, and easier to withstand.
+        Attack with the three attackers of the paper only: seconds, and easier to withstand.
     joint
         With --quick, also attack the attributes combined; the whole audit always does.
     curves
         Draw learning and feature-removal curves, which takes longer.
+    certificates
+        Work out bounds and forecasts beyond the attackers that are run, which takes longer.
+    budget
+        Minutes to stay within, roughly: the costliest attackers, the attributes combined and
+        curves are left out as far as need be, and named.
     verification_before
         What `verify --json` wrote for embeddings before the map, for the report.
     verification_after
@@ -59,6 +77,8 @@ class AuditOptions:
         The seed; the same seed gives the same report.
     save_pictures
         Also write every picture of the report as SVG and PNG, into the folder pictures of OUT.
+    overwrite
+        Replace a report that is already there.
     json
         Write the audit as JSON.
     """
@@ -71,9 +91,15 @@ class AuditOptions:
     test: str | None = None
     apart: float | None = None
     model: Path | None = None
-    quick: bool = False
+    unlabelled: Path | None = None
+    outsiders: Path | None = None
+    also: Annotated[list[Path], Parameter(show_default=False)] = field(default_factory=list)
+    subgroup: Columns = field(default_factory=list)
+    quick: Quick = False
     joint: bool = False
     curves: Annotated[bool, Parameter(negative="--no-curves")] = True
+    certificates: Annotated[bool, Parameter(negative="--no-certificates")] = True
+    budget: float | None = None
     verification_before: Path | None = None
     verification_after: Path | None = None
     fairness: Annotated[list[Path], Parameter(show_default=False)] = field(default_factory=list)
@@ -81,13 +107,14 @@ class AuditOptions:
     n_jobs: int = 2
     random_state: int = 0
     save_pictures: bool = False
+    overwrite: bool = False
     json: bool = False
 
     def __post_init__(self) -> None:
         if not self.attribute and not self.continuous:
             raise InputError("expected something to attack: --attribute or --continuous")
-        if self.quick and (self.continuous or self.model):
-            raise InputError("--quick: --continuous and --model need the whole audit; leave it out")
-        if self.out.exists() and not self.out.is_dir():
-            raise InputError(f"{self.out}: expected a folder for the report, found a file")
-        check_parent(self.out)
+        if self.quick and (self.continuous or self.model or self.subgroup):
+            raise InputError(
+                "--quick: --continuous, --model and --subgroup need the whole audit; leave it out"
+            )
+        refuse_report(self.out, overwrite=self.overwrite)

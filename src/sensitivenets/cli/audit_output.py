@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from sensitivenets.cli.output import percent, print_line, print_notice, print_table
 from sensitivenets.report import save_json, to_json
+from sensitivenets.report.not_tried import strongest_of
 from sensitivenets.report.overview import verdict
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def show(result: AuditRecord, path: Path, *, json: bool) -> None:
 
 
 def print_audit(result: AuditRecord) -> None:
-    """Write one line for recognition and each attribute, and whether to believe them."""
+    """Write one line for recognition and each attribute, whether they are valid, what leaks."""
     kept = result.recognition
     rows = [] if kept is None or kept.before is None else [_recognition(kept, kept.before)]
     rows += [_attribute(attribute) for attribute in result.everything]
@@ -63,7 +64,7 @@ def print_audit(result: AuditRecord) -> None:
         found = [f"{_continuous(side)} {when}" for when, side in sides.items() if side is not None]
         print_line(f"{value.name}: {', '.join(found)}")
     print_line(
-        "Attributes: balanced accuracy of the strongest attacker, fitted on each table anew."
+        f"Attributes: balanced accuracy of {strongest_of(result)}, fitted on each table anew."
     )
     if kept is not None:
         print_line(f"Recognition: {kept.explanation}.")

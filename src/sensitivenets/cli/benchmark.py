@@ -54,7 +54,7 @@ def benchmark(table: Path, /, *, data: DataOptions, runs: RunOptions, json: bool
             inputs,
             planned,
             runs.out,
-            settings=ProtocolSettings(runs.full, runs.random_state, runs.n_threads),
+            settings=ProtocolSettings(not runs.quick, runs.random_state, runs.n_threads),
             limits=Limits(runs.n_jobs, runs.time_limit),
             retry=runs.retry,
             progress=progress,

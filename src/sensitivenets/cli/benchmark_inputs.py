@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sensitivenets.cli.attributes import require_groups
 from sensitivenets.cli.audit_inputs import Tables, split_of
 from sensitivenets.cli.benchmark_options import DataOptions
 from sensitivenets.cli.selection import read_rows
@@ -46,7 +47,7 @@ def read_inputs(path: Path, options: DataOptions, random_state: int) -> Inputs:
 
     fit_rows, attacked, split = _fit_and_attack(path, options, random_state)
     names = options.attribute
-    target = None if options.identity is None else fit_rows.labels(options.identity)
+    target = None if options.identity is None else fit_rows.identities(options.identity)
     if options.identity in names:
         raise InputError(f"--attribute {options.identity}: the identity is kept; name another")
     if options.task is not None and options.task in (*names, options.identity):
@@ -58,6 +59,7 @@ def read_inputs(path: Path, options: DataOptions, random_state: int) -> Inputs:
         sensitive = read_rows(
             options.detector, options.detector_where, options.embedding, "--detector-where"
         )
+    require_groups(sensitive, names, "--attribute")
     fitting = Fitting(
         fit_rows.vectors,
         target,
@@ -80,7 +82,7 @@ def _fit_and_attack(
         tables = Tables(attacked, None, subject)
         return fit_rows, attacked, split_of(tables, options.train, options.test, random_state)
     table = read_rows(path, [], options.embedding)
-    subject = None if options.identity is None else table.labels(options.identity)
+    subject = None if options.identity is None else table.identities(options.identity)
     if options.train is None:
         if options.where:
             raise InputError(
@@ -95,7 +97,7 @@ def _fit_and_attack(
         )
     fit_rows = read_rows(path, options.where, options.embedding)
     if subject is not None and options.identity is not None:
-        _refuse_shared(fit_rows.labels(options.identity), subject, split)
+        _refuse_shared(fit_rows.identities(options.identity), subject, split)
     return fit_rows, table, split
 
 
@@ -164,8 +166,9 @@ def _verifying(options: DataOptions, attacking: Attacking) -> Verifying:
         return Verifying(table.vectors, subject)
     pairs = {}
     names: list[str | None] = [*options.protocol] or [None]
+    who = options.verification_identity or "subject"
     for name in names:
-        found, how = read_protocol(options.pairs, table, name)
+        found, how = read_protocol(options.pairs, table, name, subject=who, image=options.image)
         if how == "view1":
             # One part: pairs of one fold are evaluated so.
             found = replace(found, fold=np.zeros_like(found.fold))

@@ -9,6 +9,7 @@ from typing import Annotated
 from cyclopts import Group, Parameter
 
 from sensitivenets.atomic import check_parent
+from sensitivenets.cli.options import Quick
 from sensitivenets.errors import InputError
 
 _DATA, _RUNS = Group("Data", sort_key=2), Group("Runs", sort_key=3)
@@ -28,7 +29,7 @@ class DataOptions:
         Column that says who a row shows: what methods keep. Needed by some.
     task
         Column of a label of few classes, such as smiling, for methods that keep one and cannot
-        keep identities: splince.
+        keep identities: splince, identity_span, identity_transport.
     where
         Fit on the rows with COLUMN=VALUE only; may be given several times.
     detector
@@ -50,6 +51,8 @@ class DataOptions:
         Column of it that says who a row shows; for all pairs, or for intervals with --pairs.
     pairs
         Pairs of rows of --verification to compare: .parquet, or a pairs.txt of LFW.
+    image
+        Column of --verification with the image numbers that a pairs.txt names.
     protocol
         Protocol of --pairs, such as view2; may be given several times, the first decides.
     embedding
@@ -69,6 +72,7 @@ class DataOptions:
     verification: Path | None = None
     verification_identity: str | None = None
     pairs: Path | None = None
+    image: str = "image"
     protocol: _Many = field(default_factory=list)
     embedding: str = "embedding"
 
@@ -98,14 +102,16 @@ class RunOptions:
         Folder for the records of the runs, results.parquet, leaderboard.json and index.html. Give
         the same folder again to go on with what is missing.
     methods
-        Method to run, or several with commas, or all (without --task: all but splince);
+        Method to run, or several with commas, or all (without --task: all but
+        those that keep a label and no identities);
         package.module:Class is one of your own.
     grid
         JSON file with the parameters to try, such as {"ive": {"removed": [0.25, 0.5]}}.
     seed
         Seed of the methods; give the option once for each.
-    full
-        Try every attacker of the audit and the inversion of each map: slow, and hard to withstand.
+    quick
+        Attack with the three attackers of the paper only, and invert no map: much faster, and
+        easier to withstand.
     random_state
         Seed of the attackers, the split and the intervals.
     n_jobs
@@ -122,7 +128,7 @@ class RunOptions:
     methods: _Many = field(default_factory=lambda: ["all"])
     grid: Path | None = None
     seed: Annotated[list[int], Parameter(show_default=False)] = field(default_factory=lambda: [0])
-    full: bool = False
+    quick: Quick = False
     random_state: int = 0
     n_jobs: int = 2
     n_threads: int = 1

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from sensitivenets.datasets.readers import FaceList, VerificationBin
+    from sensitivenets.embeddings import EmbeddingTable
 
-Kind = Literal["celeba", "fairface", "lfw", "rfw", "utkface", "vggface2", "csv", "bin"]
+Kind = Literal["celeba", "fairface", "lfw", "rfw", "utkface", "vggface2", "csv", "bin", "faircvdb"]
 
 # Named here; all of them are in --json.
 _SHOWN = 3
@@ -37,10 +38,11 @@ def dataset(
     Parameters
     ----------
     kind
-        celeba, fairface, lfw, rfw, utkface or vggface2; csv, labels of your own; or bin, a
-        verification set of insightface.
+        celeba, fairface, lfw, rfw, utkface or vggface2; csv, labels of your own; bin, a
+        verification set of insightface; or faircvdb, job applications.
     source
-        Folder of the data set as it is published; for csv (with a column image) and bin the file.
+        Folder of the data set as it is published; for csv (with a column image), bin and
+        faircvdb the file.
     out
         Parquet file to write; for bin a folder of photographs and pairs.parquet.
     embeddings
@@ -53,7 +55,7 @@ def dataset(
         Write the result as JSON.
     """
     from sensitivenets.datasets.diveface import LabelledSet, write_set
-    from sensitivenets.datasets.readers import join_embeddings, read_bin
+    from sensitivenets.datasets.readers import join_embeddings, read_bin, read_faircvdb
     from sensitivenets.embeddings import read_table, write_table
 
     if kind == "bin":
@@ -65,6 +67,11 @@ def dataset(
         _write_bin(read_bin(source), out, json=json)
         return
     refuse_table(out, overwrite=overwrite)
+    if kind == "faircvdb":
+        if embeddings is not None:
+            raise InputError("--embeddings: FairCVdb has embeddings of its own; leave it out")
+        _write_profiles(read_faircvdb(source), out, json=json)
+        return
     faces = _read(kind, source)
     if embeddings is None:
         rows = faces.rows
@@ -110,6 +117,18 @@ def _report(faces: FaceList, rows: pa.Table, out: Path, *, json: bool) -> None:
         if names:
             more = ", ..." if len(names) > _SHOWN else ""
             print_line(f"{len(names)} {what}: {', '.join(list(names)[:_SHOWN])}{more}")
+
+
+def _write_profiles(found: EmbeddingTable, out: Path, *, json: bool) -> None:
+    from sensitivenets.embeddings import write_table
+
+    write_table(found, out)
+    columns = found.columns.column_names
+    if json:
+        print_json({"table": str(out), "rows": len(found), "columns": columns})
+    else:
+        print_line(f"{len(found)} profiles: {out}")
+        print_line(f"columns: {', '.join(columns)}")
 
 
 def _write_bin(found: VerificationBin, out: Path, *, json: bool) -> None:

@@ -6,12 +6,20 @@ from pathlib import Path
 
 from sensitivenets.cli.output import print_line, print_notice
 from sensitivenets.cli.protect import protect
+from sensitivenets.cli.selection import refuse_table
 from sensitivenets.errors import InputError
 
 _REMOVED = ["gender", "ethnicity"]
 
 
-def demo(*, out: Path, n_subjects: int = 3000, random_state: int = 0, n_jobs: int = 2) -> None:
+def demo(
+    *,
+    out: Path,
+    n_subjects: int = 3000,
+    random_state: int = 0,
+    n_jobs: int = 2,
+    overwrite: bool = False,
+) -> None:
     """Protect synthetic faces: two tables are made, and `protect` does what it would do to yours.
 
     No face and no person is in the data. It leaks gender and ethnicity as real embeddings do.
@@ -27,6 +35,8 @@ def demo(*, out: Path, n_subjects: int = 3000, random_state: int = 0, n_jobs: in
         The seed.
     n_jobs
         Processes of the audit.
+    overwrite
+        Replace what a former demo left in the folder.
     """
     import numpy as np
 
@@ -40,6 +50,8 @@ def demo(*, out: Path, n_subjects: int = 3000, random_state: int = 0, n_jobs: in
         out / "faces.parquet",
         out / "protected",
     )
+    for path in (reference, faces):
+        refuse_table(path, overwrite=overwrite)
     print_notice("0/3 making synthetic embeddings of faces: a labelled reference, and other people")
     table = synthetic_diveface(n_subjects, random_state=random_state)
     known = np.asarray(table.labels("split").codes == table.labels("split").classes.index("fit"))
@@ -48,7 +60,7 @@ def demo(*, out: Path, n_subjects: int = 3000, random_state: int = 0, n_jobs: in
     removed = " ".join(f"--remove {name}" for name in _REMOVED)
     print_line(
         f"$ sensitivenets protect {faces} --reference {reference} {removed} --identity subject "
-        f"--out {protected}"
+        f"--quick --out {protected}"
     )
     protect(
         str(faces),
@@ -56,7 +68,8 @@ def demo(*, out: Path, n_subjects: int = 3000, random_state: int = 0, n_jobs: in
         remove=_REMOVED,
         identity="subject",
         out=protected,
-        overwrite=True,
+        quick=True,
+        overwrite=overwrite,
         random_state=random_state,
         n_jobs=n_jobs,
     )

@@ -15,6 +15,7 @@ from sensitivenets.cli.diveface_files import (
     read_labelled,
     subject_of,
 )
+from sensitivenets.cli.help_pages import examples
 from sensitivenets.cli.selection import refuse_existing, refuse_table
 from sensitivenets.errors import InputError
 
@@ -26,8 +27,8 @@ def read(
     out: Path,
     table: Path | None = None,
     images: Path | None = None,
-    by: str = "image",
-    column: str | None = None,
+    image: str | None = None,
+    identity: str | None = None,
     missing: Path | None = None,
     skip_bad: bool = False,
     embedding: str = "embedding",
@@ -46,10 +47,10 @@ def read(
         Embeddings of the photographs, as `sensitivenets embed` writes them.
     images
         Folder of the photographs, <identity>/<file>: says which are there.
-    by
-        Join a table by image, or by subject.
-    column
-        Column of the table that names it; image or subject unless given.
+    image
+        Column of the table that names the photograph, by which it is joined; image unless given.
+    identity
+        Column of the table that says who a row shows: join by it instead.
     missing
         Parquet file to write, naming the annotated photographs that were not found.
     skip_bad
@@ -63,6 +64,8 @@ def read(
     """
     if table is not None and images is not None:
         raise InputError("--images: expected --table or --images, found both; give one of them")
+    if image is not None and identity is not None:
+        raise InputError("--identity: expected --image or --identity, found both; give one of them")
     if missing is not None and table is None and images is None:
         raise InputError("--missing: expected --table or --images to look for photographs in")
     for path in (out, *([missing] if missing else [])):
@@ -82,7 +85,8 @@ def read(
         joined = join_images(annotations, images)
     elif table is not None:
         rows = read_table(table, embedding=embedding)
-        joined = join_embeddings(annotations, rows, column or by, by=by)
+        by, column = ("image", image or "image") if identity is None else ("subject", identity)
+        joined = join_embeddings(annotations, rows, column, by=by)
     labelled = LabelledSet(annotations) if joined is None else joined.found
     write_set(labelled, out)
     if joined is not None and missing is not None:
@@ -229,6 +233,7 @@ diveface = App(
     name="diveface",
     help="Read DiveFace's annotation lists; build balanced sets and their splits, of it or of "
     "photographs of yours.",
+    help_epilogue=examples("diveface"),
 )
 for _command in (read, build, stats, propose):
-    diveface.command(_command)
+    diveface.command(_command, help_epilogue=examples(f"diveface {_command.__name__}"))

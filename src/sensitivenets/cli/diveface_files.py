@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sensitivenets.cli.output import percent, print_json, print_line, print_notice, print_table
 from sensitivenets.cli.selection import column_value
-from sensitivenets.errors import InputError
+from sensitivenets.errors import InputError, some_of
 
 if TYPE_CHECKING:
     from sensitivenets.annotation.propose_table import Proposed
@@ -79,7 +79,7 @@ def classes_of(labelled: LabelledSet, attributes: list[str]) -> Labels:
 
 def contradiction(names: Sequence[str]) -> str:
     """Say which identities were left out because their rows disagree."""
-    some = ", ".join(map(repr, names[:_EXAMPLES])) + (", ..." if len(names) > _EXAMPLES else "")
+    some = some_of(names, _EXAMPLES)
     return f"{len(names)} identities left out, their rows are of several classes: {some}"
 
 

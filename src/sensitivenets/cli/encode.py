@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sensitivenets.cli.output import print_json, print_line
-from sensitivenets.cli.selection import open_rows, refuse_existing
+from sensitivenets.cli.selection import open_rows, refuse_existing, refuse_own_output
 from sensitivenets.errors import InputError
 
 if TYPE_CHECKING:
@@ -143,17 +143,19 @@ def _encoded(
     from sensitivenets.codes import encode_table, read_codes
     from sensitivenets.embeddings import EmbeddingTable
     from sensitivenets.maps.digest import weights_digest
+    from sensitivenets.maps.made_by import signed
     from sensitivenets.maps.transform_files import mapped_block
 
     model, name, columns = before
     # The model that the embeddings go through is named by the SHA-256 of its arrays.
     encoder = None if model is None else weights_digest(model.map.arrays())
     parameters = None
+    if model is not None:
+        refuse_own_output(source.labels.metadata, source.name, model, Path(str(name)))
     for block in source.blocks(columns):
-        vectors = block.vectors
+        rows = EmbeddingTable(block.vectors, source.noted(block.columns), source.name)
         if model is not None:
-            vectors = mapped_block(model, str(name), source, block)
-        rows = EmbeddingTable(vectors, block.columns, source.name)
+            rows = signed(rows.with_vectors(mapped_block(model, str(name), source, block)), model)
         if parameters is None:
             parameters = wanted.parameters(rows.dim)
             codes = encode_table(rows, secret, parameters, encoder=encoder)

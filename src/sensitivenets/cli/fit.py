@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from sensitivenets.cli.attributes import require_groups, require_groups_of
 from sensitivenets.cli.engine_options import EngineOptions
 from sensitivenets.cli.method_options import estimator_parameters, kept_column
 from sensitivenets.cli.output import percent, print_json, print_line
@@ -27,15 +28,16 @@ def fit(
     table: str,
     /,
     *,
-    remove: list[str],
     out: Path,
+    remove: Annotated[list[str] | None, Parameter(name=("--remove", "--attribute"))] = None,
+    remove_identity: str | None = None,
     identity: str | None = None,
     task: str | None = None,
     where: list[str] | None = None,
     detector: str | None = None,
     detector_where: list[str] | None = None,
     unlabelled: str | None = None,
-    method: str = "sensitivenet",
+    method: str | None = None,
     settings: Annotated[list[str] | None, Parameter(name="--set")] = None,
     random_state: int = 0,
     embedding: str = "embedding",
@@ -51,10 +53,12 @@ def fit(
         Embeddings to learn from: a file, a folder, a glob or a URL of .parquet, .feather, .csv,
         .jsonl, .npz, .npy or .safetensors. Methods in closed form and routed_transport read it
         block by block; the others hold it in memory.
-    remove
-        Attribute to remove, a column; give the option once for each.
     out
         Model folder to make.
+    remove
+        Attribute to remove, a column; give the option once for each.
+    remove_identity
+        Column that says who a row shows: hide who, keep the label of --task.
     identity
         Column that says who or what a row shows; sensitivenet, as it is set, and some others need
         it.
@@ -71,6 +75,7 @@ def fit(
         coded_transport learn the moments of the groups from its rows too.
     method
         Method, such as routed_transport or leace; package.module:Class is one of your own.
+        sensitivenet unless given, or identity_span where identity is removed.
     settings
         Parameter of the method as NAME=VALUE, a value in JSON or plain text; give the option once
         for each.
@@ -87,16 +92,19 @@ def fit(
     """
     from sensitivenets.benchmark.methods import method_named
     from sensitivenets.erasers.fit_table import fits_block_by_block
-    from sensitivenets.maps.model_folder import check_destination, save_model
+    from sensitivenets.maps.model_folder import check_destination
+    from sensitivenets.maps.rescue import save_or_rescue
 
+    remove = _what_to_remove(remove, remove_identity, identity, task)
+    method = method or ("identity_span" if remove_identity else "sensitivenet")
     chosen = method_named(method)
     parameters = estimator_parameters(method, settings or [], random_state)
-    kept = kept_column(method, parameters, identity, task)
     check_destination(out, overwrite=overwrite)
     if chosen.needs_torch:
         require_torch()
     if detector is None and detector_where:
         raise InputError("--detector-where: expected --detector with it; give both or neither")
+    kept = kept_column(method, parameters, identity, task)
     estimator = chosen.load()(**parameters)
     # Unlabelled rows cannot stand behind selected ones of a table that is not held.
     if detector is None and fits_block_by_block(estimator) and not (unlabelled and where):
@@ -111,6 +119,10 @@ def fit(
             )
         primary = read_rows(table, where or [], embedding)
         kept_labels = None if kept is None else primary.column(kept)
+        if identity is not None and kept == identity:
+            # A blank identity is nobody, not one person.
+            who = primary.identities(identity)
+            kept_labels = [who.classes[code] if code >= 0 else None for code in who.codes]
         sensitive = _attributes(primary if detector is None else None, remove, identity)
         _warn(primary, identity, remove if detector is None else [])
         # Only where there are some: a method of one's own need not know of them.
@@ -122,7 +134,7 @@ def fit(
         if unlabelled is not None:
             others["unlabelled"] = read_rows(unlabelled, [], embedding).vectors
         estimator.fit(primary.vectors, kept_labels, sensitive=sensitive, **others)
-    save_model(estimator.model_, out, overwrite=overwrite)
+    save_or_rescue(estimator.model_, out, overwrite=overwrite)
     if json:
         print_json(_summary(estimator.model_, out))
     else:
@@ -149,6 +161,7 @@ def _fit_in_blocks(
     engine = work.make()
     with progress_bar("fit") as progress:
         source.require_labels([*remove, *([kept] if kept else [])])
+        require_groups_of(source, remove, "--remove")
         warn_about_rows(SourceRows(source, engine), identity=identity, attributes=remove)
         keeps = estimator.__sklearn_tags__().target_tags.required
         return fit_table(
@@ -160,6 +173,26 @@ def _fit_in_blocks(
             engine=engine,
             progress=progress,
         )
+
+
+def _what_to_remove(
+    remove: list[str] | None, remove_identity: str | None, identity: str | None, task: str | None
+) -> list[str]:
+    if remove_identity is None:
+        if not remove:
+            raise InputError("expected --remove or --remove-identity, a column to hide, found none")
+        return remove
+    if remove or identity:
+        other = "--remove" if remove else "--identity"
+        raise InputError(
+            f"--remove-identity hides who, and {other} asks for something else; give one of them"
+        )
+    if task is None:
+        raise InputError(
+            "--remove-identity: expected --task with it, the column of the label to keep; with "
+            "nothing to keep, leave the embeddings out"
+        )
+    return [remove_identity]
 
 
 def require_torch() -> None:
@@ -182,6 +215,7 @@ def _attributes(
     if identity in names:
         raise InputError(f"--remove {identity}: the identity is what is kept; remove another")
     # Checked here, where the message can name the file.
+    require_groups(table, names, "--remove")
     table.attributes(names)
     return {name: table.column(name) for name in names}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,9 @@ from sensitivenets.cli.output import print_json, print_line, print_table
 
 if TYPE_CHECKING:
     from sensitivenets.maps.base import Model
+
+# Columns that are printed.
+_COLUMNS = 200
 
 
 def info(
@@ -135,11 +139,13 @@ def _print_table(facts: dict[str, Any]) -> None:
         [
             name,
             column["type"],
-            str(column["distinct"]),
+            "" if column["distinct"] is None else str(column["distinct"]),
             str(column["unlabelled"]),
             ", ".join(f"{value} ({n})" for value, n in column["most_frequent"].items()),
         ]
-        for name, column in facts["columns"].items()
+        for name, column in islice(facts["columns"].items(), _COLUMNS)
     ]
     header = ["column", "type", "distinct", "unlabelled", "most frequent"]
     print_table(header, rows, numbers=False)
+    if (more := len(facts["columns"]) - _COLUMNS) > 0:
+        print_line(f"and {more} more columns, all in --json")

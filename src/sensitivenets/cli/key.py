@@ -7,15 +7,18 @@ from typing import TYPE_CHECKING
 
 from cyclopts import App
 
+from sensitivenets.cli.help_pages import examples
 from sensitivenets.cli.output import print_json, print_line
 
 if TYPE_CHECKING:
     from sensitivenets.codes.keys import CodeKey
 
-key = App(name="key", help="Make, rotate and look at the keys of codes.")
+key = App(
+    name="key", help="Make, rotate and look at the keys of codes.", help_epilogue=examples("key")
+)
 
 
-@key.command
+@key.command(help_epilogue=examples("key new"))
 def new(path: Path, /, *, json: bool = False) -> None:
     """Make a key from the randomness of the system, in a file that only you may read.
 
@@ -33,7 +36,7 @@ def new(path: Path, /, *, json: bool = False) -> None:
     _print_key(made, path, json=json)
 
 
-@key.command
+@key.command(help_epilogue=examples("key rotate"))
 def rotate(old: Path, /, *, out: Path, json: bool = False) -> None:
     """Make a new key in the place of an old one.
 
@@ -56,7 +59,7 @@ def rotate(old: Path, /, *, out: Path, json: bool = False) -> None:
     _print_key(made, out, json=json)
 
 
-@key.command
+@key.command(help_epilogue=examples("key show"))
 def show(path: Path, /, *, json: bool = False) -> None:
     """Check a key file, and show the id of the key; never the secret.
 

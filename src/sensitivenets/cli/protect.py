@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sensitivenets.cli.attributes import require_groups
+from sensitivenets.cli.options import Quick, Removed
 from sensitivenets.cli.output import percent, print_json, print_line, print_notice
 from sensitivenets.errors import InputError
 
@@ -23,13 +25,13 @@ def protect(
     /,
     *,
     reference: str,
-    remove: list[str],
+    remove: Removed,
     out: Path,
     identity: str | None = None,
     sample: str | None = None,
     where: list[str] | None = None,
     reference_where: list[str] | None = None,
-    full: bool = False,
+    quick: Quick = False,
     random_state: int = 0,
     n_jobs: int = 2,
     embedding: str = "embedding",
@@ -61,8 +63,8 @@ def protect(
         Protect only the rows with COLUMN=VALUE; may be given several times.
     reference_where
         Use only the rows of the reference with COLUMN=VALUE; may be given several times.
-    full
-        Run the whole audit: minutes instead of seconds.
+    quick
+        Attack with the three attackers of the paper only: seconds, and easier to withstand.
     random_state
         The seed.
     n_jobs
@@ -75,7 +77,8 @@ def protect(
         Write the result as JSON.
     """
     from sensitivenets.atomic import check_parent
-    from sensitivenets.cli.selection import read_rows
+    from sensitivenets.cli.selection import read_rows, refuse_own_output
+    from sensitivenets.embeddings import EmbeddingTable
     from sensitivenets.progress import progress_bar
     from sensitivenets.tradeoff.protect import protect as protected_table
     from sensitivenets.tradeoff.protect import with_sample
@@ -84,7 +87,10 @@ def protect(
     _refuse(out, overwrite=overwrite)
     rows = read_rows(table, where or [], embedding)
     print_notice("1/3 learning groups from the reference")
-    known = _reference(reference, reference_where or [], embedding)
+    known = _reference(reference, reference_where or [], remove, embedding)
+    if not isinstance(known, EmbeddingTable):
+        notes = rows.columns.schema.metadata
+        refuse_own_output(notes, rows.source, known, Path(reference))
     if sample is not None:
         rows = with_sample(rows, read_rows(sample, [], embedding), remove)
     print_notice("2/3 finding them in the table, moving them, attacking the result")
@@ -94,7 +100,7 @@ def protect(
             known,
             remove=remove,
             identity=identity,
-            whole=full,
+            whole=not quick,
             random_state=random_state,
             n_jobs=n_jobs,
             progress=progress,
@@ -123,12 +129,16 @@ def _refuse(out: Path, *, overwrite: bool) -> None:
         raise InputError(f"{out}: already exists; choose another folder or add --overwrite")
 
 
-def _reference(path: str, where: list[str], embedding: str) -> EmbeddingTable | Model:
+def _reference(
+    path: str, where: list[str], remove: list[str], embedding: str
+) -> EmbeddingTable | Model:
     from sensitivenets.cli.selection import read_rows
     from sensitivenets.maps.model_folder import load_model
 
     if not (Path(path) / "config.json").is_file():
-        return read_rows(path, where, embedding, "--reference-where")
+        table = read_rows(path, where, embedding, "--reference-where")
+        require_groups(table, remove, "--remove")
+        return table
     if where:
         raise InputError("--reference-where: expected a table with --reference, found a model")
     return load_model(path)

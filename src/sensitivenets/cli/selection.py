@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from sensitivenets.embeddings import EmbeddingTable
     from sensitivenets.embeddings.location import Place
     from sensitivenets.embeddings.source import TableSource
+    from sensitivenets.maps.base import Model
+
+# The note in the metadata of a table that says what made it.
+_MADE_BY = b"sensitivenets.made_by"
 
 
 def column_value(text: str, option: str) -> tuple[str, str]:
@@ -65,6 +69,27 @@ def read_rows(
     return table
 
 
+def refuse_own_output(
+    notes: Mapping[bytes, bytes] | None, source: str, model: Model, path: Path
+) -> None:
+    """Refuse to apply a model to what it made: it was fitted on something else.
+
+    Raises
+    ------
+    InputError
+        If the note that `transform` writes into a table names these weights.
+    """
+    from sensitivenets.maps.digest import weights_digest
+
+    note = (notes or {}).get(_MADE_BY, b"")
+    # In whatever form: no other text has these 64 characters.
+    if weights_digest(model.map.arrays()).encode() in note:
+        raise InputError(
+            f"{source}: expected embeddings as {path} was fitted on, found its own output; "
+            "give the table that this one was made from"
+        )
+
+
 def refuse_existing(path: Path, *, overwrite: bool) -> None:
     """Refuse a file that is there, unless it may be overwritten.
 
@@ -78,6 +103,21 @@ def refuse_existing(path: Path, *, overwrite: bool) -> None:
         raise InputError(f"{path}: expected a file to write, found a folder")
     if path.exists() and not overwrite:
         raise InputError(f"{path}: already exists; choose another name or add --overwrite")
+
+
+def refuse_report(out: Path, *, overwrite: bool) -> None:
+    """Refuse a folder that no report can be written to, or whose report must not be replaced.
+
+    Raises
+    ------
+    InputError
+        If it is a file, holds a report, or cannot be made.
+    """
+    check_parent(out)
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out}: expected a folder for the report, found a file")
+    if (out / "audit.json").exists() and not overwrite:
+        raise InputError(f"{out}: a report is already there; choose another or add --overwrite")
 
 
 def refuse_table(path: Path, *, overwrite: bool) -> None:

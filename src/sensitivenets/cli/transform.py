@@ -7,7 +7,12 @@ from typing import Any
 
 from sensitivenets.cli.engine_options import EngineOptions
 from sensitivenets.cli.output import print_json, print_line, print_notice
-from sensitivenets.cli.selection import folder_to_write, open_rows, table_to_write
+from sensitivenets.cli.selection import (
+    folder_to_write,
+    open_rows,
+    refuse_own_output,
+    table_to_write,
+)
 
 _HERE = EngineOptions()
 
@@ -29,7 +34,8 @@ def transform(
 
     The columns of the attributes that the model removes are left out, the others stay. Values are
     rounded to 16 binary digits after the first, so that their last digits tell nothing. Rows are
-    read and written block by block, so that any table fits into memory.
+    read and written block by block, so that any table fits into memory. The file says which rows
+    its model was fitted on, so that an audit knows it.
 
     Parameters
     ----------
@@ -66,6 +72,7 @@ def transform(
     place = folder_to_write(out) if to_folder else table_to_write(out, overwrite=overwrite)
     transformation = Transformation(load_model(model), str(model), tuple(keep or ()))
     source = open_rows(table, where or [], embedding)
+    refuse_own_output(source.labels.metadata, source.name, transformation.model, model)
     facts: dict[str, Any] = {"table": place.shown, "rows": source.n_rows}
     with progress_bar("transform") as progress:
         if to_folder:

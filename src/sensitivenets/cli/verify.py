@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from sensitivenets.cli.output import print_json, print_line, print_notice, print_table
+from cyclopts import Parameter
+
+from sensitivenets.cli.output import percent, print_json, print_line, print_notice, print_table
 from sensitivenets.cli.selection import open_rows, read_rows
-from sensitivenets.errors import InputError
+from sensitivenets.errors import InputError, require_int
+from sensitivenets.serialisation import encode
 
 if TYPE_CHECKING:
-    from sensitivenets.embeddings import EmbeddingTable
+    from sensitivenets.embeddings import EmbeddingTable, Labels
     from sensitivenets.embeddings.drawn_rows import DrawnRows
     from sensitivenets.verification import AllPairsResult, Pairs, VerificationResult
     from sensitivenets.verification.protocols import Protocol
@@ -28,7 +31,11 @@ def verify(
     protocol: str | None = None,
     training_pairs: Path | None = None,
     identity: str | None = None,
-    group: list[str] | None = None,
+    image: str = "image",
+    attribute: Annotated[list[str] | None, Parameter(alias="--group")] = None,
+    memory_limit: int = 1024,
+    refit: bool = False,
+    old: str | None = None,
     embedding: str = "embedding",
     exact: bool = False,
     random_state: int = 0,
@@ -50,9 +57,19 @@ def verify(
     training_pairs
         For view1: pairs to choose the threshold on, such as pairsDevTrain.txt.
     identity
-        Column that says who a row shows; needed without --pairs, else used for intervals.
-    group
-        Attribute whose groups to compare; give the option once for each.
+        Column that says who a row shows; needed without --pairs, else used for intervals. A
+        pairs.txt names people by it; by the column subject unless given.
+    image
+        Column of the image numbers that a pairs.txt names.
+    attribute
+        Attribute whose groups to compare, a column; give the option once for each.
+    memory_limit
+        MiB that the comparison of all pairs may take.
+    refit
+        Where people are to be hidden: fit comparers anew on half of them, and search for the
+        others, all of them enrolled or only some.
+    old
+        With --refit: the same rows before the map; people are searched in it, too.
     embedding
         Name of the embedding column, or of the columns of its features, such as 'f*'.
     exact
@@ -62,18 +79,30 @@ def verify(
     json
         Write the result as JSON.
     """
-    rows, drawn = _read(
-        table, embedding, identity, group or [], pairs is not None or exact, random_state
-    )
-    groups = {name: rows.labels(name) for name in group or []}
-    subject = None if identity is None else rows.labels(identity)
+    require_int("--memory-limit", memory_limit, minimum=1)
+    whole = exact or refit or pairs is not None
+    rows, drawn = _read(table, embedding, identity, attribute or [], whole, random_state)
+    groups = {name: rows.labels(name) for name in attribute or []}
+    subject = None if identity is None else rows.identities(identity)
+    if refit or old is not None:
+        if subject is None or pairs is not None or attribute or not refit:
+            raise InputError(
+                "--refit: expected --identity with it, and neither --pairs nor --attribute; "
+                "--old is for --refit"
+            )
+        before = None if old is None else read_rows(old, [], embedding)
+        _recognise(rows, subject, before, random_state, json=json)
+        return
     result: AllPairsResult | VerificationResult
     if pairs is not None:
         from sensitivenets.verification import read_pairs
         from sensitivenets.verification import verify as verify_pairs
 
-        chosen, how = read_protocol(pairs, rows, protocol)
-        training = None if training_pairs is None else read_pairs(training_pairs, rows)
+        who = "subject" if identity is None else identity
+        chosen, how = read_protocol(pairs, rows, protocol, subject=who, image=image)
+        training = None
+        if training_pairs is not None:
+            training = read_pairs(training_pairs, rows, subject=who, image=image)
         result = verify_pairs(
             rows,
             chosen,
@@ -96,8 +125,8 @@ def verify(
                 rows,
                 subject,
                 groups,
+                memory_limit=memory_limit * 2**20,
                 random_state=random_state,
-                memory_limit=2**30 + 2 * rows.vectors.nbytes,
                 progress=progress,
             )
         result = replace(result, drawn=None if drawn is None else drawn.sentence())
@@ -113,6 +142,7 @@ def _read(
     """Read a table, or of a large one the rows of subjects that are drawn."""
     from sensitivenets.codes.code_files import is_code_file
     from sensitivenets.embeddings.drawn_rows import MOST_ROWS, draw_rows
+    from sensitivenets.embeddings.label_doubts import without_blanks
     from sensitivenets.embeddings.labels import encode
 
     if whole or identity is None or is_code_file(table):
@@ -123,8 +153,9 @@ def _read(
     if source.n_rows <= MOST_ROWS:
         return source.read(), None
     labels = {n: encode(n, source.read_labels([n])[n]) for n in (identity, *group)}
+    subject = without_blanks(labels[identity])
     strata = [labels[name] for name in group]
-    drawn = draw_rows(source.n_rows, labels[identity], strata, seed=seed)
+    drawn = draw_rows(source.n_rows, subject, strata, seed=seed)
     print_notice(f"{drawn.sentence()}; --exact compares all")
     return source.take(drawn.rows), drawn
 
@@ -136,8 +167,64 @@ def _say_cost(n_rows: int) -> None:
         print_notice(f"{n_rows} rows: all pairs take about {hours:.1f} hours of a core")
 
 
+def _recognise(
+    rows: EmbeddingTable,
+    subject: Labels,
+    old: EmbeddingTable | None,
+    random_state: int,
+    *,
+    json: bool,
+) -> None:
+    """Search for half of the people with comparers fitted on the others."""
+    import numpy as np
+
+    from sensitivenets.embeddings.same_rows import match_rows
+    from sensitivenets.verification.recognition_attacks import audit_recognition
+
+    if old is not None:
+        old = match_rows(rows, old).table
+    people = np.random.default_rng(random_state).permutation(len(subject.classes))
+    known = np.isin(subject.codes, people[: len(people) // 2])
+    found = audit_recognition(
+        rows.vectors,
+        subject,
+        known,
+        before=None if old is None else old.vectors,
+        random_state=random_state,
+    )
+    if json:
+        print_json(encode(found))
+        return
+    closed = found.attempts[0].identification
+    print_line(
+        f"{found.n_attacked} rows attacked, {found.n_known} of people the attacker knows; searches "
+        f"among {closed.n_enrolled} people, {percent(closed.chance)} right by chance"
+    )
+    header = ["comparer", "searched in", "EER", "rank 1", "TPIR at FPIR 0.01"]
+    table = [
+        [
+            *(one.comparer, "old table" if one.linkage else "itself"),
+            *(
+                "" if rate is None else " ".join(_interval(asdict(rate)))
+                for rate in (
+                    one.eer,
+                    one.identification.rank_1,
+                    one.identification.open_set[0].tpir,
+                )
+            ),
+        ]
+        for one in found.attempts
+    ]
+    print_table(header, table)
+
+
 def read_protocol(
-    path: Path, table: EmbeddingTable, name: str | None
+    path: Path,
+    table: EmbeddingTable,
+    name: str | None,
+    *,
+    subject: str = "subject",
+    image: str = "image",
 ) -> tuple[Pairs, Protocol | None]:
     """Read the pairs of a protocol, and tell how to evaluate them."""
     from sensitivenets.verification import read_pairs
@@ -148,7 +235,8 @@ def read_protocol(
     named_in_file = name is not None and _has_protocols(path)
     if how is None and name is not None and not named_in_file:
         raise InputError(f"--protocol: expected view1 or view2, found {name!r}")
-    return read_pairs(path, table, protocol=name if named_in_file else None), how
+    chosen = name if named_in_file else None
+    return read_pairs(path, table, protocol=chosen, subject=subject, image=image), how
 
 
 def _has_protocols(path: Path) -> bool:

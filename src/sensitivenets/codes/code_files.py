@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from sensitivenets.atomic import atomic_file
 from sensitivenets.codes.code_table import CodeTable
 from sensitivenets.codes.universal import CodeParameters
-from sensitivenets.embeddings.parquet_files import read_parquet, sealed
+from sensitivenets.embeddings.parquet_files import own_metadata, read_parquet, sealed
 from sensitivenets.errors import InputError
 
 FORMAT_VERSION = 1
@@ -106,7 +106,10 @@ def _as_arrow(table: CodeTable) -> pa.Table:
         "scale": table.parameters.scale,
         "encoder": table.encoder,
     }
-    arrow = pa.table(columns).replace_schema_metadata({_METADATA: json.dumps(about).encode()})
+    made_by = own_metadata(table.columns.schema) or {}
+    arrow = pa.table(columns).replace_schema_metadata(
+        {_METADATA: json.dumps(about).encode()} | made_by
+    )
     return arrow.replace_schema_metadata(sealed(arrow.schema).metadata)
 
 
@@ -171,7 +174,8 @@ def read_codes(path: str | Path) -> CodeTable:
         if len(chunk)
     ]
     packed = np.concatenate(chunks or [np.empty(0, dtype=np.uint8)]).reshape(-1, n_bytes)
-    labels = arrow.drop_columns([COLUMN]).replace_schema_metadata(None)
+    labels = arrow.drop_columns([COLUMN])
+    labels = labels.replace_schema_metadata(own_metadata(labels.schema))
     return CodeTable(packed, labels, key_id, parameters, encoder, str(path))
 
 

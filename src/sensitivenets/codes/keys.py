@@ -187,7 +187,8 @@ def check_key_destination(path: Path) -> None:
             f"{path}: already exists; a key is never overwritten, because its codes would be "
             "useless without it; choose another name"
         )
-    for folder in path.absolute().parents:
+    # As it is named and as it is: a link may lead into a model folder.
+    for folder in (*path.absolute().parents, *path.resolve().parents):
         if (folder / WEIGHTS).exists() and (folder / CONFIG).exists():
             raise InputError(
                 f"{path}: inside the model folder {folder}, which is made to be handed on; "

@@ -21,6 +21,10 @@ from sensitivenets.errors import InputError
 
 Array = npt.NDArray[Any]
 
+_MOST_MEMBERS = 10_000
+# Bytes, and how many times smaller packed labels, not to speak of embeddings, ever are.
+_LARGE, _MOST_PACKED = 1 << 30, 200
+
 
 @contextmanager
 def _local(part: Part) -> Iterator[Path]:
@@ -147,6 +151,7 @@ def safetensors_batches(
 def describe_npz(part: Part, embedding: str) -> PartFacts:
     """Tell arrays and rows of a .npz file, of which the embedding is not read yet."""
     with _local(part) as path, zipfile.ZipFile(path) as archive:
+        _require_small(archive, part.name)
         names = [name.removesuffix(".npy") for name in archive.namelist()]
         if embedding not in names:
             return PartFacts(pa.schema([(n, pa.list_(pa.float32())) for n in names]), 0)
@@ -156,6 +161,19 @@ def describe_npz(part: Part, embedding: str) -> PartFacts:
         kind = _matrix_type(dtype, shape, where)
         labels = _npz_labels(archive, embedding, shape[0], part.name)
         return _facts(kind, shape[0], embedding, labels, part.name)
+
+
+def _require_small(archive: zipfile.ZipFile, where: str) -> None:
+    """Refuse an archive of thousands of arrays, or a small one that unpacks to gigabytes."""
+    members = archive.infolist()
+    if len(members) > _MOST_MEMBERS:
+        raise InputError(f"{where}: expected {_MOST_MEMBERS} arrays at most, found {len(members)}")
+    unpacked = sum(one.file_size for one in members)
+    packed = sum(one.compress_size for one in members)
+    if unpacked > _LARGE and unpacked > _MOST_PACKED * packed:
+        raise InputError(
+            f"{where}: {packed} bytes that unpack to {unpacked}; write it with numpy.savez"
+        )
 
 
 def npz_batches(

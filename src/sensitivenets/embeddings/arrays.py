@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from sensitivenets.embeddings.rows import FloatArray as FloatArray
 from sensitivenets.embeddings.rows import row_blocks
-from sensitivenets.errors import InputError
+from sensitivenets.errors import InputError, some_of
 
 # Of the 23 digits after the first that float32 has.
 _DROPPED_BITS = 7
@@ -170,7 +170,7 @@ def _only(lists: list[str], names: Sequence[str], where: str) -> str:
     if len(names) > 1:
         raise InputError(
             f"{where}: expected numbers alone, or one column of embeddings, found the column "
-            f"{lists[0]!r} of lists among {', '.join(map(repr, names))}; give that column"
+            f"{lists[0]!r} of lists among {some_of(names)}; give that column"
         )
     return lists[0]
 

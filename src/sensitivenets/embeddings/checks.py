@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sensitivenets.embeddings.arrays import FloatArray
+from sensitivenets.embeddings.label_doubts import without_blanks
 from sensitivenets.embeddings.labels import Labels, encode
 from sensitivenets.embeddings.rows import first_occurrences, row_hashes
 from sensitivenets.embeddings.source_rows import SourceRows
@@ -85,7 +86,7 @@ def warn_about(
     """
     _warn_of_duplicates(find_duplicates(table.vectors), table.source)
     if identity is not None:
-        who = table.labels(identity)
+        who = table.identities(identity)
         for name in attributes:
             _warn_of_contradictions(who, table.labels(name), table.source)
 
@@ -116,7 +117,7 @@ def warn_about_rows(
         found = Duplicates(len(hashes), len(suspects) - int((counts > 1).sum()), ())
         _warn_of_duplicates(found, source.name)
     if identity is not None and attributes:
-        who = encode(identity, source.read_labels([identity])[identity])
+        who = without_blanks(encode(identity, source.read_labels([identity])[identity]))
         for name in attributes:
             labels = encode(name, source.read_labels([name])[name])
             _warn_of_contradictions(who, labels, source.name)

@@ -14,6 +14,7 @@ from sensitivenets.embeddings.collapse import measure_collapse
 from sensitivenets.embeddings.labels import encode
 from sensitivenets.embeddings.source_rows import SourceRows
 from sensitivenets.embeddings.table import EmbeddingTable
+from sensitivenets.errors import InputError
 
 # Rows whose rank is measured, and classes that are named.
 _RANK_ROWS = 2000
@@ -88,7 +89,12 @@ def _facts(n_rows: int, seen: list[_Seen], columns: dict[str, Any]) -> dict[str,
 
 
 def _describe(name: str, column: pa.ChunkedArray) -> dict[str, Any]:
-    labels = encode(name, column)
+    try:
+        labels = encode(name, column)
+    except InputError:
+        # Boxes, landmarks and the like are no labels, and not to be counted.
+        nothing: dict[str, Any] = {"distinct": None, "most_frequent": {}}
+        return {"type": str(column.type), "unlabelled": column.null_count} | nothing
     counts = sorted(labels.counts().items(), key=lambda item: -item[1])
     return {
         "type": str(column.type),

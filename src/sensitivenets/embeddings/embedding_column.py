@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from sensitivenets.embeddings.arrays import FloatArray, is_list, vectors_from_arrow
-from sensitivenets.errors import InputError
+from sensitivenets.errors import InputError, did_you_mean
 
 _SHOWN = 12
 
@@ -66,7 +66,8 @@ class EmbeddingColumn:
             if found:
                 _require_numbers(schema, found, name, source)
                 return cls(name, tuple(in_order_of_numbers(found)), wide=True)
-        raise InputError(f"{source}: no column {name!r}; it has {_shown(schema)}")
+        near = did_you_mean(name, schema.names)
+        raise InputError(f"{source}: no column {name!r}; {near}it has {_shown(schema)}")
 
     def vectors(self, table: pa.Table, where: str, first_row: int) -> FloatArray:
         """Return the embeddings of some rows.

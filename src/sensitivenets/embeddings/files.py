@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 from sensitivenets.atomic import check_table_name
@@ -40,19 +39,15 @@ def read_table(path: str | Path, *, embedding: str = "embedding") -> EmbeddingTa
     return open_table(path, embedding=embedding).read()
 
 
-def write_table(
-    table: EmbeddingTable, path: str | Path, notes: Mapping[str, str] | None = None
-) -> None:
+def write_table(table: EmbeddingTable, path: str | Path) -> None:
     """Write a table of embeddings as Parquet, atomically.
 
     Parameters
     ----------
     table : EmbeddingTable
-        Embeddings and label columns.
+        Embeddings and label columns; what this library noted in their metadata is kept.
     path : str or Path
         A file ending in ``.parquet``; replaced if it exists.
-    notes : mapping of str to str, optional
-        Kept in the file's metadata, such as what made the table.
 
     Raises
     ------
@@ -60,6 +55,5 @@ def write_table(
         If the name has another ending.
     """
     check_table_name(Path(path))
-    made = {key.encode(): text.encode() for key, text in (notes or {}).items()}
-    with table_writer(path, made) as write:
+    with table_writer(path) as write:
         write(table)

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sensitivenets.embeddings.arrays import from_torch
-from sensitivenets.errors import InputError
+from sensitivenets.errors import InputError, some_of
 
 UNLABELLED = -1
 
@@ -44,11 +44,9 @@ class Labels:
         return len(self.codes)
 
     def __repr__(self) -> str:
-        shown = ", ".join(map(repr, self.classes[:_SHOWN]))
-        more = ", ..." if len(self.classes) > _SHOWN else ""
         return (
             f"Labels({self.name!r}, {len(self)} rows, {int(self.labelled.sum())} labelled, "
-            f"{len(self.classes)} classes: {shown}{more})"
+            f"{len(self.classes)} classes: {some_of(self.classes, _SHOWN)})"
         )
 
     @property

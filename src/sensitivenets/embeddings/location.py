@@ -211,7 +211,10 @@ def _parts_of_folder(place: Place, suffixes: Collection[str]) -> tuple[Part, ...
             f"(it has {', '.join(splits) or 'none'})"
         )
     elif {"config.json", "model.safetensors"} <= names:
-        raise InputError(f"{place.shown}: a model folder; expected a table of embeddings")
+        raise InputError(
+            f"{place.shown}: this is a model folder; expected a table of embeddings, as "
+            f"`sensitivenets transform {place.shown} TABLE` makes one"
+        )
     return _parts_of(place, files, place.path, suffixes)
 
 

@@ -21,7 +21,10 @@ from sensitivenets.atomic import atomic_file
 from sensitivenets.errors import InputError
 
 _SEAL = b"sensitivenets.seal"
+_MOST_COLUMNS = 10_000
 _ARROW = b"ARROW:schema"
+# How the names of what is kept of a table begin, such as what made it.
+_OWN = b"sensitivenets.made"
 _KINDS = {
     "integer": pa.types.is_integer,
     "real": pa.types.is_floating,
@@ -42,6 +45,12 @@ def sealed(schema: pa.Schema) -> pa.Schema:
         "notes": {key.decode("utf-8", "replace"): _digest(text) for key, text in notes.items()},
     }
     return schema.with_metadata(notes | {_SEAL: json.dumps(seal).encode()})
+
+
+def own_metadata(schema: pa.Schema) -> dict[bytes, bytes] | None:
+    """Return what this library wrote into the metadata; the rest describes columns now gone."""
+    known = schema.metadata or {}
+    return {key: text for key, text in known.items() if key.startswith(_OWN)} or None
 
 
 def check_seal(metadata: pq.FileMetaData, path: Path | str) -> None:
@@ -147,7 +156,12 @@ def read_parquet(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
 
 
 def require_different_names(names: Sequence[str], path: Path) -> None:
-    """Refuse two columns of one name: nobody can say which is meant."""
+    """Refuse two columns of one name, of which nobody can say which is meant, and too many."""
+    if len(names) > _MOST_COLUMNS:
+        raise InputError(
+            f"{path}: expected {_MOST_COLUMNS} columns at most, found {len(names)}; write the "
+            "features as one column of lists, and drop what is not needed"
+        )
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise InputError(f"{path}: two columns are named {twice!r}; rename one")

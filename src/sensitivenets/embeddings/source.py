@@ -27,18 +27,17 @@ from sensitivenets.embeddings.embedding_column import EmbeddingColumn
 from sensitivenets.embeddings.formats import FORMATS
 from sensitivenets.embeddings.labels import encode
 from sensitivenets.embeddings.location import Part, find_parts, find_place
+from sensitivenets.embeddings.parquet_files import own_metadata
 from sensitivenets.embeddings.part_facts import PartFacts
 from sensitivenets.embeddings.table import EmbeddingTable
 from sensitivenets.embeddings.text_types import TEXT_KINDS, kind_of_text, widest
-from sensitivenets.errors import InputError
+from sensitivenets.errors import InputError, did_you_mean, some_of
 
 #: Rows of a block: some megabytes at usual widths.
 BLOCK_ROWS = 16_384
 # Footers read at a time: each is a wait for a far disk.
 _AT_A_TIME = 8
 _SHOWN = 12
-# How metadata that this library wrote begins; what others wrote describes columns that are gone.
-_OWN = b"sensitivenets.made"
 # What reading a damaged or hostile file raises; memory, where it claims an absurd shape.
 _DAMAGED = (
     pa.ArrowException,
@@ -141,9 +140,10 @@ class TableSource:
                     count += int((found.codes == found.classes.index(value)).sum())
             rows.append(count)
         if not sum(rows):
-            values = ", ".join(map(repr, sorted(seen)[:_SHOWN]))
+            near = did_you_mean(value, seen)
+            values = some_of(sorted(seen), _SHOWN)
             raise InputError(
-                f"{self.name}: no row has {column} = {value!r}; its values are {values}"
+                f"{self.name}: no row has {column} = {value!r}; {near}its values are {values}"
             )
         return replace(kept, rows=tuple(rows))
 
@@ -157,9 +157,10 @@ class TableSource:
         """
         for name in names:
             if name not in self.labels.names:
-                present = ", ".join(map(repr, self.labels.names)) or "none"
+                near = did_you_mean(name, self.labels.names)
+                present = some_of(self.labels.names)
                 raise InputError(
-                    f"{self.name}: no column {name!r}; its label columns are {present}"
+                    f"{self.name}: no column {name!r}; {near}its label columns are {present}"
                 )
 
     def blocks(
@@ -240,7 +241,7 @@ class TableSource:
             for block in (first, *blocks):
                 vectors[block.start : block.start + len(block)] = block.vectors
                 tables.append(block.columns)
-        columns = pa.concat_tables(tables) if names else pa.table({})
+        columns = self.noted(pa.concat_tables(tables) if names else pa.table({}))
         return EmbeddingTable(vectors, columns, self.name, self.embedding.written)
 
     def take(self, rows: npt.NDArray[np.int64]) -> EmbeddingTable:
@@ -258,8 +259,12 @@ class TableSource:
                 chosen = rows[first:last] - block.start
                 vectors.append(block.vectors[chosen])
                 tables.append(block.columns.take(pa.array(chosen)))
-        columns = pa.concat_tables(tables) if self.labels.names else pa.table({})
+        columns = self.noted(pa.concat_tables(tables) if self.labels.names else pa.table({}))
         return EmbeddingTable(np.concatenate(vectors), columns, self.name, self.embedding.written)
+
+    def noted(self, columns: pa.Table) -> pa.Table:
+        """Put what made the table back into its metadata."""
+        return columns.replace_schema_metadata(self.labels.metadata)
 
     def followed_by_unlabelled(self, other: TableSource) -> TableSource:
         """Return the rows of this table, and behind them those of another without its labels.
@@ -437,9 +442,7 @@ def _label_schema(
         if key not in found and key not in embedding.read:
             values = pa.array([part.keys.get(key) for part in parts], pa.string())
             found[key] = pa.field(key, kind_of_text(values))
-    known = facts[0].schema.metadata or {}
-    own = {key: value for key, value in known.items() if key.startswith(_OWN)}
-    return pa.schema([*found.values()], own or None)
+    return pa.schema([*found.values()], own_metadata(facts[0].schema))
 
 
 def _common(known: pa.Field, field: pa.Field, part: Part, first: Part) -> pa.Field:

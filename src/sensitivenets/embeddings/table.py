@@ -11,8 +11,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from sensitivenets.embeddings.arrays import FloatArray, check_vectors
+from sensitivenets.embeddings.label_doubts import require_distinct_classes, without_blanks
 from sensitivenets.embeddings.labels import Labels, encode
-from sensitivenets.errors import InputError
+from sensitivenets.errors import InputError, did_you_mean, some_of
 
 
 @dataclass(frozen=True, repr=False)
@@ -49,7 +50,7 @@ class EmbeddingTable:
 
     # Never a value: what is printed goes to logs and notebooks.
     def __repr__(self) -> str:
-        names = ", ".join(map(repr, self.columns.column_names)) or "none"
+        names = some_of(self.columns.column_names)
         return (
             f"EmbeddingTable({len(self)} rows, {self.dim} features, label columns: {names}, "
             f"source: {self.source!r})"
@@ -74,9 +75,16 @@ class EmbeddingTable:
         """Return one label column as integer codes (see `Labels`)."""
         return encode(name, self.column(name))
 
+    def identities(self, name: str) -> Labels:
+        """Return a column that says who each row shows; a blank text is nobody, as null is."""
+        return without_blanks(self.labels(name))
+
     def attributes(self, names: Sequence[str]) -> dict[str, Labels]:
-        """Return several attributes as codes, each with at least two classes."""
-        return {name: self.labels(name).require_two_classes() for name in names}
+        """Return several attributes as codes, each with at least two classes, spelled apart."""
+        found = {name: self.labels(name).require_two_classes() for name in names}
+        for labels in found.values():
+            require_distinct_classes(labels)
+        return found
 
     def take(self, rows: npt.NDArray[Any]) -> EmbeddingTable:
         """Keep the given rows (indices or a mask), in that order."""
@@ -107,8 +115,9 @@ def label_column(columns: pa.Table, name: str, source: str) -> pa.ChunkedArray:
         If there is no such column; the message begins with `source` and names those there are.
     """
     if name not in columns.column_names:
-        present = ", ".join(map(repr, columns.column_names)) or "none"
-        raise InputError(f"{source}: no column {name!r}; its label columns are {present}")
+        near = did_you_mean(name, columns.column_names)
+        present = some_of(columns.column_names)
+        raise InputError(f"{source}: no column {name!r}; {near}its label columns are {present}")
     return columns[name]
 
 
@@ -121,6 +130,9 @@ def rows_with(labels: Labels, value: str, source: str) -> npt.NDArray[np.intp]:
         If no row does; the message begins with `source` and names the labels there are.
     """
     if value not in labels.classes:
-        found = ", ".join(map(repr, labels.classes[:12]))
-        raise InputError(f"{source}: no row has {labels.name} = {value!r}; its values are {found}")
+        near = did_you_mean(value, labels.classes)
+        found = some_of(labels.classes)
+        raise InputError(
+            f"{source}: no row has {labels.name} = {value!r}; {near}its values are {found}"
+        )
     return np.flatnonzero(labels.codes == labels.classes.index(value))

@@ -14,7 +14,7 @@ from pyarrow import fs
 
 from sensitivenets.embeddings.arrays import vectors_to_arrow
 from sensitivenets.embeddings.location import Place, find_place
-from sensitivenets.embeddings.parquet_files import sealed
+from sensitivenets.embeddings.parquet_files import own_metadata, sealed
 from sensitivenets.embeddings.table import EmbeddingTable
 from sensitivenets.errors import InputError
 
@@ -121,7 +121,7 @@ def _parquet_writer(
 ) -> pq.ParquetWriter:
     kind = vectors_to_arrow(table.vectors[:0]).type
     fields = [pa.field(table.embedding, kind, nullable=False), *table.columns.schema]
-    known = dict(table.columns.schema.metadata or {}) | dict(metadata)
+    known = dict(own_metadata(table.columns.schema) or {}) | dict(metadata)
     labels = table.columns.column_names
     # Embeddings do not compress (8 % by zstd, for half the speed of reading): neither that nor
     # dictionaries and statistics on them.

@@ -29,6 +29,8 @@ from sensitivenets.errors import InputError
 from sensitivenets.maps.base import FittedMap, Model, json_parameters
 
 C = TypeVar("C")
+# Classes that a record names; no attribute of a person has more, and identities have.
+_MOST_NAMED = 100
 _PARAMETERS, _ATTRIBUTES = "Parameters\n----------\n", "\n\nAttributes\n----------\n"
 
 
@@ -295,7 +297,7 @@ class Eraser(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, A
             map=learned.map,
             method=type(self).__name__,
             parameters=json_parameters(self.get_params()),
-            removed=removed,
+            removed={name: _named(classes) for name, classes in removed.items()},
             fingerprint={
                 **fingerprint,
                 **learned.fingerprint,
@@ -312,6 +314,11 @@ class Eraser(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, A
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def _named(classes: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the classes unless they are so many that they are people, whom no model may name."""
+    return classes if len(classes) <= _MOST_NAMED else ()
 
 
 def encode_target(y: Any, n_rows: int, index: Any = None) -> Labels | None:

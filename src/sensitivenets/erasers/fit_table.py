@@ -18,6 +18,7 @@ from sensitivenets.embeddings.fingerprint import (
     StretchDigests,
     other_cores,
 )
+from sensitivenets.embeddings.label_doubts import without_blanks
 from sensitivenets.embeddings.labels import encode_attributes, encode_columns
 from sensitivenets.embeddings.rows import Stretch
 from sensitivenets.embeddings.source import BLOCK_ROWS, Block, TableSource, open_table
@@ -92,7 +93,8 @@ def adapt_table(
     n_features = model_of(fitted).map.n_features_in
     subjects = None
     if identity is not None:
-        subjects = encode(identity, source.read_labels([identity])[identity]).codes
+        who = encode(identity, source.read_labels([identity])[identity])
+        subjects = without_blanks(who).codes
     found = Fingerprint()
     with other_cores() as pool:
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from sensitivenets.errors import InputError
+from sensitivenets.errors import InputError, some_of
 from sensitivenets.faces.images import SUFFIXES
 
 # As many names as a message shows.
@@ -197,9 +197,8 @@ def require_clear_subjects(images: Iterable[str], level: int | None) -> None:
             )
     name, same = max(named.items(), key=lambda item: len(item[1]), default=("", []))
     if len(same) > 1:
-        shown = ", ".join(map(repr, map(str, same[:_SHOWN])))
-        more = f" and {len(same) - _SHOWN} more" if len(same) > _SHOWN else ""
+        shown = some_of(map(str, same), _SHOWN)
         raise InputError(
-            f"{len(same)} folders are named {name!r} ({shown}{more}), so it is not clear whether "
+            f"{len(same)} folders are named {name!r} ({shown}), so it is not clear whether "
             f"they are of one subject; {remedy}"
         )

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sensitivenets.embeddings import Labels
-from sensitivenets.errors import InputError
+from sensitivenets.errors import InputError, some_of
 
 Rows = npt.NDArray[np.int64]
 
@@ -150,7 +150,7 @@ def _two_classes(labels: Labels) -> list[str]:
     if len(present) > 2:
         raise InputError(
             f"column {labels.name!r}: expected two classes, found {len(present)} "
-            f"({', '.join(map(repr, present[:6]))}); keep the rows of two classes, or merge some"
+            f"({some_of(present)}); keep the rows of two classes, or merge some"
         )
     return present
 
@@ -158,7 +158,7 @@ def _two_classes(labels: Labels) -> list[str]:
 def _known(column: str, name: str, classes: list[str]) -> str:
     if name not in classes:
         raise InputError(
-            f"column {column!r}: no class {name!r}; its classes are {', '.join(map(repr, classes))}"
+            f"column {column!r}: no class {name!r}; its classes are {some_of(classes)}"
         )
     return name
 

@@ -88,7 +88,7 @@ def equality_of_opportunity(
     _check_representations(before, after, len(target))
     if len(set(seeds)) < 2:
         raise InputError(f"seeds: expected at least two different ones, found {tuple(seeds)}")
-    model = classifier if classifier is not None else _default_classifier()
+    model = classifier if classifier is not None else default_classifier()
 
     steps = Steps(len(seeds) * (1 if after is None else 2), progress)
 
@@ -108,7 +108,8 @@ def equality_of_opportunity(
     return summarise(cells, bias, test_share, tuple(runs))
 
 
-def _default_classifier() -> ClassifierMixin:
+def default_classifier() -> ClassifierMixin:
+    """Return the paper's classifier: a support vector machine on standardised features."""
     return make_pipeline(StandardScaler(), SVC())
 
 

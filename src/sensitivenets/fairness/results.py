@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from sensitivenets.fairness.rules import RuleSearch
 from sensitivenets.intervals import Estimate
 from sensitivenets.serialisation import decode_fields
 
@@ -91,6 +92,32 @@ class RateSummary:
 
 
 @dataclass(frozen=True)
+class Decided:
+    """How one that decides fared on one representation, over all draws.
+
+    Attributes
+    ----------
+    name : str
+        Who decides, such as ``"two_naive_bayes"``.
+    representation : str
+        On what: ``"before"`` is x, ``"after"`` is phi(x).
+    asks_group : bool
+        Whether it must be told the group of the person it decides on.
+    rates : RateSummary
+        Means over the seeds.
+    selection_gap : Estimate
+        Share of the favoured group that is decided positively minus that of the other group; zero
+        is demographic parity.
+    """
+
+    name: str
+    representation: str
+    asks_group: bool
+    rates: RateSummary
+    selection_gap: Estimate
+
+
+@dataclass(frozen=True)
 class EqualityOfOpportunity:
     """How unequally a classifier trained on biased data recognises the positives of two groups.
 
@@ -114,6 +141,11 @@ class EqualityOfOpportunity:
         Rows left out because target, attribute or subject is unlabelled.
     notes : tuple of str
         What forbids reading the gap at face value, such as a classifier at chance.
+    decisions : tuple of Decided
+        Fair decisions on the same draws, where they were asked for.
+    rules : dict of str to RuleSearch
+        By representation: contexts in which the other group is denied more often, where they were
+        asked for.
     """
 
     target: str
@@ -128,6 +160,8 @@ class EqualityOfOpportunity:
     runs: tuple[OpportunityRun, ...]
     dropped: int
     notes: tuple[str, ...]
+    decisions: tuple[Decided, ...] = ()
+    rules: dict[str, RuleSearch] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values, nested as the attributes are."""
@@ -142,6 +176,7 @@ class EqualityOfOpportunity:
         InputError
             If a field is missing, unknown or of another type; the message says which.
         """
-        result = decode_fields(data, cls, "fairness")
+        asked_for: dict[str, Any] = {"decisions": [], "rules": {}}
+        result = decode_fields(asked_for | dict(data), cls, "fairness")
         assert isinstance(result, cls)
         return result

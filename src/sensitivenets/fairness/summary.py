@@ -22,10 +22,10 @@ def summarise(
     """Join the runs of all seeds into means with intervals."""
     before = [run.before for run in runs]
     after = [run.after for run in runs if run.after is not None]
-    summaries = {"before": _summary(before, test_share)}
+    summaries = {"before": summarise_rates(before, test_share)}
     reduction = None
     if after:
-        summaries["after"] = _summary(after, test_share)
+        summaries["after"] = summarise_rates(after, test_share)
         paired = [abs(x.gap) - abs(phi.gap) for x, phi in zip(before, after, strict=True)]
         reduction = mean_over_seeds(paired, test_share, lowest=-1)
     return EqualityOfOpportunity(
@@ -44,7 +44,9 @@ def summarise(
     )
 
 
-def _summary(rates: list[ClassifierRates], test_share: float) -> RateSummary:
+def summarise_rates(rates: list[ClassifierRates], test_share: float) -> RateSummary:
+    """Average the rates of one classifier over its draws (see `mean_over_seeds`)."""
+
     def over_seeds(value: Callable[[ClassifierRates], float], lowest: float = 0) -> Estimate:
         return mean_over_seeds([value(rate) for rate in rates], test_share, lowest)
 

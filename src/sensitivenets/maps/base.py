@@ -224,7 +224,7 @@ class Model:
     parameters : mapping
         The estimator's parameters, as JSON values.
     removed : mapping of str to tuple of str
-        Each attribute to be removed, with its classes.
+        Each attribute to be removed, with its classes; none are named where they are people.
     fingerprint : mapping
         The training data: rows, features, a digest of the embeddings, by data set.
     curve : tuple of mapping

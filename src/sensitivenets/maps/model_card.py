@@ -8,6 +8,9 @@ from importlib.resources import files
 from string import Template
 from typing import Any
 
+# Of a hidden identity: a model says that people are hidden, not which.
+_UNNAMED = "many, not named"
+
 
 def render_card(config: Mapping[str, Any]) -> str:
     """Write the model card of a model folder.
@@ -30,7 +33,8 @@ def render_card(config: Mapping[str, Any]) -> str:
         attributes_yaml=json.dumps(list(removed)),
         first_attribute=_plain(next(iter(removed), "ATTRIBUTE")),
         removed=_table(
-            ("Attribute", "Classes"), [(name, ", ".join(c)) for name, c in removed.items()]
+            ("Attribute", "Classes"),
+            [(name, ", ".join(c) or _UNNAMED) for name, c in removed.items()],
         ),
         parameters=_table(("Parameter", "Value"), list(config["parameters"].items())),
         fingerprint=_table(("Data", ""), list(_flat(config["fingerprint"]).items())),

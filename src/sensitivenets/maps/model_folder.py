@@ -13,7 +13,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from sensitivenets.atomic import atomic_folder, check_parent
+from sensitivenets.atomic import atomic_file, atomic_folder, check_parent
 from sensitivenets.embeddings import FloatArray
 from sensitivenets.errors import InputError, ModelFolderError
 from sensitivenets.maps.base import Fitted, FittedMap, Model, model_of
@@ -25,6 +25,8 @@ from sensitivenets.version import __version__
 FORMAT_VERSION = 1
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
 
+# Bytes; that of a fit of thousands of epochs has some hundred thousand.
+_LARGEST_CONFIG = 16 << 20
 # The one key of the safetensors metadata: it marks the file as ours and seals config.json.
 _SEAL = "sensitivenets.config_sha256"
 
@@ -76,7 +78,8 @@ def save_model(model: Model | Fitted, path: str | Path, *, overwrite: bool = Fal
     text = json.dumps(config, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
     seal = {_SEAL: hashlib.sha256(text.encode()).hexdigest()}
     with atomic_folder(path) as folder:
-        save_file(arrays, folder / WEIGHTS, metadata=seal)
+        with atomic_file(folder / WEIGHTS) as weights:
+            save_file(arrays, weights, metadata=seal)
         (folder / CONFIG).write_text(text, encoding="utf-8")
         (folder / CARD).write_text(render_card(config), encoding="utf-8")
 
@@ -112,7 +115,8 @@ def check_destination(path: Path, *, overwrite: bool = False) -> None:
         )
     if found and not overwrite:
         raise ModelFolderError(
-            f"{path}: a model folder is already there; choose another or allow overwriting"
+            f"{path}: a model folder is already there; choose another, or allow overwriting "
+            "(--overwrite)"
         )
 
 
@@ -137,6 +141,12 @@ def load_model(path: str | Path) -> Model:
     """
     path = Path(path)
     _require_files(path)
+    size = (path / CONFIG).stat().st_size
+    if size > _LARGEST_CONFIG:
+        raise ModelFolderError(
+            f"{path / CONFIG}: expected {_LARGEST_CONFIG} bytes at most, found {size}; restore it "
+            "from where it was saved"
+        )
     text = (path / CONFIG).read_bytes()
     config = _parse_config(text, path / CONFIG)
     arrays, seal = _read_weights(path / WEIGHTS)
@@ -158,8 +168,8 @@ def load_model(path: str | Path) -> Model:
         method=_field(config, "method", str, path),
         parameters=_field(config, "parameters", dict, path),
         removed={name: tuple(map(str, values)) for name, values in classes.items()},
-        fingerprint=_field(config, "fingerprint", dict, path),
-        curve=tuple(_field(config, "curve", list, path)),
+        fingerprint=_records("fingerprint", _field(config, "fingerprint", dict, path), path),
+        curve=tuple(_records("curve", _curve(config, path), path).values()),
     )
 
 
@@ -167,7 +177,9 @@ def _require_files(path: Path) -> None:
     if not path.exists():
         raise ModelFolderError(f"{path}: no such folder")
     if not path.is_dir():
-        raise ModelFolderError(f"{path}: expected a model folder, found a file")
+        raise ModelFolderError(
+            f"{path}: expected a model folder, found a file; in a command the model comes first"
+        )
     missing = [name for name in (CONFIG, WEIGHTS) if not (path / name).is_file()]
     if missing:
         found = sorted(entry.name for entry in path.iterdir())
@@ -179,10 +191,11 @@ def _require_files(path: Path) -> None:
 
 def _parse_config(text: bytes, path: Path) -> dict[str, Any]:
     try:
-        config = json.loads(text)
+        config = json.loads(text, parse_constant=_finite, parse_float=_finite)
     except (ValueError, RecursionError) as error:
         raise ModelFolderError(
-            f"{path}: truncated or damaged, not JSON: {error}; restore it from where it was saved"
+            f"{path}: truncated or damaged, not JSON: {error!s:.200}; restore it from where it was "
+            "saved"
         ) from error
     if not isinstance(config, dict) or config.get("library") != "sensitivenets":
         raise ModelFolderError(
@@ -199,15 +212,26 @@ def _parse_config(text: bytes, path: Path) -> dict[str, Any]:
     return config
 
 
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"a number that is not finite: {text:.40}")
+    return value
+
+
 def _read_weights(path: Path) -> tuple[dict[str, FloatArray], str]:
     try:
         with safe_open(path, framework="numpy") as weights:
             seal = (weights.metadata() or {}).get(_SEAL)
             # Looked at before reading: a foreign file may hold types that numpy does not have.
             arrays = {name: weights.get_tensor(name) for name in weights.keys()} if seal else {}  # noqa: SIM118
-    except (SafetensorError, TypeError, ValueError, OSError) as error:
+    except (
+        *(SafetensorError, TypeError, ValueError, OSError, MemoryError, OverflowError),
+        # Of a type that numpy does not have, such as floats of eight bits.
+        *(AttributeError, KeyError, ImportError),
+    ) as error:
         raise ModelFolderError(
-            f"{path}: truncated or damaged: {error}; restore it from where it was saved"
+            f"{path}: truncated or damaged: {error!s:.200}; restore it from where it was saved"
         ) from error
     if seal is None:
         raise ModelFolderError(
@@ -238,6 +262,17 @@ def _field(config: Mapping[str, Any], name: str, kind: type, path: Path) -> Any:
             f"{path}: damaged: expected {name!r} of type {kind.__name__}, found {value!r:.40}"
         )
     return value
+
+
+def _curve(config: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    return {str(k): record for k, record in enumerate(_field(config, "curve", list, path))}
+
+
+def _records(name: str, values: dict[str, Any], path: Path) -> dict[str, Any]:
+    """Refuse what is not made of records."""
+    for key in values:
+        _field(values, key, dict, path / name)
+    return values
 
 
 def _json_value(value: Any, where: str) -> Any:

@@ -13,15 +13,14 @@ from pyarrow import fs
 
 from sensitivenets.embeddings import EmbeddingTable, FloatArray, canonical_values, check_vectors
 from sensitivenets.embeddings.location import Part, Place
-from sensitivenets.embeddings.rows import blas_threads
 from sensitivenets.embeddings.source import BLOCK_ROWS, Block, TableSource
 from sensitivenets.embeddings.writing import sweep, table_writer
 from sensitivenets.engines import Engine, InProcess
 from sensitivenets.errors import InputError
 from sensitivenets.maps.base import Model
 from sensitivenets.maps.digest import weights_digest
+from sensitivenets.maps.made_by import signed
 from sensitivenets.progress import Progress
-from sensitivenets.version import __version__
 
 # What a part was made from: a run that goes on where another was killed reads it.
 _RECORD = b"sensitivenets.part"
@@ -56,15 +55,6 @@ class Transformation:
         names = source.labels.names
         return [name for name in names if name in self.model.removed and name not in self.keep]
 
-    def notes(self) -> dict[bytes, bytes]:
-        """Return what makes the values, down to their last bits on one machine."""
-        made_by = {
-            "weights_sha256": weights_digest(self.model.map.arrays()),
-            "library_version": __version__,
-            "threads": blas_threads(),
-        }
-        return {b"sensitivenets.made_by": json.dumps(made_by).encode()}
-
     def blocks(self, source: TableSource) -> Iterator[EmbeddingTable]:
         """Yield the table as the model leaves it, block by block.
 
@@ -77,7 +67,9 @@ class Transformation:
         """
         for block in source.blocks(self.columns(source), block_rows=BLOCK_ROWS):
             rounded = canonical_values(mapped_block(self.model, self.name, source, block))
-            yield EmbeddingTable(rounded, block.columns, source.name, source.embedding.written)
+            columns = source.noted(block.columns)
+            table = EmbeddingTable(rounded, columns, source.name, source.embedding.written)
+            yield signed(table, self.model)
 
 
 def mapped_block(model: Model, name: str, source: TableSource, block: Block) -> FloatArray:
@@ -153,7 +145,7 @@ def transform_to_file(
         Told of the rows that are done.
     """
     done = 0
-    with table_writer(out, transformation.notes()) as write:
+    with table_writer(out) as write:
         for table in transformation.blocks(source):
             write(table)
             done += len(table)
@@ -246,8 +238,7 @@ class _TransformPart:
         record = json.dumps(_record(self.transformation, self.source, job.number))
         # What its folders say is not said again in the file.
         folders = set(self.source.parts[job.number].keys)
-        notes = self.transformation.notes() | {_RECORD: record.encode()}
-        with table_writer(job.out, notes) as write:
+        with table_writer(job.out, {_RECORD: record.encode()}) as write:
             for table in self.transformation.blocks(part):
                 inside = [name for name in table.columns.column_names if name not in folders]
                 columns = table.columns.select(inside)

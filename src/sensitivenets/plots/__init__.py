@@ -1,6 +1,7 @@
 """Pictures: each function draws data that was computed elsewhere and returns its axes."""
 
 from sensitivenets.plots.attackers import plot_attackers
+from sensitivenets.plots.certificates import plot_finite_bounds, plot_label_forecasts
 from sensitivenets.plots.curves import plot_learning_curve, plot_removal_curve
 from sensitivenets.plots.opportunity import plot_opportunity
 from sensitivenets.plots.plane import PlanePoint, plot_plane
@@ -13,6 +14,8 @@ __all__ = [
     "PlanePoint",
     "plot_attackers",
     "plot_det",
+    "plot_finite_bounds",
+    "plot_label_forecasts",
     "plot_learning_curve",
     "plot_map",
     "plot_map_pair",

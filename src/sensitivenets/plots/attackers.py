@@ -61,8 +61,10 @@ def plot_attackers(attribute: AttributeResult, ax: Axes | None = None) -> Axes:
         {name for results in best.values() for name in results},
         key=lambda name: [_score(results.get(name)) for results in reversed(best.values())],
     )
-    with drawing(ax, (4.3, 1.3 + 0.27 * len(names))) as ax:
-        step = 0.22 if len(best) > 1 else 0.0
+    # Dots of one attacker lie a marker apart, so that equal figures stay two dots.
+    height = 0.27 if len(best) < 3 else 0.37
+    with drawing(ax, (4.3, 1.3 + height * len(names))) as ax:
+        step = 0.3 if len(best) > 1 else 0.0
         for k, (label, results) in enumerate(best.items()):
             offset = step * ((len(best) - 1) / 2 - k)
             rows = [y for y, name in enumerate(names) if name in results]

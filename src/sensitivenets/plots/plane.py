@@ -76,11 +76,12 @@ def plot_plane(
                 markersize=5,
                 label=shortened(name) or None,
             )
-        for point in points:
+        for k, point in enumerate(points):
             ax.annotate(
                 shortened(point.label),
                 (point.utility.value, point.leakage.value),
-                xytext=(6, 5),
+                # Above and below in turn: two points in one place keep two labels.
+                xytext=(6, 5 if k % 2 == 0 else -11),
                 textcoords="offset points",
                 fontsize=8.5,
             )

@@ -8,18 +8,21 @@ from pathlib import Path
 from typing import Any
 
 from sensitivenets.atomic import atomic_file
-from sensitivenets.audit.results import SCHEMA_VERSION, AuditResult
+from sensitivenets.audit.results import SCHEMA_VERSION, VOTING_ENSEMBLE, AuditResult
 from sensitivenets.errors import InputError
 from sensitivenets.report.record import AuditRecord, as_record
+from sensitivenets.report.verdict import verdict_of
+
+_COMMITTEE = "committee"
 
 
 def to_json(result: AuditResult) -> str:
-    """Write a result as JSON text, schema version 2.
+    """Write a result as JSON text, schema version 3.
 
     Each record is an object whose keys are its field names, tuples are arrays, undefined figures
-    are null. Every attacker is an object with ``attacker``, ``preparation`` and
-    ``balanced_accuracy`` (in [0, 1]); ``attributes[i].strongest`` is the headline, with the same
-    keys; ``attributes[i].before.attackers`` lists the battery.
+    are null; ``verdict`` puts it in short. Every attacker is an object with ``attacker``,
+    ``preparation`` and ``balanced_accuracy`` (in [0, 1]); ``attributes[i].strongest`` is the
+    headline, with the same keys; ``attributes[i].before.attackers`` lists the battery.
 
     Parameters
     ----------
@@ -31,10 +34,9 @@ def to_json(result: AuditResult) -> str:
     str
         Indented JSON, the same text for the same result.
     """
-    return (
-        json.dumps(as_record(result).to_dict(), indent=1, allow_nan=False, ensure_ascii=False)
-        + "\n"
-    )
+    record = as_record(result)
+    found = record.to_dict() | {"verdict": verdict_of(record).to_dict()}
+    return json.dumps(found, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
 
 
 def from_json(text: str) -> AuditRecord:
@@ -75,18 +77,42 @@ def from_json(text: str) -> AuditRecord:
 
 
 def _upgraded(document: dict[str, Any]) -> dict[str, Any]:
-    """Add to a document of version 1 what it could not say yet: nothing was looked for."""
-    if document["schema_version"] != 1:
-        return document
+    """Add to a document of an earlier version what it could not say yet: nothing was looked for."""
     upgraded = copy.deepcopy(document) | {"schema_version": SCHEMA_VERSION}
-    for attribute in (*upgraded.get("attributes", ()), upgraded.get("joint")):
+    # It follows from the rest, and is written anew.
+    upgraded.pop("verdict", None)
+    if document["schema_version"] < 3:
+        upgraded |= {"rows": None, "correspondence": None, "collusion": [], "held": None}
+        upgraded |= {"outsiders_read": {}, "certificates": None, "left_out": []}
+    if document["schema_version"] < 2:
+        _add_closer_looks(upgraded)
+        upgraded["attributes"], upgraded["joint"] = _renamed([
+            upgraded.get("attributes"),
+            upgraded.get("joint"),
+        ])
+    return upgraded
+
+
+def _add_closer_looks(document: dict[str, Any]) -> None:
+    for attribute in (*document.get("attributes", ()), document.get("joint")):
         controls = (attribute or {}).get("controls") or {}
         named = [(attribute or {}).get(side) for side in ("before", "after", "inverted")]
         named += [controls.get(side) for side in ("shuffled", "random_projection")]
         for battery in filter(None, named):
             battery |= {"confident": [], "detections": [], "several_templates": []}
             battery["worst_subgroup"] = None
-    return upgraded
+
+
+def _renamed(value: Any) -> Any:
+    """Call the vote of the best attackers by its name of today, wherever it occurs."""
+    if isinstance(value, list):
+        return [_renamed(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: VOTING_ENSEMBLE if (key, item) == ("attacker", _COMMITTEE) else _renamed(item)
+        for key, item in value.items()
+    }
 
 
 def save_json(result: AuditResult, path: Path) -> None:

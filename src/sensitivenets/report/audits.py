@@ -2,34 +2,47 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from sklearn.base import ClassifierMixin
 
-from sensitivenets.audit import audits as attacks
 from sensitivenets.audit.inversion import Phi
-from sensitivenets.audit.results import AuditResult
 from sensitivenets.audit.splits import Split
 from sensitivenets.embeddings import EmbeddingTable, FloatArray
-from sensitivenets.errors import InputError
+from sensitivenets.errors import DataWarning, InputError
 from sensitivenets.fairness import EqualityOfOpportunity
 from sensitivenets.maps.base import Model
+from sensitivenets.maps.made_by import Maker
 from sensitivenets.maps.model_folder import load_model
 from sensitivenets.progress import Progress
-from sensitivenets.report.evidence import (
-    draw_maps,
-    given_files,
-    measure_verification,
-    read_fairness,
-    read_verification,
+from sensitivenets.report.collusion import read_versions
+from sensitivenets.report.evidence import given_files, read_fairness, read_verification
+from sensitivenets.report.inputs import AuditInputs, part_rows, read_inputs, read_material
+from sensitivenets.report.iso import CODES
+from sensitivenets.report.provenance import (
+    GivenFiles,
+    ModelOrigin,
+    Provenance,
+    TableOrigin,
+    today,
 )
-from sensitivenets.report.inputs import AuditInputs, crossed, part_rows, read_inputs
-from sensitivenets.report.provenance import ModelOrigin, Provenance, TableOrigin
 from sensitivenets.report.recognition import Verified
 from sensitivenets.report.result import Audit
+from sensitivenets.report.rows import (
+    correspondence_of,
+    makers,
+    other_parts,
+    part_populations,
+)
+from sensitivenets.report.run import Given, Means, audit_rows
+
+# A row of fewer signs is hardly a template.
+_FEWEST_BITS = 8
 
 
 def audit(
@@ -45,8 +58,14 @@ def audit(
     joint: bool = False,
     attackers: Mapping[str, ClassifierMixin] | None = None,
     model: Model | Phi | str | Path | None = None,
+    also: Sequence[EmbeddingTable | FloatArray] = (),
+    subgroups: Any = None,
+    unlabelled: EmbeddingTable | FloatArray | None = None,
+    outsiders: EmbeddingTable | None = None,
     curves: bool = True,
     maps: bool = True,
+    certificates: bool = True,
+    budget: float | None = None,
     verification: Mapping[str, Verified | str | Path] | None = None,
     fairness: Sequence[EqualityOfOpportunity | str | Path] = (),
     random_state: int = 0,
@@ -87,10 +106,27 @@ def audit(
         More attackers; not with `quick`.
     model : Model, path of a model folder, or callable, optional
         What made `after` from `before`: adds the attack that undoes it; not with `quick`.
+    also : sequence of EmbeddingTable or ndarray of shape (n, m), optional
+        More protected versions of the same rows, by another map or key: adds the attack on all of
+        them together.
+    subgroups : str, sequence of str, or mapping of str to array-like of shape (n,), optional
+        Columns, such as an age group, by whose values to find the subgroup that is read best; not
+        with `quick`.
+    unlabelled : EmbeddingTable or ndarray of shape (m, d), optional
+        Faces of anybody, before the map: with `model`, attackers push them through it and learn
+        from where they go. Without them, rows of `before` that are not attacked.
+    outsiders : EmbeddingTable, optional
+        People who are in no row of the table, before the map, with columns named as the
+        attributes: with `model`, attackers learn from them.
     curves : bool, default=True
         Whether to draw learning and feature-removal curves, which takes longer; not with `quick`.
     maps : bool, default=True
         Whether to compute the t-SNE map; not with `quick`.
+    certificates : bool, default=True
+        Whether to work out what can be said beyond the attackers that were run: bounds, forecasts,
+        and what these rows could have missed; not with `quick`.
+    budget : float, optional
+        Minutes to stay within, roughly; ``left_out`` then says what was not run; not with `quick`.
     verification : mapping of str to VerificationResult, AllPairsResult or path, optional
         What was measured apart, under "before" and "after", instead of measuring it here; a path
         is a file that ``sensitivenets verify --json`` wrote.
@@ -128,43 +164,53 @@ def audit(
     True
     """
     _check_quick(
-        quick=quick, whole={"continuous": continuous, "attackers": attackers, "model": model}
+        quick=quick,
+        whole={
+            "continuous": continuous,
+            "attackers": attackers,
+            "model": model,
+            "subgroups": subgroups,
+            "budget": budget,
+            "unlabelled": unlabelled is not None,
+            "outsiders": outsiders is not None,
+        },
     )
-    inputs = read_inputs(before, after, attributes, continuous, identity)
-    parted, notes = part_rows(inputs, split, apart, random_state)
     kept, opportunity = read_verification(verification or {}), read_fairness(fairness)
+    inputs = read_inputs(before, after, attributes, continuous, identity, subgroups)
+    split, notes = part_rows(inputs, split, apart, random_state)
     made_by = load_model(Path(model)) if isinstance(model, (str, Path)) else model
-    attack = _Attack(parted, random_state, n_jobs, progress)
-    if quick:
-        attacked = attack.quick(inputs, joint=joint)
-    else:
-        phi = made_by.map if isinstance(made_by, Model) else made_by
-        attacked = attack.full(inputs, attackers, phi, curves=curves)
-    if not kept:
-        kept, why_not = measure_verification(inputs, parted, random_state)
-        notes += why_not
-    picture = None
-    if maps and not quick:
-        picture, why_not = draw_maps(inputs, parted, random_state)
-        notes += why_not
-    origins = {side: TableOrigin.of(x, inputs.files[side]) for side, x in inputs.sides.items()}
-    folder = str(model) if isinstance(model, (str, Path)) else None
-    return Audit.of(
-        replace(attacked, notes=attacked.notes + notes),
+    phi = made_by.map if isinstance(made_by, Model) else made_by
+    corresponds = correspondence_of(inputs, phi, random_state)
+    if corresponds is not None and not corresponds.holds:
+        warnings.warn(corresponds.reason, DataWarning, stacklevel=2)
+    means = Means(
+        quick=quick,
+        joint=joint,
+        curves=curves,
+        maps=maps and not quick,
+        certificates=certificates and not quick,
+        attackers=attackers,
+        material=read_material(phi, unlabelled, outsiders, inputs.attributes),
+        versions=read_versions(inputs, before, also, random_state),
+        budget=budget,
+        random_state=random_state,
+        n_jobs=n_jobs,
+        progress=progress,
+    )
+    given = Given(
+        provenance=_provenance(inputs, made_by, model, given_files(verification or {}, fairness)),
         verification=kept,
         fairness=opportunity,
-        maps=picture,
-        provenance=Provenance(
-            before=origins["before"],
-            after=origins.get("after"),
-            model=(
-                ModelOrigin.of(made_by, folder, origins["before"])
-                if isinstance(made_by, Model)
-                else None
-            ),
-            given=given_files(verification or {}, fairness),
-        ),
+        correspondence=corresponds,
+        notes=(*inputs.notes, *notes),
     )
+    known = makers(after, Maker.of(made_by) if isinstance(made_by, Model) else None)
+    parts = part_populations(before, split, known, inputs)
+    found = [
+        audit_rows(inputs, part, rows, means.learning_from(inputs, others), given)
+        for (rows, part), others in zip(parts, other_parts(parts), strict=True)
+    ]
+    return replace(found[0], held=found[1]) if len(found) > 1 else found[0]
 
 
 def quick_audit(
@@ -176,6 +222,7 @@ def quick_audit(
     split: Split | None = None,
     apart: float | None = None,
     joint: bool = False,
+    also: Sequence[EmbeddingTable | FloatArray] = (),
     verification: Mapping[str, Verified | str | Path] | None = None,
     fairness: Sequence[EqualityOfOpportunity | str | Path] = (),
     random_state: int = 0,
@@ -205,6 +252,7 @@ def quick_audit(
         apart=apart,
         quick=True,
         joint=joint,
+        also=also,
         verification=verification,
         fairness=fairness,
         random_state=random_state,
@@ -219,44 +267,29 @@ def _check_quick(*, quick: bool, whole: Mapping[str, object]) -> None:
         raise InputError(f"quick: {asked[0]} needs the whole audit; leave quick out")
 
 
-@dataclass(frozen=True)
-class _Attack:
-    """What both audits are run with."""
+def _provenance(
+    inputs: AuditInputs, made_by: Model | Phi | None, model: object, given: GivenFiles
+) -> Provenance:
+    origins = {side: TableOrigin.of(x, inputs.files[side]) for side, x in inputs.sides.items()}
+    folder = str(model) if isinstance(model, (str, Path)) else None
+    return Provenance(
+        before=origins["before"],
+        after=origins.get("after"),
+        model=(
+            ModelOrigin.of(made_by, folder, origins["before"])
+            if isinstance(made_by, Model)
+            else None
+        ),
+        given=given,
+        date=today(),
+        remarks=_codes(inputs.after),
+    )
 
-    split: Split
-    random_state: int
-    n_jobs: int
-    progress: Progress | None
 
-    def quick(self, inputs: AuditInputs, *, joint: bool) -> AuditResult:
-        return attacks.quick_audit(
-            inputs.before,
-            inputs.after,
-            crossed(inputs.attributes) if joint else inputs.attributes,
-            split=self.split,
-            random_state=self.random_state,
-            n_jobs=self.n_jobs,
-            progress=self.progress,
-        )
-
-    def full(
-        self,
-        inputs: AuditInputs,
-        attackers: Mapping[str, ClassifierMixin] | None,
-        phi: Phi | None,
-        *,
-        curves: bool,
-    ) -> AuditResult:
-        return attacks.audit(
-            inputs.before,
-            inputs.after,
-            inputs.attributes,
-            split=self.split,
-            continuous=inputs.continuous,
-            attackers=attackers,
-            phi=phi,
-            curves=curves,
-            random_state=self.random_state,
-            n_jobs=self.n_jobs,
-            progress=self.progress,
-        )
+def _codes(after: FloatArray | None) -> dict[str, str]:
+    """Remark that a table is of codes: every value of one size, and both signs."""
+    if after is None or after.shape[1] < _FEWEST_BITS:
+        return {}
+    size = np.abs(after).max()
+    is_code = np.allclose(np.abs(after), size) and (after > 0).any() and (after < 0).any()
+    return {CODES: f"{after.shape[1]} bits a row"} if is_code else {}

@@ -10,7 +10,7 @@ from typing import Any
 
 from sensitivenets.audit.splits import Split
 from sensitivenets.embeddings.tsne import MapPair, compute_maps
-from sensitivenets.errors import DataWarning, InputError
+from sensitivenets.errors import DataWarning, InputError, some_of
 from sensitivenets.fairness import EqualityOfOpportunity
 from sensitivenets.report.inputs import AuditInputs
 from sensitivenets.report.provenance import GivenFiles
@@ -175,5 +175,5 @@ def _load(path: Path, command: str, fields: Sequence[str]) -> dict[str, Any]:
         raise InputError(f"{expected}, found other JSON")
     missing = [name for name in fields if name not in found]
     if missing:
-        raise InputError(f"{expected}, found JSON without {', '.join(map(repr, missing[:3]))}")
+        raise InputError(f"{expected}, found JSON without {some_of(missing)}")
     return found

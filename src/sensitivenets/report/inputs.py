@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from sensitivenets.audit.advantages.gather import Material
+from sensitivenets.audit.advantages.rows_on_top import LabelledRows
+from sensitivenets.audit.inversion import Phi
+from sensitivenets.audit.look_alikes import look_alikes_across
 from sensitivenets.audit.splits import Split, split_by_identity, split_rows, without_look_alikes
 from sensitivenets.embeddings import EmbeddingTable, FloatArray, Labels, as_vectors, encode
+from sensitivenets.embeddings.label_doubts import (
+    classes_of_nothing,
+    require_distinct_classes,
+    without_blanks,
+)
 from sensitivenets.embeddings.labels import aligned, encode_attributes, joint, row_index
-from sensitivenets.embeddings.same_rows import require_same_rows
-from sensitivenets.errors import InputError
+from sensitivenets.embeddings.same_rows import match_rows
+from sensitivenets.errors import DataWarning, InputError
 
 NOT_IDENTIFIED = (
     "identities were not given: rows were split at random, each as a person of its own, and an "
@@ -40,6 +50,12 @@ class AuditInputs:
         Attributes that are numbers; NaN where unknown.
     subject : Labels or None
         Identity of each row, where it is known.
+    subgroups : dict of str to Labels
+        More columns, by whose values to look into subgroups.
+    key : str or None
+        The column of both tables that tells all rows apart, if there is one.
+    notes : tuple of str
+        What a reader must know of the tables.
     """
 
     before: FloatArray
@@ -48,6 +64,9 @@ class AuditInputs:
     attributes: dict[str, Labels]
     continuous: dict[str, FloatArray]
     subject: Labels | None
+    subgroups: dict[str, Labels] = field(default_factory=dict)
+    key: str | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def sides(self) -> dict[str, FloatArray]:
@@ -61,6 +80,7 @@ def read_inputs(
     attributes: Any,
     continuous: Any,
     identity: Any,
+    subgroups: Any = None,
 ) -> AuditInputs:
     """Bring what a person has in hand into one form; see `audits.audit` for the kinds.
 
@@ -71,19 +91,56 @@ def read_inputs(
         attribute has one class only, or the two tables are not of the same rows.
     """
     subject = None if identity is None else _identity(before, identity)
+    notes: tuple[str, ...] = ()
+    key = None
     if isinstance(before, EmbeddingTable) and isinstance(after, EmbeddingTable):
-        named = [name for given in (attributes, continuous) for name in _names(before, given) or []]
-        named += [identity] if isinstance(identity, str) else []
-        for name in named:
-            before.column(name)
-        require_same_rows(before, after, named)
+        matched = match_rows(before, after)
+        after, key = matched.table, matched.key
+        if matched.moved:
+            notes = (f"{matched.moved} rows of the table after were brought to their {key!r}",)
+    read, numbers = _attributes(before, attributes), _numbers(before, continuous)
+    if not read and not numbers:
+        raise InputError("audit: expected at least one attribute, found none; name one to attack")
+    notes += tuple(_warn(doubt) for one in read.values() if (doubt := classes_of_nothing(one)))
     return AuditInputs(
         before=as_vectors(before, "table before"),
         after=None if after is None else as_vectors(after, "table after"),
         files={"before": _file(before), "after": _file(after)},
-        attributes=_attributes(before, attributes),
-        continuous=_numbers(before, continuous),
+        attributes=read,
+        continuous=numbers,
         subject=subject,
+        subgroups=_attributes(before, subgroups),
+        key=key,
+        notes=notes,
+    )
+
+
+def read_material(
+    phi: Phi | None,
+    unlabelled: EmbeddingTable | FloatArray | None,
+    outsiders: EmbeddingTable | None,
+    attributes: Mapping[str, Labels],
+) -> Material:
+    """Bring what an adversary has on top into one form.
+
+    Raises
+    ------
+    InputError
+        If there are rows on top without a map, or outsiders lack a column that is attacked.
+    """
+    given = {"unlabelled": unlabelled, "outsiders": outsiders}
+    useless = [name for name, table in given.items() if table is not None and phi is None]
+    if useless:
+        raise InputError(
+            f"{useless[0]}: expected the model as well, since these rows are pushed through the "
+            "map; give it, or leave them out"
+        )
+    return Material(
+        phi,
+        None if unlabelled is None else as_vectors(unlabelled, "unlabelled"),
+        None
+        if outsiders is None
+        else LabelledRows(outsiders.vectors, outsiders.attributes(list(attributes))),
     )
 
 
@@ -121,7 +178,8 @@ def part_rows(
         split = split_rows(len(inputs.before), seed=random_state)
         notes = (NOT_IDENTIFIED,)
     if apart is None:
-        return split, notes
+        found = "" if split.groups is not None else look_alikes_across(split, inputs.before)
+        return split, (*notes, *([_warn(found)] if found else []))
     try:
         kept = without_look_alikes(split, inputs.before, apart)
     except InputError as error:
@@ -132,6 +190,11 @@ def part_rows(
         f"row is {apart:g} or more"
     )
     return kept, (*notes, left_out)
+
+
+def _warn(note: str) -> str:
+    warnings.warn(note, DataWarning, stacklevel=4)
+    return note
 
 
 def _file(table: EmbeddingTable | FloatArray | None) -> str | None:
@@ -166,12 +229,17 @@ def _attributes(table: EmbeddingTable | FloatArray, given: Any) -> dict[str, Lab
     names = _names(table, given)
     if names is not None:
         return _columns(table, names).attributes(names)
+    found = _labels(table, given)
+    for labels in found.values():
+        require_distinct_classes(labels)
+    return found
+
+
+def _labels(table: EmbeddingTable | FloatArray, given: Any) -> dict[str, Labels]:
+    if isinstance(given, Labels):
+        return {given.name: given}
     if not isinstance(given, Mapping):
-        return (
-            {given.name: given}
-            if isinstance(given, Labels)
-            else encode_attributes(given, len(table), row_index(table))
-        )
+        return encode_attributes(given, len(table), row_index(table))
     found: dict[str, Labels] = {}
     for name, values in given.items():
         if isinstance(values, Labels):
@@ -183,15 +251,15 @@ def _attributes(table: EmbeddingTable | FloatArray, given: Any) -> dict[str, Lab
 
 def _identity(table: EmbeddingTable | FloatArray, given: Any) -> Labels:
     if isinstance(given, Labels):
-        return given
+        return without_blanks(given)
     if isinstance(given, str):
-        return _columns(table, [given]).labels(given)
+        return _columns(table, [given]).identities(given)
     labels = encode("identity", aligned(given, row_index(table), "identity"))
     if len(labels) != len(table):
         raise InputError(
             f"identity: expected one for each of {len(table)} rows, found {len(labels)}"
         )
-    return labels
+    return without_blanks(labels)
 
 
 def _numbers(table: EmbeddingTable | FloatArray, given: Any) -> dict[str, FloatArray]:

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 from sensitivenets.audit.results import AttributeResult, ContinuousResult, RegressionResult
 from sensitivenets.errors import InputError
 from sensitivenets.intervals import Estimate
+from sensitivenets.report.not_tried import QUICK, strongest_of
 from sensitivenets.report.record import AuditRecord
+from sensitivenets.report.verdict import verdict_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -127,10 +129,27 @@ def scope(audit: AuditRecord) -> str:
 
 
 def verdict(audit: AuditRecord) -> list[str]:
-    """Say whether the figures can be believed, the reasons below if they cannot."""
-    if audit.trustworthy:
-        return ["The controls hold: these figures can be trusted."]
-    return ["These figures cannot be trusted:", *(f"  {reason}" for reason in audit.reasons)]
+    """Say whether the measurement is valid and how much leaks; reasons and rows below."""
+    lines = [verdict_of(audit).sentence, *(f"  {reason}" for reason in audit.reasons)]
+    if audit.mode == "quick":
+        lines.append(f"{QUICK}; run the whole audit before anything depends on it.")
+    if audit.rows is not None:
+        lines.append(f"{audit.rows.sentence}.")
+    lines += [
+        f"{one.attribute}: {Estimate(top.balanced_accuracy, top.low, top.high, top.n)} from "
+        f"{one.versions} protected versions together."
+        for one in audit.collusion
+        for top in (one.strongest,)
+    ]
+    if audit.held is not None:
+        lines += ["Rows that the map has seen, attacked apart:", *_held(audit.held)]
+    return lines
+
+
+def _held(audit: AuditRecord) -> list[str]:
+    figures = [f"{_name(row)} {_figure(row, row.after)}" for row in overview_rows(audit)]
+    found = [f"  {', '.join(figures)}", *(f"  {line}" for line in verdict(audit))]
+    return [line for line in found if QUICK not in line]
 
 
 def as_text(audit: AuditRecord) -> str:
@@ -246,7 +265,7 @@ def _chance(row: OverviewRow) -> str:
 
 def _legend(audit: AuditRecord) -> list[str]:
     kept = audit.recognition
-    lines = ["Attributes: the strongest attacker, fitted on each table anew; 95 % intervals."]
+    lines = [f"Attributes: {strongest_of(audit)}, fitted on each table anew; 95 % intervals."]
     if kept is not None:
         lines.append(f"Recognition: {kept.explanation}.")
     elif audit.verification == ():

@@ -12,6 +12,7 @@ from sensitivenets import plots
 from sensitivenets.audit import AttributeResult
 from sensitivenets.intervals import Estimate
 from sensitivenets.plots import PlanePoint
+from sensitivenets.report.not_tried import strongest_of
 from sensitivenets.report.record import AuditRecord
 
 
@@ -55,6 +56,7 @@ def pictures(audit: AuditRecord) -> list[ReportPicture]:
         *_attackers(everything),
         *_plane(audit, everything),
         *_curves(everything),
+        *_certificates(audit),
         *_maps(audit),
         *_verification(audit),
         *_fairness(audit),
@@ -90,7 +92,8 @@ def _plane(audit: AuditRecord, attributes: Sequence[AttributeResult]) -> list[Re
         "What still leaks against what was kept. The best place is down and right: little read, "
         "everybody recognised."
     )
-    draw = partial(plots.plot_plane, points, utility=kept.name)
+    leakage = f"{strongest_of(audit)[4:]}, balanced accuracy"
+    draw = partial(plots.plot_plane, points, utility=kept.name, leakage=leakage)
     return [ReportPicture("privacy-utility", "recognition", text, draw)]
 
 
@@ -99,7 +102,8 @@ def _curves(attributes: Sequence[AttributeResult]) -> list[ReportPicture]:
     if any(b.removal_curve for a in attributes for b in (a.before, a.after) if b):
         text = (
             "How well an attacker does when most features are withheld. A line that stays high "
-            "says that the attribute is spread over all features."
+            "says that the attribute is spread over all features. Attackers, re-fitted on what is "
+            f"left: {_whose(attributes)}."
         )
         draw = partial(plots.plot_removal_curve, attributes)
         found.append(ReportPicture("features-removed", "curves", text, draw))
@@ -110,6 +114,35 @@ def _curves(attributes: Sequence[AttributeResult]) -> list[ReportPicture]:
         )
         draw = partial(plots.plot_learning_curve, attributes)
         found.append(ReportPicture("labels", "curves", text, draw))
+    return found
+
+
+def _whose(attributes: Sequence[AttributeResult]) -> str:
+    """Name the attackers of the removal curves."""
+    batteries = [b for a in attributes for b in (a.before, a.after) if b is not None]
+    names = dict.fromkeys(b.removal_curve.attacker for b in batteries if b.removal_curve)
+    return "; ".join(names)
+
+
+def _certificates(audit: AuditRecord) -> list[ReportPicture]:
+    known = audit.certificates
+    if known is None or not known.finite_outputs:
+        return []
+    text = (
+        "What no attacker whatever passes, for outputs of so many values, in 95 of 100 audits; and "
+        "how many pairs of two people then share a value. Where the bound is low a matcher takes "
+        "many people for one."
+    )
+    draw = partial(plots.plot_finite_bounds, known.finite_outputs)
+    found = [ReportPicture("bounds", "certificates", text, draw)]
+    if known.forecasts:
+        text = (
+            "What an attacker reads with more labels. A band to the right says what ten and a "
+            "hundred times the labels would read; where there is none the curve did not forecast "
+            "its own last point."
+        )
+        draw = partial(plots.plot_label_forecasts, known.forecasts)
+        found.append(ReportPicture("more-labels", "certificates", text, draw))
     return found
 
 

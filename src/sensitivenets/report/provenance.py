@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from sensitivenets.embeddings import FloatArray
@@ -137,6 +139,8 @@ class Provenance:
         What made the second table, where the audit was given it.
     given : GivenFiles
         What was measured apart.
+    date : str or None
+        Day of the audit, as in 2026-01-31; None in records of before 0.3.
     remarks : dict of str to str
         Whatever else a reader should know, such as ``{"data": "synthetic"}``.
     """
@@ -145,6 +149,7 @@ class Provenance:
     after: TableOrigin | None = None
     model: ModelOrigin | None = None
     given: GivenFiles = field(default_factory=GivenFiles)
+    date: str | None = None
     remarks: dict[str, str] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
@@ -164,10 +169,19 @@ class Provenance:
         """
         parts: dict[str, Any] = {"before": None, "after": None, "model": None, "given": {}}
         values: dict[str, Any] = {name: data.get(name) or empty for name, empty in parts.items()}
-        values["remarks"] = {n: _text(value) for n, value in data.items() if n not in parts}
+        values["date"] = data.get("date")
+        known = {*parts, "date"}
+        values["remarks"] = {n: _text(value) for n, value in data.items() if n not in known}
         provenance = decode_fields(values, cls, "provenance")
         assert isinstance(provenance, cls)
         return provenance
+
+
+def today() -> str:
+    """Return the day, in UTC; that of SOURCE_DATE_EPOCH where a build must be reproducible."""
+    epoch = os.environ.get("SOURCE_DATE_EPOCH")
+    moment = datetime.now(UTC) if epoch is None else datetime.fromtimestamp(int(epoch), UTC)
+    return moment.date().isoformat()
 
 
 def _text(value: Any) -> str:

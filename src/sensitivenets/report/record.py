@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
-from sensitivenets.audit.results import AttributeResult, AuditResult
+from sensitivenets.audit.certificates.certify import Certificates
+from sensitivenets.audit.correspondence import Correspondence
+from sensitivenets.audit.results import AttributeResult, AuditResult, Headline
 from sensitivenets.embeddings.tsne import MapPair
 from sensitivenets.errors import InputError
 from sensitivenets.fairness import EqualityOfOpportunity
+from sensitivenets.report.collusion import Collusion
 from sensitivenets.report.provenance import Provenance
 from sensitivenets.report.recognition import (
     Experiment,
@@ -18,9 +21,12 @@ from sensitivenets.report.recognition import (
     recognition,
     write_experiments,
 )
+from sensitivenets.report.rows import Population
 from sensitivenets.serialisation import decode, decode_fields, encode, encode_fields
 
 _EVIDENCE = ("verification", "fairness", "maps", "provenance")
+# What an earlier version did not know.
+_ROWS = ("rows", "correspondence", "collusion", "outsiders_read", "certificates", "held")
 _VERSIONS = ("library_version", "schema_version")
 
 
@@ -38,12 +44,31 @@ class AuditRecord(AuditResult):
         The t-SNE map of a sample of rows, before and after.
     provenance : Provenance
         What was audited: files, fingerprints, the model.
+    rows : Population or None
+        Whether the map had seen the rows that were attacked; None where one table was audited.
+    correspondence : Correspondence or None
+        Whether the rows of the two tables belong together; None where one table was audited.
+    collusion : tuple of Collusion
+        What several protected versions of the rows tell together.
+    outsiders_read : dict of str to Headline
+        What the table teaches about people who are not in it, by attribute, where such were given.
+    certificates : Certificates or None
+        What can be said beyond the attackers that were run.
+    held : AuditRecord or None
+        The same audit of the rows that the map was fitted on or adapted to, where the table has
+        such rows and others; this one is then of the others.
     """
 
     verification: tuple[Experiment, ...] = ()
     fairness: dict[str, EqualityOfOpportunity] = field(default_factory=dict)
     maps: MapPair | None = None
     provenance: Provenance = field(default_factory=Provenance)
+    rows: Population | None = None
+    correspondence: Correspondence | None = None
+    collusion: tuple[Collusion, ...] = ()
+    outsiders_read: dict[str, Headline] = field(default_factory=dict)
+    certificates: Certificates | None = None
+    held: AuditRecord | None = None
 
     @property
     def recognition(self) -> Recognition | None:
@@ -60,7 +85,7 @@ class AuditRecord(AuditResult):
         found = encode_fields(self)
         found["verification"] = encode(write_experiments(self.verification))
         found["maps"] = found["maps"] or {}
-        last = {name: found.pop(name) for name in (*_EVIDENCE, *_VERSIONS)}
+        last = {name: found.pop(name) for name in (*_EVIDENCE, *_ROWS, *_VERSIONS)}
         return found | last
 
     @classmethod
@@ -72,19 +97,32 @@ class AuditRecord(AuditResult):
         InputError
             If a field is missing, unknown or of another type.
         """
-        attack = {key: value for key, value in data.items() if key not in _EVIDENCE}
+        attack = {k: value for k, value in data.items() if k not in (*_EVIDENCE, *_ROWS)}
         result = decode_fields(attack, AuditResult, "audit")
         assert isinstance(result, AuditResult)
         parts = {name: data.get(name) for name in _EVIDENCE}
         for name, part in parts.items():
             if not isinstance(part, Mapping):
                 raise InputError(f"audit.{name}: expected an object, found {part!r:.60}")
+        missing = [name for name in _ROWS if name not in data]
+        if missing:
+            raise InputError(f"audit: expected the field {missing[0]!r}; run it again")
         return cls.of(
             result,
             verification=read_experiments(parts["verification"] or {}),
             fairness=decode(parts["fairness"], dict[str, EqualityOfOpportunity], "audit.fairness"),
             maps=MapPair.from_dict(parts["maps"]) if parts["maps"] else None,
             provenance=Provenance.from_dict(parts["provenance"] or {}),
+            rows=decode(data["rows"], Population | None, "audit.rows"),
+            correspondence=decode(
+                data["correspondence"], Correspondence | None, "audit.correspondence"
+            ),
+            collusion=decode(data["collusion"], tuple[Collusion, ...], "audit.collusion"),
+            outsiders_read=decode(
+                data["outsiders_read"], dict[str, Headline], "audit.outsiders_read"
+            ),
+            certificates=decode(data["certificates"], Certificates | None, "audit.certificates"),
+            held=None if data["held"] is None else cls.from_dict(data["held"]),
         )
 
     @classmethod
@@ -96,6 +134,12 @@ class AuditRecord(AuditResult):
         fairness: Mapping[str, EqualityOfOpportunity] | None = None,
         maps: MapPair | None = None,
         provenance: Provenance | None = None,
+        rows: Population | None = None,
+        correspondence: Correspondence | None = None,
+        collusion: tuple[Collusion, ...] = (),
+        outsiders_read: Mapping[str, Headline] | None = None,
+        certificates: Certificates | None = None,
+        held: AuditRecord | None = None,
     ) -> Self:
         """Put evidence beside what the attackers found."""
         found = {f.name: getattr(result, f.name) for f in fields(AuditResult)}
@@ -104,6 +148,12 @@ class AuditRecord(AuditResult):
             "fairness": dict(fairness or {}),
             "maps": maps,
             "provenance": provenance or Provenance(),
+            "rows": rows,
+            "correspondence": correspondence,
+            "collusion": collusion,
+            "outsiders_read": dict(outsiders_read or {}),
+            "certificates": certificates,
+            "held": held,
         }
         return cls(**(found | evidence))
 

@@ -9,6 +9,8 @@ import jinja2
 from markupsafe import Markup
 
 from sensitivenets.report import numbers
+from sensitivenets.report.certificates import certificate_tables
+from sensitivenets.report.closer import closer_tables
 from sensitivenets.report.details import (
     attacker_rows,
     batteries,
@@ -18,10 +20,17 @@ from sensitivenets.report.details import (
     verification_rows,
 )
 from sensitivenets.report.inline_svg import inline_svg
+from sensitivenets.report.iso import iso_rows
+from sensitivenets.report.not_tried import QUICK, not_tried, strongest_of
+from sensitivenets.report.officer import retest_by, threat_models
 from sensitivenets.report.pictures import ReportPicture, pictures
 from sensitivenets.report.record import AuditRecord
+from sensitivenets.report.scope import correspondence_text, scope_facts
 from sensitivenets.report.summary import summarise
 from sensitivenets.report.table_one import table_one
+from sensitivenets.report.verdict import HIGH, LOW, MODERATE, NONE, verdict_of
+
+_LEVEL_CLASSES = {NONE: "good", LOW: "good", MODERATE: "amber", HIGH: "bad", "not known": "bad"}
 
 
 def render(audit: AuditRecord) -> str:
@@ -46,6 +55,8 @@ def render(audit: AuditRecord) -> str:
         .render(
             audit=audit,
             summary=summarise(audit),
+            verdict=verdict_of(audit),
+            strongest=strongest_of(audit),
             groups=table_one(audit),
             attributes=audit.everything,
             pictures=by_section,
@@ -79,6 +90,17 @@ def _environment() -> jinja2.Environment:
         "description_lengths": description_lengths,
         "verification_rows": verification_rows,
         "group_tables": group_tables,
+        "certificate_tables": certificate_tables,
+        "closer_tables": closer_tables,
+        "iso_rows": iso_rows,
+        "not_tried": not_tried,
+        "quick_text": QUICK,
+        "retest_by": retest_by,
+        "scope_facts": scope_facts,
+        "threat_models": threat_models,
+        "verdict_of": verdict_of,
+        "correspondence_text": correspondence_text,
+        "level_class": _LEVEL_CLASSES.get,
     }
     environment.filters |= {
         "percent": numbers.percent,

@@ -88,4 +88,8 @@ class Audit(AuditRecord):
             fairness=record.fairness,
             maps=record.maps,
             provenance=record.provenance,
+            rows=record.rows,
+            correspondence=record.correspondence,
+            collusion=record.collusion,
+            held=record.held,
         )

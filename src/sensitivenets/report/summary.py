@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sensitivenets.audit import AttributeResult, ContinuousResult, Reduction
+from sensitivenets.report.not_tried import strongest_of
 from sensitivenets.report.numbers import joined, of_hundred, percent, plain
 from sensitivenets.report.record import AuditRecord
 
@@ -20,7 +21,7 @@ class Summary:
     removed, kept, leaks : tuple of str
         The same, one line a finding.
     trusted : bool
-        Whether the figures can be trusted.
+        Whether the measurement is valid.
     trust : str
         Why, or why not.
     """
@@ -60,13 +61,10 @@ def summarise(audit: AuditRecord) -> Summary:
 
 
 def _sentence(audit: AuditRecord) -> str:
+    finding = _finding(audit)
     if not audit.trustworthy:
-        finding = _finding(audit)
-        return (
-            f"This audit cannot be trusted ({'; '.join(audit.reasons)}); taken at face value, "
-            f"{finding[0].lower()}{finding[1:]}."
-        )
-    return f"{_finding(audit)}; the audit can be trusted."
+        return f"Taken at face value, {finding[0].lower()}{finding[1:]}."
+    return f"{finding}."
 
 
 def _finding(audit: AuditRecord) -> str:
@@ -130,7 +128,7 @@ def _leak_phrase(audit: AuditRecord, let: str) -> str:
         f"{c.name} with R² {plain(_last_r2(c))}" for c in audit.continuous if _last_r2(c) > 0
     ]
     untold = [a.name for a in audit.attributes if not a.strongest.above_chance]
-    phrases = [f"{let} the strongest attacker tell {joined(told)}"] if told else []
+    phrases = [f"{let} {strongest_of(audit)} tell {joined(told)}"] if told else []
     if predicted:
         phrases.append(f"{let} it predict {joined(predicted)}")
     if untold:
@@ -193,18 +191,16 @@ def _kept_lines(audit: AuditRecord) -> list[str]:
         sides = {"before": kept.before, "after": kept.after}
         known = [f"{percent(e.value)} {side}" for side, e in sides.items() if e is not None]
         lines.append(f"{kept.name}: {', '.join(known)}")
-    if audit.collapse_before and audit.collapse_after:
-        ranks = (audit.collapse_before.effective_rank, audit.collapse_after.effective_rank)
-        lines.append(f"effective rank: {plain(ranks[0], 1)} before, {plain(ranks[1], 1)} after")
     return lines
 
 
 def _trust(audit: AuditRecord) -> str:
     if not audit.trustworthy:
         return "; ".join(audit.reasons) or "a control failed"
-    return (
-        "Attackers trained on shuffled labels stayed at a guess, and the same attackers read the "
-        "first table clearly: what they miss in the second is not for want of trying"
-        if audit.n_features_after is not None
-        else "Attackers trained on shuffled labels stayed at a guess"
-    )
+    stayed = "Attackers trained on shuffled labels stayed at a guess"
+    if audit.n_features_after is None:
+        return stayed
+    together = "" if audit.correspondence is None else ", rows of the two tables belong together"
+    missed = ": what they miss in the second is not for want of trying"
+    clearly = "" if audit.mode == "quick" else missed
+    return f"{stayed}{together}, and the same attackers read the first table clearly{clearly}"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sensitivenets.audit import AttributeResult, BatteryResult, Reduction
 from sensitivenets.intervals import Estimate
 from sensitivenets.plots.attackers import best_of_each
+from sensitivenets.report.not_tried import strongest_of
 from sensitivenets.report.record import AuditRecord
 
 # The paper's three attackers, by the names that the quick and the full battery give them.
@@ -64,7 +65,8 @@ def table_one(audit: AuditRecord) -> tuple[TableGroup, ...]:
         Recognition where it was measured, the strongest attacker, then the paper's three.
     """
     everything = audit.everything
-    groups = [TableGroup("Strongest attacker", tuple(_strongest(a) for a in everything))]
+    title = f"{strongest_of(audit)[4:].capitalize()}"
+    groups = [TableGroup(title, tuple(_strongest(a) for a in everything))]
     for title, names in _PAPER_ATTACKERS.items():
         rows = tuple(row for a in everything if (row := _first_of(a, names)) is not None)
         if rows:

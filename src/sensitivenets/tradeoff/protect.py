@@ -17,8 +17,9 @@ from sensitivenets.embeddings.labels import UNLABELLED
 from sensitivenets.erasers.transport.adapt import Adapted, adapt, adapted_model
 from sensitivenets.erasers.transport.place import find_place, table_routes
 from sensitivenets.erasers.transport.routed_transport import RoutedTransport
-from sensitivenets.errors import DataWarning, FewRowsWarning, InputError
+from sensitivenets.errors import DataWarning, FewRowsWarning, InputError, some_of
 from sensitivenets.maps.base import Model
+from sensitivenets.maps.made_by import signed
 from sensitivenets.progress import Progress
 from sensitivenets.report.audits import audit as audit_of
 from sensitivenets.report.result import Audit
@@ -125,7 +126,7 @@ def protect(
     names = [remove] if isinstance(remove, str) else list(remove)
     if identity in names:
         raise InputError(f"remove: {identity!r} is the identity, which is what is kept")
-    subject = None if identity is None else table.labels(identity)
+    subject = None if identity is None else table.identities(identity)
     fitted = _fitted(reference, names, random_state)
     codes = None if subject is None else subject.codes
     adapted = adapt(fitted, table.vectors, subjects=codes)
@@ -138,9 +139,12 @@ def protect(
     guessed = estimated_labels(fitted, routes)
     attributes = {name: _evidence(table, name, guessed) for name in names}
     split = _split(table, attributes.values(), subject, random_state)
+    made = adapted_model(fitted, adapted, table_record(table.vectors))
+    shown = [name for name in table.columns.column_names if name not in fitted.removed]
+    written = signed(replace(table, vectors=after, columns=table.columns.select(shown)), made)
     found = audit_of(
-        table.vectors,
-        after,
+        table,
+        written,
         {evidence.title: evidence.labels(split) for evidence in attributes.values()},
         split=split,
         quick=not whole,
@@ -149,10 +153,9 @@ def protect(
         n_jobs=n_jobs,
         progress=progress,
     )
-    shown = [name for name in table.columns.column_names if name not in fitted.removed]
     return Protected(
-        table=replace(table, vectors=after, columns=table.columns.select(shown)),
-        model=adapted_model(fitted, adapted, table_record(table.vectors)),
+        table=written,
+        model=made,
         adapted=adapted,
         audit=found,
         unlabelled=tuple(name for name, one in attributes.items() if not one.share),
@@ -263,7 +266,7 @@ def _evidence(table: EmbeddingTable, name: str, guessed: dict[str, Labels]) -> _
     if evidence.is_sampled and other:
         raise InputError(
             f"{table.source}: {name}: expected labels of the reference "
-            f"({', '.join(map(repr, guessed[name].classes[:12]))}), found {other[0]!r}; spell them "
+            f"({some_of(guessed[name].classes)}), found {other[0]!r}; spell them "
             "alike"
         )
     return evidence
@@ -319,7 +322,7 @@ def _fitted(reference: EmbeddingTable | Model, names: list[str], random_state: i
     if missing:
         raise InputError(
             f"reference: expected a model that removes {missing[0]!r}, found one that removes "
-            f"{', '.join(map(repr, reference.removed)) or 'nothing'}; fit one, or give the table"
+            f"{some_of(reference.removed)}; fit one, or give the table"
         )
     return reference
 

@@ -227,7 +227,7 @@ class _Measurement:
             raise InputError(
                 f"expected memory for {copies} float32 copies of {n_rows} x {dim} embeddings and "
                 f"blocks of scores, more than {needed / 2**20:.0f} MiB, found a memory_limit of "
-                f"{self.memory_limit / 2**20:.0f} MiB; raise it"
+                f"{self.memory_limit / 2**20:.0f} MiB; raise it (verify --memory-limit)"
             )
         left = self.memory_limit - needed
         block_columns(left, self.n_jobs)

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from sensitivenets.embeddings import EmbeddingTable
 from sensitivenets.embeddings.parquet_files import read_parquet
-from sensitivenets.errors import InputError
+from sensitivenets.errors import InputError, some_of
 from sensitivenets.verification.lfw_files import read_lfw_lines
 
 IntArray = npt.NDArray[np.int64]
@@ -212,7 +212,7 @@ def _read_parquet(path: Path, protocol: str | None) -> Pairs:
     columns = read_parquet(path)
     for name in ("left", "right", "same"):
         if name not in columns.column_names:
-            present = ", ".join(map(repr, columns.column_names)) or "none"
+            present = some_of(columns.column_names)
             raise InputError(f"{path}: no column {name!r}; pairs need it, found {present}")
     columns = _of_protocol(columns, protocol, path)
     for name in {"left", "right", "same", "fold"} & set(columns.column_names):
@@ -230,13 +230,9 @@ def _of_protocol(columns: pa.Table, protocol: str | None, path: Path) -> pa.Tabl
         return columns
     present = sorted(str(p) for p in columns["protocol"].unique().to_pylist())
     if protocol is None and len(present) > 1:
-        raise InputError(
-            f"{path}: holds the protocols {', '.join(map(repr, present))}; choose one of them"
-        )
+        raise InputError(f"{path}: holds the protocols {some_of(present)}; choose one of them")
     if protocol is None:
         return columns
     if protocol not in present:
-        raise InputError(
-            f"{path}: no pairs of protocol {protocol!r}; it has {', '.join(map(repr, present))}"
-        )
+        raise InputError(f"{path}: no pairs of protocol {protocol!r}; it has {some_of(present)}")
     return columns.filter(pc.equal(columns["protocol"].cast(pa.string()), protocol))

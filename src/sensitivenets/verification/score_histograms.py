@@ -160,7 +160,7 @@ def block_columns(memory_limit: int, n_jobs: int) -> int:
         raise InputError(
             f"expected at least {needed / 2**20:.0f} MiB beside the copy of the embeddings for "
             f"blocks of scores in {n_jobs} threads, found {max(memory_limit, 0) / 2**20:.0f} MiB; "
-            "raise memory_limit or lower n_jobs"
+            "raise memory_limit (verify --memory-limit) or lower n_jobs"
         )
     return int(min(columns, _BLOCK_COLUMNS))
 

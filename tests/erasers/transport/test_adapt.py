@@ -44,7 +44,8 @@ def population(n, seed, *, shift=0.0, shares=(0.5, 0.5), world=0):
     turn = np.linalg.qr(fixed.normal(size=(D, D)))[0]
     rng = np.random.default_rng(seed)
     groups = (rng.random(n) < shares[1]).astype(np.int64)
-    X = np.stack([means[g] + rng.normal(size=D) @ roots[g] for g in groups])
+    E = rng.normal(size=(n, D))
+    X = means[groups] + np.where(groups[:, None], E @ roots[1], E @ roots[0])
     X = X @ (np.eye(D) + shift * 0.3 * turn) + shift
     return X.astype(np.float32), groups
 

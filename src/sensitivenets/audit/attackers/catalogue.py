@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from sklearn.base import ClassifierMixin
@@ -10,6 +10,7 @@ from sklearn.base import ClassifierMixin
 from sensitivenets.audit.attack import Attacker
 from sensitivenets.audit.attackers.linear_quadratic import (
     logistic_regression,
+    pseudo_labels,
     qda_by_groups,
     quadratic,
     regularised_qda,
@@ -25,7 +26,13 @@ from sensitivenets.audit.attackers.local_votes import (
     number_reader,
     random_forest,
 )
-from sensitivenets.audit.attackers.smooth_functions import mlp, mlp_regression, rbf_svm, rbf_svr
+from sensitivenets.audit.attackers.smooth_functions import (
+    learned_metric,
+    mlp,
+    mlp_regression,
+    rbf_svm,
+    rbf_svr,
+)
 from sensitivenets.audit.preparations import ALL_PREPARATIONS, BITS, L2, RAW, STANDARDISED, WHITENED
 from sensitivenets.audit.results import PROJECTED, SHUFFLED
 from sensitivenets.audit.tasks import AttackTask, ClassTask
@@ -46,6 +53,8 @@ def class_attackers() -> tuple[Attacker, ...]:
         nearest_neighbours(),
         gallery_vote(),
         label_spreading(),
+        pseudo_labels(),
+        learned_metric(),
         number_reader(),
     )
 
@@ -98,6 +107,14 @@ def from_estimators(estimators: Mapping[str, ClassifierMixin]) -> tuple[Attacker
     )
 
 
+# Seconds for the curves of one attribute on one table.
+_CURVES_COST = 30.0
+
+
+def _seconds(attackers: Iterable[Attacker]) -> float:
+    return sum(attacker.cost * len(attacker.preparations) for attacker in attackers)
+
+
 @dataclass(frozen=True)
 class AuditPlan:
     """Which attackers an audit sends where, and what else it does.
@@ -122,6 +139,8 @@ class AuditPlan:
         Of each continuous attribute.
     shuffled_number_attackers : tuple of Attacker
         For the control with shuffled values.
+    left_out : tuple of str
+        What was left out to stay within a budget of time.
     """
 
     mode: str
@@ -133,6 +152,49 @@ class AuditPlan:
     curves: bool
     number_attackers: tuple[Attacker, ...] = ()
     shuffled_number_attackers: tuple[Attacker, ...] = ()
+    left_out: tuple[str, ...] = ()
+
+    def within(self, seconds: float, *, times: float) -> AuditPlan:
+        """Leave out what takes too long: the costliest attackers, the joint attribute, curves.
+
+        Parameters
+        ----------
+        seconds : float
+            To spend, roughly: costs are those of two ordinary cores.
+        times : float
+            How many times an attacker runs on each preparation: attributes times tables, by rows
+            and features relative to 9 000 x 128, over processes.
+
+        Returns
+        -------
+        AuditPlan
+            The cheapest attackers, as many as fit; then the attributes crossed, then curves, if
+            they fit as well. The controls stay, and one attacker.
+        """
+        left = seconds - times * _seconds((*self.shuffled_attackers, *self.projection_attackers))
+        kept: list[Attacker] = []
+        left_out: list[str] = []
+        for attacker in sorted(self.attackers, key=lambda a: _seconds((a,))):
+            if not kept or times * _seconds((attacker,)) <= left:
+                kept.append(attacker)
+                left -= times * _seconds((attacker,))
+            else:
+                left_out.append(attacker.name)
+        joint = tuple(a for a in self.joint_attackers if a.name not in left_out)
+        keeps_joint = times * _seconds(joint) <= left
+        left -= times * _seconds(joint) if keeps_joint else 0
+        keeps_curves = self.curves and times * _CURVES_COST <= left
+        extras = (
+            ("the attributes crossed", bool(self.joint_attackers) and not keeps_joint),
+            ("curves", self.curves and not keeps_curves),
+        )
+        return replace(
+            self,
+            attackers=tuple(a for a in self.attackers if a in kept),
+            joint_attackers=joint if keeps_joint else (),
+            curves=keeps_curves,
+            left_out=(*left_out, *(name for name, is_left_out in extras if is_left_out)),
+        )
 
     def attackers_of(self, task: AttackTask, representation: str) -> tuple[Attacker, ...]:
         """Return who attacks an attribute on a representation, or as a control; perhaps no one."""

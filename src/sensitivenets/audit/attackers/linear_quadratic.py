@@ -26,6 +26,9 @@ from sensitivenets.audit.attack import Attacker
 from sensitivenets.audit.preparations import ALL_PREPARATIONS, RESIDUE, STANDARDISED, WHITENED
 from sensitivenets.embeddings import FloatArray
 
+# Answers that are taken for labels, round by round.
+_SURE_SHARES = (0.2, 0.4, 0.6, 0.8, 1.0, 1.0)
+
 
 def logistic_regression() -> Attacker:
     """Linear attacker of classes with an l2 penalty."""
@@ -66,6 +69,16 @@ def qda_by_groups() -> Attacker:
     )
     shown = (STANDARDISED, WHITENED)
     return Attacker("QDA by groups", candidates, shown, by_groups=True, cost=2)
+
+
+def pseudo_labels() -> Attacker:
+    """Gaussian classes that learn from the attacked rows as well (see `PseudoLabels`)."""
+    candidates = tuple(
+        ({"pooled": pooled, "round": round_}, PseudoLabels(pooled, round_))
+        for pooled, round_ in ((1.0, 0.1), (0.5, 0.3), (0.0, 0.3))
+    )
+    shown = (STANDARDISED, WHITENED)
+    return Attacker("pseudo-labels", candidates, shown, cost=2)
 
 
 def quadratic() -> Attacker:
@@ -131,6 +144,56 @@ class RegularisedQDA(ClassifierMixin, BaseEstimator):
         trace = max(np.trace(mixed), 1e-6 * np.trace(common))
         mixed = (1 - self.round) * mixed + self.round * trace / len(mixed) * np.eye(len(mixed))
         return np.asarray(scipy.linalg.cholesky(mixed, lower=True))
+
+
+class PseudoLabels(ClassifierMixin, BaseEstimator):
+    """Discriminant analysis that is fitted again on the answers it is surest of, in growing parts.
+
+    Whoever attacks a whole table has all its rows, and few labels. Self-training (Scudder 1965;
+    Lee, "Pseudo-label", 2013): each round takes the surest answers of each class, 20 % and then
+    more, as labels beside the true ones.
+
+    Parameters
+    ----------
+    pooled, round : float
+        As those of `RegularisedQDA`.
+    """
+
+    def __init__(self, pooled: float = 1.0, round: float = 0.1) -> None:  # noqa: A002
+        self.pooled = pooled
+        self.round = round
+
+    def fit(self, X: FloatArray, y: npt.NDArray[np.int64]) -> PseudoLabels:
+        """Keep rows of shape (n, d) with class codes of shape (n,)."""
+        self.classes_ = np.unique(y)
+        self._rows, self._labels = X, y
+        return self
+
+    def decision_function(self, X: FloatArray) -> FloatArray:
+        """Log likelihoods of the classes, up to a constant: shape (n, classes), rows of X used."""
+        rows, labels = self._rows, self._labels
+        for share in _SURE_SHARES:
+            scores = self._gaussians().fit(rows, labels).decision_function(X)
+            sure = _surest(scores, share)
+            rows = np.vstack([self._rows, X[sure]])
+            labels = np.concatenate([self._labels, self.classes_[scores[sure].argmax(axis=1)]])
+        return self._gaussians().fit(rows, labels).decision_function(X)
+
+    def predict(self, X: FloatArray) -> npt.NDArray[np.int64]:
+        """Most likely class of each row."""
+        return np.asarray(self.classes_[self.decision_function(X).argmax(axis=1)])
+
+    def _gaussians(self) -> RegularisedQDA:
+        return RegularisedQDA(self.pooled, self.round)
+
+
+def _surest(scores: FloatArray, share: float) -> npt.NDArray[np.intp]:
+    """Rows of the largest margins, as many of each class as there are answers for all."""
+    ordered, answers = np.sort(scores, axis=1), scores.argmax(axis=1)
+    margins = ordered[:, -1] - ordered[:, -2]
+    each = max(int(share * len(scores)) // scores.shape[1], 1)
+    own = [np.flatnonzero(answers == k) for k in range(scores.shape[1])]
+    return np.concatenate([rows[np.argsort(-margins[rows])[:each]] for rows in own])
 
 
 class QuadraticClassifier(ClassifierMixin, BaseEstimator):

@@ -37,14 +37,54 @@ _NAME = "nearest neighbours"
 
 def nearest_neighbours() -> Attacker:
     """Vote of the nearest training rows, for classes."""
-    candidates = tuple(({"k": k}, KNeighborsClassifier(k)) for k in (1, 5, 25, 75))
+    candidates = tuple(({"k": k}, NearestRows(k)) for k in (1, 5, 25, 75))
     return Attacker(_NAME, candidates, corrects_prior=True, cost=2)
 
 
 def neighbour_regression() -> Attacker:
     """Mean of the nearest training rows, for numbers."""
-    candidates = tuple(({"k": k}, KNeighborsRegressor(k)) for k in (5, 25, 75))
+    candidates = tuple(({"k": k}, NearestValues(k)) for k in (5, 25, 75))
     return Attacker(_NAME, candidates, (STANDARDISED, WHITENED))
+
+
+class NearestRows(KNeighborsClassifier):
+    """Vote of the k nearest training rows, or of all where there are fewer.
+
+    Parameters
+    ----------
+    k : int
+        Neighbours.
+    """
+
+    def __init__(self, k: int = 5) -> None:
+        self.k = k
+        super().__init__(k)
+
+    def fit(self, X: FloatArray, y: npt.NDArray[np.int64]) -> NearestRows:
+        """Keep rows of shape (n, d) with class codes of shape (n,)."""
+        self.n_neighbors = min(self.k, len(X))
+        super().fit(X, y)
+        return self
+
+
+class NearestValues(KNeighborsRegressor):
+    """Mean of the k nearest training rows, or of all where there are fewer.
+
+    Parameters
+    ----------
+    k : int
+        Neighbours.
+    """
+
+    def __init__(self, k: int = 5) -> None:
+        self.k = k
+        super().__init__(k)
+
+    def fit(self, X: FloatArray, y: FloatArray) -> NearestValues:
+        """Keep rows of shape (n, d) with values of shape (n,)."""
+        self.n_neighbors = min(self.k, len(X))
+        super().fit(X, y)
+        return self
 
 
 def gallery_vote() -> Attacker:
@@ -244,4 +284,4 @@ def number_reader() -> Attacker:
 
 def row_number_reader() -> Attacker:
     """Vote of the nearest rows of the table: what the order of the rows tells."""
-    return Attacker("row number", (({"k": 5}, KNeighborsClassifier(5)),), corrects_prior=True)
+    return Attacker("row number", (({"k": 5}, NearestRows(5)),), corrects_prior=True)

@@ -13,6 +13,7 @@ from itertools import combinations
 
 import numpy as np
 import numpy.typing as npt
+import scipy.linalg
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier, MLPRegressor
@@ -161,6 +162,112 @@ def gaussian_kernel(a: FloatArray, b: FloatArray, gamma: float) -> FloatArray:
 def _relative_gamma(X: FloatArray, factor: float) -> float:
     spread = float(np.sum(np.var(X, axis=0, dtype=np.float64)))
     return factor / max(spread, 1e-12)
+
+
+# Rows to learn the metric from, and rows to fit with it: a kernel matrix of each is solved.
+_METRIC_ROWS = 2000
+_RIDGE_ROWS = 4000
+
+
+def learned_metric() -> Attacker:
+    """Kernel machine that learns which directions matter (see `RecursiveFeatureMachine`)."""
+    candidates = tuple(
+        ({"rounds": rounds, "ridge": ridge}, RecursiveFeatureMachine(rounds, ridge))
+        for rounds, ridge in ((3, 0.1), (5, 0.01))
+    )
+    return Attacker("learned-metric kernel", candidates, (WHITENED,), cost=12)
+
+
+class RecursiveFeatureMachine(ClassifierMixin, BaseEstimator):
+    """Kernel ridge regression on a Laplace kernel whose metric it learns from its own gradients.
+
+    Radhakrishnan et al., "Mechanism for feature learning in neural networks and
+    backpropagation-free machine learning models" (Science 2024): the mean outer product of the
+    gradients of a fit is the metric of the next one. Few directions that matter among many stand
+    out after some rounds.
+
+    Parameters
+    ----------
+    rounds : int
+        Metrics that are learned, one after the other.
+    ridge : float
+        Added to the diagonal of the kernel, whose values are at most 1.
+    random_state : int, optional
+        Decides the rows where there are more than 4 000.
+    """
+
+    def __init__(
+        self, rounds: int = 3, ridge: float = 0.1, random_state: int | None = None
+    ) -> None:
+        self.rounds = rounds
+        self.ridge = ridge
+        self.random_state = random_state
+
+    def fit(self, X: FloatArray, y: npt.NDArray[np.int64]) -> RecursiveFeatureMachine:
+        """Fit on rows of shape (n, d) with class codes of shape (n,)."""
+        self.classes_, codes = np.unique(y, return_inverse=True)
+        self._center = X.mean(axis=0)
+        drawn = np.random.default_rng(self.random_state).permutation(len(X))[:_RIDGE_ROWS]
+        rows = (X[drawn] - self._center).astype(np.float32)
+        # Balanced: the classes weigh the same in what is fitted.
+        marked = np.eye(len(self.classes_), dtype=np.float32)[codes[drawn]]
+        marked -= marked.mean(axis=0)
+        self._metric = np.eye(X.shape[1], dtype=np.float32)
+        few, their_marks = rows[:_METRIC_ROWS], marked[:_METRIC_ROWS]
+        for _ in range(self.rounds):
+            self._solve(few, their_marks)
+            self._metric = self._gradient_products(few)
+        self._solve(rows, marked)
+        return self
+
+    def decision_function(self, X: FloatArray) -> FloatArray:
+        """Score of each class, shape (n, classes)."""
+        moved = (X - self._center).astype(np.float32) @ self._root
+        blocks = [
+            self._kernel(_distances(moved[rows], self._seen)) @ self._weights
+            for rows in row_blocks(len(moved), _KERNEL_ROWS)
+        ]
+        return np.asarray(np.vstack(blocks), dtype=np.float64)
+
+    def predict(self, X: FloatArray) -> npt.NDArray[np.int64]:
+        """Class of each row."""
+        return np.asarray(self.classes_[self.decision_function(X).argmax(axis=1)])
+
+    def _solve(self, rows: FloatArray, marked: FloatArray) -> None:
+        values, vectors = np.linalg.eigh(self._metric)
+        self._root = vectors * np.sqrt(np.maximum(values, 0))
+        self._seen = rows @ self._root
+        distances = _distances(self._seen, self._seen)
+        self._width = max(float(np.median(distances)), 1e-12)
+        kernel = self._kernel(distances)
+        kernel[np.diag_indices_from(kernel)] += self.ridge
+        self._weights = scipy.linalg.solve(kernel, marked, assume_a="pos", overwrite_a=True)
+
+    def _kernel(self, distances: FloatArray) -> FloatArray:
+        return np.asarray(np.exp(distances / -self._width))
+
+    def _gradient_products(self, rows: FloatArray) -> FloatArray:
+        """Mean outer product of the gradients at the rows it was fitted on, trace d."""
+        distances = _distances(self._seen, self._seen)
+        slopes = self._kernel(distances) / np.maximum(distances, 1e-3 * self._width)
+        np.fill_diagonal(slopes, 0)
+        products = np.zeros_like(self._metric)
+        for weights in self._weights.T:
+            # Of sum_j w_j exp(-|x - x_j|_M / s) at x_i, up to a factor: in the metric M.
+            sloped = slopes * weights
+            gradients = (sloped.sum(axis=1)[:, None] * rows - sloped @ rows) @ self._metric
+            products += gradients.T @ gradients
+        return np.asarray(products * (len(products) / max(float(np.trace(products)), 1e-30)))
+
+
+def _distances(a: FloatArray, b: FloatArray) -> FloatArray:
+    """Euclidean distances, shape (len(a), len(b))."""
+    squares = a @ b.T
+    squares *= -2
+    squares += np.einsum("ij,ij->i", a, a)[:, None]
+    squares += np.einsum("ij,ij->i", b, b)
+    np.maximum(squares, 0, out=squares)
+    return np.sqrt(squares, out=squares)
 
 
 _STEPS_PER_EPOCH = 30

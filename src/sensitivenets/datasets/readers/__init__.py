@@ -2,6 +2,7 @@
 
 from sensitivenets.datasets.readers.celeba import read_celeba
 from sensitivenets.datasets.readers.face_list import FaceList
+from sensitivenets.datasets.readers.faircvdb import read_faircvdb
 from sensitivenets.datasets.readers.fairface import read_fairface
 from sensitivenets.datasets.readers.joining import join_embeddings
 from sensitivenets.datasets.readers.label_file import read_label_file
@@ -17,6 +18,7 @@ __all__ = [
     "join_embeddings",
     "read_bin",
     "read_celeba",
+    "read_faircvdb",
     "read_fairface",
     "read_label_file",
     "read_lfw",

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from sensitivenets.datasets.readers.face_list import FaceList, safe_path
 from sensitivenets.embeddings.csv_file import read_csv
-from sensitivenets.errors import InputError
+from sensitivenets.errors import InputError, some_of
 
 
 def read_label_file(path: str | Path) -> FaceList:
@@ -34,7 +34,7 @@ def read_label_file(path: str | Path) -> FaceList:
     if "image" not in rows.column_names:
         raise InputError(
             f"{path}: no column 'image', which names the photographs; it has "
-            f"{', '.join(map(repr, rows.column_names))}"
+            f"{some_of(rows.column_names)}"
         )
     seen: dict[str | None, int] = {}
     images = []

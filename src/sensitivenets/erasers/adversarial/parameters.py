@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal, NamedTuple
 
 from sensitivenets.erasers.base import parameterised
-from sensitivenets.erasers.neural.trained import HeadActivation, PrimaryParameters
-from sensitivenets.errors import require_int
+from sensitivenets.erasers.neural.trained import HeadActivation, Loss, PrimaryParameters
+from sensitivenets.errors import require_int, require_real
 
 Optimiser = Literal["adam", "sgd"]
 
@@ -53,6 +53,45 @@ class AdversarialParameters(PrimaryParameters):
             require_int("n_units", self.n_units, minimum=1)
         for name in ("n_head_units", "warm_up"):
             require_int(name, getattr(self, name), minimum=0)
+
+
+@parameterised
+class VariationalParameters(AdversarialParameters):
+    """What decides the training of a variational encoder.
+
+    Parameters
+    ----------
+    n_units : int or None, default=8
+        Features of the output, None for as many as the input has; few features hold few people.
+    loss : {"triplet", "cross_entropy"}, default="cross_entropy"
+        What the encoder must keep: the classes of `y`, or, as ``"triplet"``, its identities.
+    adversarial_weight : float, default=1.0
+        Of the confusion, which is relative to that of a head that knows nothing.
+    kl_weight : float, default=0.1
+        Of the divergence: a bound on what z can tell of anything.
+    reconstruction_weight : float, default=0.1
+        Of the squared distance of rebuilt to true embedding.
+    n_head_steps : int, default=3
+        Batches that the heads learn from for each one of the encoder.
+    verbose : bool, default=False
+        Show a progress bar on stderr.
+    """
+
+    n_units: int | None = 8
+    loss: Loss = "cross_entropy"
+    adversarial_weight: float = 1.0
+    kl_weight: float = 0.1
+    reconstruction_weight: float = 0.1
+    n_head_steps: int = 3
+    verbose: bool = False
+
+    _least_hidden: ClassVar[int] = 1
+
+    def _check(self) -> None:
+        for name in ("adversarial_weight", "kl_weight", "reconstruction_weight"):
+            require_real(name, getattr(self, name), minimum=0)
+        require_int("n_head_steps", self.n_head_steps, minimum=1)
+        super()._check()
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from sensitivenets.embeddings import FloatArray, Labels
 from sensitivenets.embeddings.labels import UNLABELLED
 from sensitivenets.erasers.moments.group import Int64
 from sensitivenets.erasers.moments.pooled import GroupMeans, PooledMoments, PooledMomentStream
-from sensitivenets.errors import InputError
+from sensitivenets.errors import InputError, some_of
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ class AttributeStream:
             if len(book.classes) < 2:
                 raise InputError(
                     f"column {book.name!r}: expected at least two classes, found "
-                    f"{', '.join(map(repr, book.classes)) or 'no labelled row'}; give rows of "
+                    f"{some_of(book.classes)}; give rows of "
                     f"another class or leave {book.name!r} out"
                 )
         rows = self._rows.moments()

@@ -29,6 +29,8 @@ from sensitivenets.maps.routed import CellShift, Groups, GroupTransport, Router,
 
 # Rows that a group needs: with fewer, its mean alone is anybody's guess.
 _MIN_ROWS = 20
+# Groups that a message names.
+_SHOWN = 6
 _SHRINKAGES = (0.03, 0.1, 0.3, 0.6, 0.9)
 
 
@@ -38,11 +40,12 @@ def require_rows(groups: Labels) -> None:
     Raises
     ------
     InputError
-        Naming each such group and its rows.
+        Naming such groups and their rows.
     """
     small = {name: n for name, n in groups.counts().items() if n < _MIN_ROWS}
     if small:
-        listed = ", ".join(f"{name!r} ({n} rows)" for name, n in small.items())
+        listed = ", ".join(f"{name!r} ({n} rows)" for name, n in list(small.items())[:_SHOWN])
+        listed += f" and {len(small) - _SHOWN} more" if len(small) > _SHOWN else ""
         raise InputError(
             f"groups {groups.name}: expected at least {_MIN_ROWS} labelled rows in each, found "
             f"{listed}; give more rows, merge these classes, or remove fewer attributes at once"
