@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import json
+import os
 import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
@@ -145,7 +146,8 @@ def find_place(where: str | Path) -> Place:
             raise InputError(
                 f"{text}: a Path swallowed a slash of the URL; give it as text, with ://"
             )
-        return Place(text, fs.LocalFileSystem(), text.rstrip("/") or text)
+        # Workers may stand in another folder.
+        return Place(text, fs.LocalFileSystem(), str(Path(text).absolute()))
     # Not urlsplit: to it, the ? of a glob and the ? of options are one.
     address, _, options = text.partition("?")
     glob = _MAGIC.search(address)
@@ -222,14 +224,11 @@ def _parts_of_glob(place: Place, suffixes: Collection[str]) -> tuple[Part, ...]:
     found = _MAGIC.search(place.path)
     assert found is not None
     fixed = place.path[: found.start()]
-    root = _folder_of(fixed) or ("/" if fixed.startswith("/") else ".")
+    root = _folder_of(fixed) or "/"
     if place.info(root).type != fs.FileType.Directory:
         raise InputError(f"{place.shown}: no folder {root!r} to look in")
     pattern = _glob_pattern(place.path)
-    prefix = "./" if root == "." else ""
-    files = [
-        path for path in place.files_below(root) if pattern.fullmatch(path.removeprefix(prefix))
-    ]
+    files = [path for path in place.files_below(root) if pattern.fullmatch(path)]
     if not files:
         raise InputError(f"{place.shown}: no file matches; put the pattern in quotes")
     return _parts_of(place, files, root, suffixes)
@@ -266,7 +265,8 @@ def _part(place: Place, path: str, root: str, suffixes: Collection[str]) -> Part
 
 def _shown_below(place: Place, path: str) -> str:
     if place.is_local:
-        return path.removeprefix("./")
+        is_short = "://" not in place.shown and not Path(place.shown).is_absolute()
+        return os.path.relpath(path) if is_short else path
     scheme = place.shown.partition("://")[0]
     return f"{scheme}://{path}"
 
@@ -301,7 +301,7 @@ def _saved_dataset(place: Place) -> list[str]:
 def _glob_pattern(glob: str) -> re.Pattern[str]:
     """Make ``*`` and ``?`` stay within a folder, and ``**`` not."""
     pieces = []
-    for piece in re.split(r"(\*\*/|\*\*|\*|\?|\[[^]]*\])", glob.removeprefix("./")):
+    for piece in re.split(r"(\*\*/|\*\*|\*|\?|\[[^]]*\])", glob):
         if piece == "**/":
             pieces.append("(?:.*/)?")
         elif piece == "**":
@@ -316,8 +316,7 @@ def _glob_pattern(glob: str) -> re.Pattern[str]:
 
 
 def _relative(path: str, root: str) -> str:
-    root = "" if root in {"", "."} else root.rstrip("/") + "/"
-    return path.removeprefix(root).removeprefix("./")
+    return path.removeprefix(root.rstrip("/") + "/")
 
 
 def _folder_of(path: str) -> str:
