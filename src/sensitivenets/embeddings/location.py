@@ -103,6 +103,11 @@ class Place:
         except (OSError, pa.ArrowException) as error:
             raise InputError(f"{self.shown}: cannot be reached: {_first_line(error)}") from error
 
+    def below(self, relative: str) -> Place:
+        """Return a path below the folder."""
+        shown = f"{self.shown.rstrip('/')}/{relative}"
+        return Place(shown, self.filesystem, f"{self.path.rstrip('/')}/{relative}")
+
     def files_below(self, folder: str) -> list[str]:
         """List all files below a folder, in the order of their names.
 
@@ -178,7 +183,8 @@ def find_place(where: str | Path) -> Place:
             raise InputError(
                 f"{text}: a Path swallowed a slash of the URL; give it as text, with ://"
             )
-        return Place(text, fs.LocalFileSystem(), text.rstrip("/") or text)
+        # Workers may stand in another folder.
+        return Place(text, fs.LocalFileSystem(), str(Path(text).absolute()))
     # Not urlsplit: to it, the ? of a glob and the ? of options are one.
     address, _, options = text.partition("?")
     glob = _MAGIC.search(address)
@@ -255,14 +261,11 @@ def _parts_of_glob(place: Place, suffixes: Collection[str]) -> tuple[Part, ...]:
     found = _MAGIC.search(place.path)
     assert found is not None
     fixed = place.path[: found.start()]
-    root = _folder_of(fixed) or ("/" if fixed.startswith("/") else ".")
+    root = _folder_of(fixed) or "/"
     if place.info(root).type != fs.FileType.Directory:
         raise InputError(f"{place.shown}: no folder {root!r} to look in")
     pattern = _glob_pattern(place.path)
-    prefix = "./" if root == "." else ""
-    files = [
-        path for path in place.files_below(root) if pattern.fullmatch(path.removeprefix(prefix))
-    ]
+    files = [path for path in place.files_below(root) if pattern.fullmatch(path)]
     if not files:
         raise InputError(f"{place.shown}: no file matches; put the pattern in quotes")
     return _parts_of(place, files, root, suffixes)
@@ -299,7 +302,8 @@ def _part(place: Place, path: str, root: str, suffixes: Collection[str]) -> Part
 
 def _shown_below(place: Place, path: str) -> str:
     if place.is_local:
-        return path.removeprefix("./")
+        is_short = "://" not in place.shown and not Path(place.shown).is_absolute()
+        return os.path.relpath(path) if is_short else path
     scheme = place.shown.partition("://")[0]
     return f"{scheme}://{path}"
 
@@ -334,7 +338,7 @@ def _saved_dataset(place: Place) -> list[str]:
 def _glob_pattern(glob: str) -> re.Pattern[str]:
     """Make ``*`` and ``?`` stay within a folder, and ``**`` not."""
     pieces = []
-    for piece in re.split(r"(\*\*/|\*\*|\*|\?|\[[^]]*\])", glob.removeprefix("./")):
+    for piece in re.split(r"(\*\*/|\*\*|\*|\?|\[[^]]*\])", glob):
         if piece == "**/":
             pieces.append("(?:.*/)?")
         elif piece == "**":
@@ -349,8 +353,7 @@ def _glob_pattern(glob: str) -> re.Pattern[str]:
 
 
 def _relative(path: str, root: str) -> str:
-    root = "" if root in {"", "."} else root.rstrip("/") + "/"
-    return path.removeprefix(root).removeprefix("./")
+    return path.removeprefix(root.rstrip("/") + "/")
 
 
 def _folder_of(path: str) -> str:
