@@ -20,9 +20,10 @@ FLOORS = (
     ("version",),
     ("errors",),
     ("intervals", "progress", "atomic", "serialisation"),
+    ("connectors",),
     ("embeddings",),
     ("maps",),
-    ("codes", "verification", "fairness", "faces"),
+    ("arrow", "codes", "verification", "fairness", "faces"),
     ("datasets",),
     ("erasers",),
     ("sensitivenet",),
@@ -130,7 +131,8 @@ def test_no_imports_run_in_a_circle():
 
 def test_the_top_floor_is_small():
     names = [p for p in ROOT.iterdir() if not p.name.startswith("_") and p.name != "py.typed"]
-    assert len(names) <= 24, sorted(p.name for p in names)
+    # 24 rooms of the method, and what brings it to where embeddings live: arrow and connectors.
+    assert len(names) <= 26, sorted(p.name for p in names)
 
 
 @pytest.mark.parametrize(

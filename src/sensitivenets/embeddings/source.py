@@ -24,7 +24,7 @@ import pyarrow as pa
 
 from sensitivenets.embeddings.arrays import FloatArray, check_vectors
 from sensitivenets.embeddings.embedding_column import EmbeddingColumn
-from sensitivenets.embeddings.formats import FORMATS
+from sensitivenets.embeddings.formats import FORMATS, format_of
 from sensitivenets.embeddings.labels import encode
 from sensitivenets.embeddings.location import Part, find_parts, find_place
 from sensitivenets.embeddings.part_facts import PartFacts
@@ -290,7 +290,7 @@ class TableSource:
         seen = 0 if self.conditions else first
         with _readable(part):
             # Of a part without any of the columns, one is read to tell how many rows there are.
-            batches = FORMATS[part.suffix].batches(
+            batches = format_of(part).batches(
                 part, facts, in_file or facts.schema.names[:1], seen, block_rows
             )
             for batch in batches:
@@ -371,7 +371,7 @@ def open_table(
 
 def _described(part: Part, embedding: str) -> PartFacts:
     with _readable(part):
-        return FORMATS[part.suffix].describe(part, embedding)
+        return format_of(part).describe(part, embedding)
 
 
 @contextmanager

@@ -1,0 +1,180 @@
+"""Arrow in, Arrow out: a model as a function of record batches, for any engine that has them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+import pyarrow as pa
+
+from sensitivenets.embeddings import FloatArray, canonical_values, check_vectors, vectors_from_arrow
+from sensitivenets.embeddings.arrays import is_list
+from sensitivenets.errors import InputError
+from sensitivenets.maps.base import Fitted, Model, model_of, require_features
+
+Batch = TypeVar("Batch", pa.RecordBatch, pa.Table)
+
+
+@dataclass(frozen=True)
+class AgnosticBatch:
+    """Maps the embeddings of a record batch; made by `agnostic`. It can be pickled.
+
+    Attributes
+    ----------
+    model : Model
+        The map, and the attributes that it removes.
+    embedding : str
+        Column of the embeddings.
+    keep : tuple of str
+        Columns that stay although the model removes their attribute.
+    """
+
+    model: Model
+    embedding: str
+    keep: tuple[str, ...]
+
+    def __call__(self, batch: Batch) -> Batch:
+        """Map one batch.
+
+        Parameters
+        ----------
+        batch : pyarrow.RecordBatch or pyarrow.Table
+            Rows with the column of the embeddings, of lists.
+
+        Returns
+        -------
+        pyarrow.RecordBatch or pyarrow.Table
+            The same rows, as `schema` says, in the same kind of container.
+
+        Raises
+        ------
+        InputError
+            If an embedding is missing or cannot be used; the message has its row in the batch.
+        """
+        schema = self.schema(batch.schema)
+        columns = [
+            self._mapped(batch[field.name], field.type)
+            if field.name == self.embedding
+            else batch[field.name]
+            for field in schema
+        ]
+        return type(batch).from_arrays(columns, schema=schema)
+
+    def schema(self, schema: pa.Schema) -> pa.Schema:
+        """Return the columns of what comes out, by those of what goes in.
+
+        Columns of the attributes that are removed are left out. The embedding keeps its kind of
+        list and of float, with as many features as the model makes. Metadata of the schema is
+        dropped: it describes what went in.
+
+        Raises
+        ------
+        InputError
+            If there is no such column, or it has no lists.
+        """
+        if self.embedding not in schema.names:
+            raise InputError(
+                f"no column {self.embedding!r}; the batch has {', '.join(map(repr, schema.names))}"
+            )
+        fields = [
+            field.with_type(_resized(field, self.model.map.n_features_out))
+            if field.name == self.embedding
+            else field
+            for field in schema
+            if field.name not in self.model.removed or field.name in self.keep
+        ]
+        return pa.schema(fields)
+
+    def _mapped(self, column: pa.Array | pa.ChunkedArray, kind: pa.DataType) -> pa.Array:
+        chunked = column if isinstance(column, pa.ChunkedArray) else pa.chunked_array([column])
+        if len(chunked) == 0:
+            return pa.array([], kind)
+        where = f"column {self.embedding!r}"
+        vectors = vectors_from_arrow(chunked, where)
+        check_vectors(vectors, where)
+        require_features(vectors, self.model.map.n_features_in)
+        mapped = canonical_values(self.model.map(vectors))
+        check_vectors(mapped, f"what the model makes of {where}")
+        return _lists(mapped, kind)
+
+
+def agnostic(
+    model: Model | Fitted, *, embedding: str = "embedding", keep: Sequence[str] = ()
+) -> AgnosticBatch:
+    """Return the function from record batches to record batches that a model is.
+
+    Values and columns are those that ``sensitivenets transform`` writes.
+
+    Parameters
+    ----------
+    model : Model or fitted estimator
+        As `load_model` returns it.
+    embedding : str, default="embedding"
+        Column of the embeddings, of lists.
+    keep : sequence of str, default=()
+        Columns that stay although the model removes their attribute.
+
+    Returns
+    -------
+    AgnosticBatch
+        A function of a `pyarrow.RecordBatch` or a `pyarrow.Table`, which returns the same.
+
+    Raises
+    ------
+    InputError
+        If `model` is neither a model nor fitted.
+    """
+    return AgnosticBatch(model_of(model), embedding, tuple(keep))
+
+
+def agnostic_batches(
+    model: Model | Fitted, *, embedding: str = "embedding", keep: Sequence[str] = ()
+) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+    """Return `agnostic` as a function of many batches, as Spark's ``mapInArrow`` takes it.
+
+    Parameters
+    ----------
+    model, embedding, keep
+        See `agnostic`.
+
+    Returns
+    -------
+    callable
+        From an iterable of record batches to an iterator of them; one batch is in memory at a time.
+    """
+    return partial(map, agnostic(model, embedding=embedding, keep=keep))
+
+
+def _resized(field: pa.Field, width: int) -> pa.DataType:
+    """Return the same kind of list, of floats, with another number of features."""
+    kind = field.type
+    if not is_list(kind):
+        raise InputError(
+            f"column {field.name!r}: expected a list of floats in each row, found {kind}"
+        )
+    if isinstance(kind, pa.FixedShapeTensorType):
+        return pa.fixed_shape_tensor(_float(kind.value_type), [width])
+    value = kind.value_field.with_type(_float(kind.value_type))
+    if pa.types.is_fixed_size_list(kind):
+        return pa.list_(value, width)
+    large = pa.types.is_large_list(kind) or pa.types.is_large_list_view(kind)
+    return pa.large_list(value) if large else pa.list_(value)
+
+
+def _float(kind: pa.DataType) -> pa.DataType:
+    return kind if pa.types.is_floating(kind) else pa.float32()
+
+
+def _lists(vectors: FloatArray, kind: pa.DataType) -> pa.Array:
+    width = vectors.shape[1]
+    if isinstance(kind, pa.FixedShapeTensorType):
+        return pa.ExtensionArray.from_storage(kind, _lists(vectors, kind.storage_type))
+    flat = pa.array(vectors.reshape(-1).astype(kind.value_type.to_pandas_dtype()))
+    if pa.types.is_fixed_size_list(kind):
+        return pa.FixedSizeListArray.from_arrays(flat, type=kind)
+    offsets = range(0, len(flat) + 1, width)
+    if pa.types.is_large_list(kind):
+        return pa.LargeListArray.from_arrays(pa.array(offsets, pa.int64()), flat, type=kind)
+    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), flat, type=kind)
