@@ -27,7 +27,8 @@ def faces(connection, database, rows):
         "create table faces (id bigint primary key, gender text, embedding vector(4))"
     )
     values = [
-        (k + 1, None if k % 4 == 3 else "fm"[k % 2], str(row.tolist())) for k, row in enumerate(rows)
+        (k + 1, None if k % 4 == 3 else "fm"[k % 2], str(row.tolist()))
+        for k, row in enumerate(rows)
     ]
     with connection.cursor() as cursor:
         cursor.executemany("insert into faces values (%s, %s, %s)", values)

@@ -28,7 +28,9 @@ def test_no_password_is_shown():
 
 
 def test_a_table_must_be_named():
-    with pytest.raises(InputError, match=r"^postgresql://h/db: expected the name of a table, as in"):
+    with pytest.raises(
+        InputError, match=r"^postgresql://h/db: expected the name of a table, as in"
+    ):
         parse_postgres("postgresql://me:secret@h/db")
 
 
