@@ -2,7 +2,7 @@
 
 Usage: SENSITIVENETS_DATA=DIR python experiments/codes.py
 
-Prints the tables of docs/codes.md. Takes about five minutes on one core.
+Prints the tables of docs/codes_log.md. Takes about five minutes on one core.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 import dataclasses
 import json
 import re
-import sys
 
 import numpy as np
 import pytest
@@ -155,18 +154,21 @@ def test_info_of_a_table(run):
     assert facts["columns"]["ethnicity"]["distinct"] == 3
 
 
-def test_demo_ends_with_the_table_and_what_to_open_and_runs_twice(run, tmp_path, monkeypatch):
-    monkeypatch.setattr(sys.modules["sensitivenets.cli.demo"], "_N_TRIPLETS", 100)
-    command = ("demo", "--out", tmp_path / "d", "--n-subjects", "60", "--n-jobs", "1")
+def test_demo_types_what_a_user_would_and_protects_what_it_made(run, tmp_path):
+    out = tmp_path / "d"
+    command = ("demo", "--out", out, "--n-subjects", "120", "--n-jobs", "1")
     code, printed, _ = run(*command)
     assert code == 0
-    lines = printed.splitlines()
-    assert lines[1].split() == ["before", "after", "reduction", "random"]
-    assert [line.split()[0] for line in lines[2:5]] == ["recognition", "gender", "ethnicity"]
-    assert lines[-1] == f"open: {tmp_path / 'd' / 'report' / 'report.html'}"
-    assert entries(tmp_path / "d") == {"table.parquet", "model", "agnostic.parquet", "report"}
-    card = (tmp_path / "d" / "model" / "README.md").read_text()
-    assert "less of: gender, ethnicity" in card
-    first = (tmp_path / "d" / "agnostic.parquet").read_bytes()
+    typed, *lines = printed.splitlines()
+    assert typed.startswith(f"$ sensitivenets protect {out / 'faces.parquet'} --reference {out}")
+    assert [line.split()[0] for line in lines[:3]] == ["gender:", "ethnicity:", "recognition:"]
+    assert lines[-1] == f"open: {out / 'protected' / 'report' / 'report.html'}"
+    assert entries(out) == {"reference.parquet", "faces.parquet", "protected"}
+    assert entries(out / "protected") == {"table.parquet", "model", "report"}
+    first = (out / "protected" / "table.parquet").read_bytes()
+    # The command that it printed makes the same table; a second demo replaces both.
+    again = tmp_path / "again"
+    assert run(*typed.split()[2:-1], again, "--n-jobs", "1")[0] == 0
+    assert (again / "table.parquet").read_bytes() == first
     assert run(*command)[0] == 0
-    assert (tmp_path / "d" / "agnostic.parquet").read_bytes() == first
+    assert (out / "protected" / "table.parquet").read_bytes() == first

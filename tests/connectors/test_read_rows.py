@@ -110,7 +110,7 @@ def test_what_is_not_there_is_told_with_what_is(faces, change, message):
 
 def test_another_name_of_the_embedding_is_told(connection, faces):
     connection.execute("alter table faces rename embedding to vec")
-    with pytest.raises(InputError, match="no column 'embedding'; it has .*--embedding vec$"):
+    with pytest.raises(InputError, match=r"no column 'embedding'; it has .*--embedding vec$"):
         read_table(faces)
 
 

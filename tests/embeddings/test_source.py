@@ -7,13 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from sensitivenets.embeddings import EmbeddingTable, vectors_to_arrow, write_table
-from sensitivenets.embeddings.fingerprint import fingerprint
 from sensitivenets.embeddings.source import open_table
-from sensitivenets.erasers.fit_table import fit_table
-from sensitivenets.erasers.linear.inlp import INLP
-from sensitivenets.erasers.linear.leace import LEACE
-from sensitivenets.erasers.linear.sal import SAL
-from sensitivenets.erasers.linear.splince import SPLINCE
 from sensitivenets.errors import InputError
 
 
@@ -85,49 +79,6 @@ def test_other_lists_of_floats_are_converted(tmp_path, kind):
     assert blocks[0].vectors.dtype == np.float32
 
 
-@pytest.mark.parametrize("eraser", [LEACE(covariance_rows=None), SAL()])
-def test_a_fit_from_the_file_is_the_fit_from_memory(large, path, eraser):
-    streamed = fit_table(eraser, path, sensitive=["gender"], block_rows=700)
-    fitted = eraser.fit(large.vectors, sensitive={"gender": large.column("gender")})
-    np.testing.assert_allclose(
-        streamed.transform(large.vectors), fitted.transform(large.vectors), atol=1e-4
-    )
-    assert streamed.model_.removed == {"gender": ("f", "m")}
-    assert streamed.model_.fingerprint["primary"]["rows"] == 5000
-
-
-@pytest.mark.parametrize("block_rows", [700, 2048, 16_384])
-def test_a_fit_from_the_file_has_the_fingerprint_of_the_table(large, path, block_rows):
-    streamed = fit_table(SAL(), path, sensitive=["gender"], block_rows=block_rows)
-    assert streamed.model_.fingerprint == {"primary": fingerprint(large.vectors)}
-
-
-def test_a_target_is_kept(large, path):
-    streamed = fit_table(SPLINCE(), path, sensitive=["gender"], target="task", block_rows=700)
-    task, hidden = large.labels("task").codes, streamed.transform(large.vectors)
-    for code in range(3):
-        np.testing.assert_allclose(
-            hidden[task == code].mean(axis=0) - hidden.mean(axis=0),
-            large.vectors[task == code].mean(axis=0) - large.vectors.mean(axis=0),
-            atol=1e-4,
-        )
-
-
-def test_the_eraser_that_was_given_is_not_changed(path):
-    eraser = SAL()
-    before = dict(vars(eraser))
-    seen = []
-    fit_table(
-        eraser,
-        path,
-        sensitive=["gender"],
-        block_rows=3000,
-        progress=lambda done, total, what: seen.append((done, total, what)),
-    )
-    assert vars(eraser) == before
-    assert seen == [(3000, 5000, "rows"), (5000, 5000, "rows")]
-
-
 def test_bad_rows_are_named(tmp_path):
     X = np.ones((10, 3), dtype=np.float32)
     X[7, 1] = np.nan
@@ -159,16 +110,6 @@ def test_files_that_cannot_be_read(path, tmp_path):
     )
     with pytest.raises(InputError, match="expected at least one embedding, found none"):
         open_table(tmp_path / "e.parquet")
-
-
-def test_fits_that_cannot_be(path, large, tmp_path):
-    with pytest.raises(InputError, match="INLP: has no partial_fit"):
-        fit_table(INLP(), path, sensitive=["gender"])
-    with pytest.raises(InputError, match="sensitive: expected the name of at least one column"):
-        fit_table(LEACE(), path, sensitive=[])
-    write_table(large.where("gender", "f"), tmp_path / "women.parquet")
-    with pytest.raises(InputError, match="'gender': expected at least two classes, found 'f'"):
-        fit_table(LEACE(), tmp_path / "women.parquet", sensitive=["gender"])
 
 
 @pytest.fixture(scope="module")

@@ -54,6 +54,45 @@ class Fingerprint:
             "digest": f"{_ALGORITHM}:{chain.hex()}",
         }
 
+    def followed_by(self, stretch: StretchDigests) -> Fingerprint:
+        """Return the fingerprint of these rows and a stretch that was hashed elsewhere.
+
+        These rows must be full blocks: a multiple of 1 024.
+        """
+        assert not self.rest
+        chain = self.chain
+        for digest in stretch.blocks:
+            chain = _linked(chain, digest)
+        return Fingerprint(self.rows + stretch.rows, stretch.features, chain, stretch.rest)
+
+
+@dataclass(frozen=True)
+class StretchDigests:
+    """The blocks of a stretch of a table, hashed apart from the rows before it.
+
+    Attributes
+    ----------
+    rows, features : int
+        Size of the stretch.
+    blocks : tuple of bytes
+        Digest of each full block.
+    rest : tuple of bytes
+        The rows after them: only the last stretch of a table has any.
+    """
+
+    rows: int = 0
+    features: int = 0
+    blocks: tuple[bytes, ...] = ()
+    rest: tuple[bytes, ...] = ()
+
+    def followed_by(self, X: FloatArray) -> StretchDigests:
+        """Return the digests of these rows and more; these must be full blocks."""
+        assert not self.rest
+        full = len(X) // _BLOCK_ROWS * _BLOCK_ROWS
+        found = [_sha256((X[k : k + _BLOCK_ROWS],)) for k in range(0, full, _BLOCK_ROWS)]
+        rest = (_canonical(X[full:]).tobytes(),) if full < len(X) else ()
+        return StretchDigests(self.rows + len(X), X.shape[1], (*self.blocks, *found), rest)
+
 
 class Hashing:
     """A batch that is being added to a fingerprint: begun on other threads, ended on the caller's.

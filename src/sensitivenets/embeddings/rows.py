@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,12 @@ FloatArray = npt.NDArray[np.floating[Any]]
 # What a row-wise function makes of this many rows of usual width is some megabytes. Loops that do
 # not say why they take another size take this one.
 BLOCK_ROWS = 4096
+#: Rows of a chunk: sums of float32 products are this long, and no longer. Long enough that adding a
+#: (d, d) product to its float64 sum is little beside the product, and short enough that float32
+#: products lose nothing that embeddings would show.
+CHUNK_ROWS = 8192
+#: Rows of a stretch, which one worker adds up.
+STRETCH_ROWS = 16 * CHUNK_ROWS
 # For threads that each hold a block in their own cache.
 _THREAD_ROWS = 2048
 # Below this, starting threads costs more than they save.
@@ -49,6 +56,29 @@ def row_blocks(n_rows: int, size: int = BLOCK_ROWS) -> Iterator[slice]:
     """
     for start in range(0, n_rows, size):
         yield slice(start, min(start + size, n_rows))
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Consecutive rows of a table, which one worker goes through.
+
+    Attributes
+    ----------
+    number : int
+        Of the stretch, from 0.
+    start, stop : int
+        Its rows.
+    """
+
+    number: int
+    start: int
+    stop: int
+
+
+def stretches(n_rows: int) -> list[Stretch]:
+    """Cut a table of so many rows into stretches: all but the last are of one length."""
+    found = row_blocks(n_rows, STRETCH_ROWS)
+    return [Stretch(number, rows.start, rows.stop) for number, rows in enumerate(found)]
 
 
 def in_row_blocks(

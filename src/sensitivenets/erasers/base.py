@@ -193,9 +193,6 @@ class Eraser(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, A
             D-S: other embeddings from the same network with their attributes. Given instead of
             `sensitive`.
 
-        Where both `X` and the labels have a pandas index, they are matched by it: equal indexes go
-        by position; else both must hold the same keys, each once, or the fit is refused.
-
         Returns
         -------
         Self
@@ -206,6 +203,11 @@ class Eraser(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, A
         InputError
             If a parameter, the data, or their combination cannot be used, or there is no attribute
             to remove.
+
+        Notes
+        -----
+        Where both `X` and the labels have a pandas index, they are matched by it: equal indexes go
+        by position; else both must hold the same keys, each once, or the fit is refused.
         """
         index = row_index(X)
         vectors: FloatArray = validate_data(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast
@@ -12,9 +12,20 @@ from sklearn.base import clone
 from threadpoolctl import threadpool_limits
 
 from sensitivenets.embeddings import FloatArray, encode
-from sensitivenets.embeddings.fingerprint import Fingerprint, Hashing, other_cores
-from sensitivenets.embeddings.labels import encode_attributes
-from sensitivenets.embeddings.source import BLOCK_ROWS, Block, TableSource, open_table
+from sensitivenets.embeddings.fingerprint import (
+    Fingerprint,
+    Hashing,
+    StretchDigests,
+    other_cores,
+)
+from sensitivenets.embeddings.labels import encode_attributes, encode_columns
+from sensitivenets.embeddings.rows import Stretch
+from sensitivenets.embeddings.source import BLOCK_ROWS, TableSource, open_table
+from sensitivenets.embeddings.stretches import chunks_of
+from sensitivenets.engines import Engine, InProcess
+from sensitivenets.erasers.linear.streaming import StreamingEraser
+from sensitivenets.erasers.moments.attribute import AttributeStream
+from sensitivenets.erasers.source_rows import SourceRows
 from sensitivenets.erasers.transport.adapt import Adapted, adapt_passes, adapted_model
 from sensitivenets.errors import InputError
 from sensitivenets.maps.base import Fitted, Model, model_of
@@ -106,11 +117,11 @@ def as_source(table: TableSource | str | Path, embedding: str) -> TableSource:
 
 
 class BlockFitter(Protocol):
-    """An eraser with `partial_fit`, such as `LEACE`, or `fit_passes`, such as `RoutedTransport`."""
+    """An eraser in closed form, such as `LEACE`, or one with `fit_passes`: `RoutedTransport`."""
 
     @property
     def model_(self) -> Model:
-        """The map of all rows so far."""
+        """The map of all rows."""
         ...
 
 
@@ -124,14 +135,14 @@ def fit_table(
     sensitive: Sequence[str],
     target: str | None = None,
     embedding: str = "embedding",
-    block_rows: int = BLOCK_ROWS,
+    engine: Engine | None = None,
     progress: Progress | None = None,
 ) -> E:
     """Fit an eraser to a table that need not fit into memory.
 
     Parameters
     ----------
-    eraser : estimator with `partial_fit` or `fit_passes`
+    eraser : estimator in closed form, or with `fit_passes`
         Its parameters; it is not changed.
     table : TableSource, str or Path
         The rows, or where they lie (see `open_table`); read once, from the first to the last, or
@@ -142,8 +153,9 @@ def fit_table(
         Column of what is to be kept, for a method that keeps a target.
     embedding : str, default="embedding"
         Column of the embeddings, where `table` says where they lie.
-    block_rows : int, default=16384
-        Rows of a block; memory is that of three blocks and of the method's own statistics.
+    engine : Engine, optional
+        Who adds up the moments: this process unless given. It changes no bit of the result, and
+        neither does how the table is cut into files.
     progress : Progress, optional
         Told of the rows that are done, such as by `progress_bar`.
 
@@ -155,41 +167,73 @@ def fit_table(
     Raises
     ------
     InputError
-        If the eraser cannot learn in batches, the file cannot be used, or an attribute has fewer
-        than two classes in the whole file.
+        If the eraser needs all rows at once, the table cannot be used, or an attribute has fewer
+        than two classes in the whole of it.
     """
     several = hasattr(eraser, "fit_passes")
-    if not several and not hasattr(eraser, "partial_fit"):
+    if not several and not isinstance(eraser, StreamingEraser):
         raise InputError(
-            f"{type(eraser).__name__}: has no partial_fit, it needs all rows at once; read the "
-            "table with read_table and call fit, or take a closed-form method such as LEACE"
+            f"{type(eraser).__name__}: needs all rows at once; read the table with read_table and "
+            "call fit, or take a closed-form method such as LEACE"
         )
     if not sensitive:
         raise InputError("sensitive: expected the name of at least one column, found none")
     fitted: Any = clone(eraser)
-    columns = [*sensitive, *([] if target is None else [target])]
-    # What stays in memory is taken before the passes begin.
     source = as_source(table, embedding)
-    labels = source.read_labels(sensitive) if several else None
-
-    def blocks() -> Iterator[Block]:
-        for block in source.blocks(columns, block_rows=block_rows):
-            yield block
-            if progress is not None:
-                progress(block.start + len(block), source.n_rows, "rows")
-
-    # One core is left to reading: products that wait for it would waste the others.
-    with threadpool_limits(max(1, (os.cpu_count() or 1) - 1), user_api="blas"):
-        if labels is not None:
-            attributes = encode_attributes(labels, labels.num_rows)
-            fitted.fit_passes(lambda: (block.vectors for block in blocks()), attributes)
-        else:
-            for block in blocks():
-                fitted.partial_fit(
-                    block.vectors,
-                    None if target is None else block.columns[target],
-                    sensitive=block.columns.select(list(sensitive)),
-                )
-    # Whatever is missing in the file as a whole is said here, not at the first transform.
+    source.require_labels([*sensitive, *([] if target is None else [target])])
+    rows = SourceRows(source, engine or InProcess(), progress)
+    if several:
+        # What stays in memory is taken before the passes begin.
+        labels = source.read_labels(sensitive)
+        fitted.fit_passes(rows, encode_attributes(labels, labels.num_rows))
+    else:
+        add_up = _AddUp(fitted, source, tuple(sensitive), target, fitted.draw_seed())
+        fitted.fit_moments(*_merged(rows.over_stretches(add_up)))
+    # Whatever is missing in the table as a whole is said here, not at the first transform.
     _ = fitted.model_
     return cast(E, fitted)
+
+
+@dataclass(frozen=True)
+class _AddUp:
+    """Adds up the moments of one stretch of a table, wherever it is called."""
+
+    eraser: StreamingEraser
+    source: TableSource
+    sensitive: tuple[str, ...]
+    target: str | None
+    seed: int
+
+    def __call__(self, stretch: Stretch) -> tuple[AttributeStream, StretchDigests]:
+        stream, digests = None, StretchDigests()
+        columns = (*self.sensitive, *([] if self.target is None else [self.target]))
+        for block in chunks_of(self.source, stretch, columns):
+            X = block.vectors
+            if stream is None:
+                # Each stretch draws for itself, and its share of the sample.
+                stream = self.eraser.new_stream(
+                    self.sensitive, X.shape[1], self.source.n_rows, (self.seed, stretch.number)
+                )
+            labels = block.columns.select(list(self.sensitive))
+            stream.update(X, encode_columns(labels, len(X)))
+            if self.target is not None:
+                stream.update_target(X, encode(self.target, block.columns[self.target]))
+            digests = digests.followed_by(X)
+        assert stream is not None
+        return stream, digests
+
+
+def _merged(
+    found: Iterable[tuple[AttributeStream, StretchDigests]],
+) -> tuple[AttributeStream, Fingerprint]:
+    """Put stretches together in the order of the rows: sums of floats depend on it."""
+    whole: AttributeStream | None = None
+    fingerprint = Fingerprint()
+    for stream, digests in found:
+        if whole is None:
+            whole = stream
+        else:
+            whole.merge(stream)
+        fingerprint = fingerprint.followed_by(digests)
+    assert whole is not None
+    return whole, fingerprint

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -66,7 +67,7 @@ class StreamingEraser(Eraser):
         target = self._target(y, len(vectors), index)
         if first:
             self._check()
-            self._stream: AttributeStream | None = self._new_stream(
+            self._stream: AttributeStream | None = self.new_stream(
                 list(attributes), vectors.shape[1]
             )
             self._fingerprint = Fingerprint()
@@ -90,15 +91,28 @@ class StreamingEraser(Eraser):
             )
         return encode_target(y, n_rows, index)
 
-    def _new_stream(
+    def new_stream(
         self,
-        attributes: list[str],
+        attributes: Sequence[str],
         n_features: int,
         expected_rows: int = 0,
-        seed: int | None = None,
+        seed: int | Sequence[int] | None = None,
     ) -> AttributeStream:
+        """Return an empty stream of the moments that this method needs.
+
+        Parameters
+        ----------
+        attributes : sequence of str
+            Attributes to remove.
+        n_features : int
+            d.
+        expected_rows : int, default=0
+            Rows there will be, if known.
+        seed : int or sequence of int, optional
+            Decides what is sampled; from `random_state` unless given.
+        """
         if seed is None:
-            seed = int(check_random_state(self.random_state).randint(2**31))
+            seed = self.draw_seed()
         return AttributeStream(
             attributes,
             has_target=self._keeps_target,
@@ -107,11 +121,35 @@ class StreamingEraser(Eraser):
             random_state=seed,
         )
 
+    def draw_seed(self) -> int:
+        """Draw what decides everything random of one fit."""
+        return int(check_random_state(self.random_state).randint(2**31))
+
+    def fit_moments(self, stream: AttributeStream, fingerprint: Fingerprint) -> Self:
+        """Learn from moments that were added up elsewhere, such as by many workers.
+
+        Parameters
+        ----------
+        stream : AttributeStream
+            Of all rows (see `new_stream`).
+        fingerprint : Fingerprint
+            Of all rows.
+
+        Returns
+        -------
+        Self
+            Itself.
+        """
+        self._check()
+        self.n_features_in_ = fingerprint.features
+        self._stream, self._fingerprint, self._model = stream, fingerprint, None
+        return self
+
     def _learn(self, data: FitData) -> Learned:
         self._check()
         target = data.require_target(type(self).__name__) if self._keeps_target else None
         n_rows, n_features = data.X_sensitive.shape
-        stream = self._new_stream(list(data.attributes), n_features, n_rows, data.seed)
+        stream = self.new_stream(list(data.attributes), n_features, n_rows, data.seed)
         stream.update(data.X_sensitive, data.attributes)
         if target is not None:
             stream.update_target(data.X, target)

@@ -48,12 +48,16 @@ class ClassBook:
 
     def codes(self, labels: Labels) -> Int64:
         """Return the codes (n,) of a batch; -1 where it is unlabelled."""
-        known = set(self.classes)
-        self.classes += [name for name in labels.classes if name not in known]
-        position = {name: code for code, name in enumerate(self.classes)}
         # The last entry is for code -1.
-        table = np.array([position[name] for name in labels.classes] + [UNLABELLED])
+        table = np.append(self.codes_of(labels.classes), UNLABELLED)
         return np.asarray(table[labels.codes], dtype=np.int64)
+
+    def codes_of(self, classes: Sequence[str]) -> Int64:
+        """Return the codes of classes, and take in those that are new."""
+        known = set(self.classes)
+        self.classes += [name for name in classes if name not in known]
+        position = {name: code for code, name in enumerate(self.classes)}
+        return np.array([position[name] for name in classes], dtype=np.int64)
 
 
 class AttributeStream:
@@ -76,7 +80,7 @@ class AttributeStream:
         has_target: bool,
         covariance_rows: int | None,
         expected_rows: int = 0,
-        random_state: int = 0,
+        random_state: int | Sequence[int] = 0,
     ) -> None:
         self.books = {name: ClassBook(name) for name in attributes}
         self.target_book = ClassBook("y") if has_target else None
@@ -109,6 +113,15 @@ class AttributeStream:
         """Add rows with the labels to keep."""
         if self.target_book is not None:
             self._target.update(X, [self.target_book.codes(target)])
+
+    def merge(self, other: AttributeStream) -> None:
+        """Add the rows of another stream of the same attributes; it is not changed."""
+        positions = [book.codes_of(other.books[name].classes) for name, book in self.books.items()]
+        self._rows.merge(other._rows, positions)
+        if self.target_book is not None and other.target_book is not None:
+            self._target.merge(
+                other._target, [self.target_book.codes_of(other.target_book.classes)]
+            )
 
     def removed(self) -> dict[str, tuple[str, ...]]:
         """Return the classes of each attribute."""

@@ -8,15 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from sensitivenets.embeddings import FloatArray
-from sensitivenets.embeddings.rows import row_blocks
+from sensitivenets.embeddings.rows import CHUNK_ROWS, row_blocks
 from sensitivenets.errors import InputError
 
 Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
-
-# Long enough that adding a (d, d) product to its float64 sum is little beside the product, and
-# short enough that float32 products lose nothing that embeddings would show.
-BLOCK_ROWS = 8192
 
 
 @dataclass(frozen=True)
@@ -91,7 +87,7 @@ class GroupMomentStream:
         Rows of a block.
     """
 
-    def __init__(self, n_groups: int, *, block_rows: int = BLOCK_ROWS) -> None:
+    def __init__(self, n_groups: int, *, block_rows: int = CHUNK_ROWS) -> None:
         self.n_groups = n_groups
         self.block_rows = block_rows
         self._counts = np.zeros(n_groups, dtype=np.int64)

@@ -9,9 +9,8 @@ import numpy as np
 import scipy.sparse
 
 from sensitivenets.embeddings import FloatArray
-from sensitivenets.embeddings.rows import row_blocks
+from sensitivenets.embeddings.rows import CHUNK_ROWS, row_blocks
 from sensitivenets.erasers.moments.group import (
-    BLOCK_ROWS,
     Float64,
     Int64,
     check_block,
@@ -101,7 +100,7 @@ class PooledMomentStream:
         Rows to take the covariance from; None takes all rows, 0 leaves the covariance out.
     expected_rows : int, default=0
         Rows there will be, if known: the sample is then spread evenly over them.
-    random_state : int, default=0
+    random_state : int or sequence of int, default=0
         Decides which rows are in the sample.
     """
 
@@ -111,7 +110,7 @@ class PooledMomentStream:
         *,
         covariance_rows: int | None = None,
         expected_rows: int = 0,
-        random_state: int = 0,
+        random_state: int | Sequence[int] = 0,
     ) -> None:
         self.covariance_rows = covariance_rows
         self.expected_rows = expected_rows
@@ -152,11 +151,11 @@ class PooledMomentStream:
         if not known.any():
             return self
         if self._shift is None:
-            self._start(X[np.flatnonzero(known)[:BLOCK_ROWS]])
+            self._start(X[np.flatnonzero(known)[:CHUNK_ROWS]])
         for grouping, column in enumerate(codes):
             self._grow(grouping, int(column.max()) + 1)
         everything = bool(known.all())
-        for block in row_blocks(len(X), BLOCK_ROWS):
+        for block in row_blocks(len(X), CHUNK_ROWS):
             if everything:
                 self._add(X[block], [column[block] for column in codes])
             elif known[block].any():
@@ -211,6 +210,36 @@ class PooledMomentStream:
             everyone = group_sums(X, np.zeros(len(X), np.int64), 1)[0] - len(X) * shift
         self._sum += everyone
 
+    def merge(self, other: PooledMomentStream, positions: Sequence[Int64]) -> None:
+        """Add the rows of another stream, whose codes may stand for other groups.
+
+        Parameters
+        ----------
+        other : PooledMomentStream
+            Of other rows; it is not changed.
+        positions : sequence of ndarray of shape (g,), int64
+            For each grouping, the code here of each group there.
+        """
+        if other._shift is None:
+            return
+        if self._shift is None:
+            self._shift = other._shift
+            self._sum = np.zeros_like(other._sum)
+            self._scatter = None if other._scatter is None else _Scatter(self._shift)
+            self._sums = [np.zeros((0, len(self._shift))) for _ in self._sums]
+        check_block(other._shift[None], np.zeros(1, np.int64), self._shift)
+        # Sums about another shift, brought to this one.
+        step = other._shift.astype(np.float64) - self._shift
+        for grouping, position in enumerate(positions):
+            self._grow(grouping, int(position.max(initial=-1)) + 1)
+            counts = other._counts[grouping]
+            self._counts[grouping][position] += counts
+            self._sums[grouping][position] += other._sums[grouping] + counts[:, None] * step
+        self._n_rows += other._n_rows
+        self._sum += other._sum + other._n_rows * step
+        if self._scatter is not None and other._scatter is not None:
+            self._scatter.merge(other._scatter, step)
+
     def moments(self) -> PooledMoments:
         """Return the moments of all rows so far.
 
@@ -259,7 +288,7 @@ class _Scatter:
     def add(self, X: FloatArray, weight: float) -> None:
         """Add rows (n, d) that each weigh the same."""
         if not len(self._waiting):
-            self._waiting = np.empty((BLOCK_ROWS, X.shape[1]), dtype=self._shift.dtype)
+            self._waiting = np.empty((CHUNK_ROWS, X.shape[1]), dtype=self._shift.dtype)
         start = 0
         while start < len(X):
             room = self._waiting[self._n_waiting :][: len(X) - start]
@@ -273,6 +302,16 @@ class _Scatter:
                 self._multiply()
         self.n_rows += len(X)
         self._weight += weight * len(X)
+
+    def merge(self, other: _Scatter, step: Float64) -> None:
+        """Add the rows of another, whose shift is `step` from this one."""
+        other._multiply()
+        across = np.outer(other._sum, step)
+        self._products += other._products + across + across.T
+        self._products += other._weight * np.outer(step, step)
+        self._sum += other._sum + other._weight * step
+        self._weight += other._weight
+        self.n_rows += other.n_rows
 
     def _multiply(self) -> None:
         rows = self._waiting[: self._n_waiting]

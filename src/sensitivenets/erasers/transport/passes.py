@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from functools import reduce
+from itertools import islice
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
 from sensitivenets.embeddings import FloatArray, Labels, squared_norms
-from sensitivenets.embeddings.fingerprint import Fingerprint, Hashing, other_cores
+from sensitivenets.embeddings.fingerprint import Fingerprint, StretchDigests
+from sensitivenets.embeddings.rows import CHUNK_ROWS, STRETCH_ROWS, stretches
 from sensitivenets.erasers.base import Learned
-from sensitivenets.erasers.moments.group import BLOCK_ROWS, GroupMoments, GroupMomentStream, Int64
+from sensitivenets.erasers.moments.group import GroupMoments, GroupMomentStream, Int64
 from sensitivenets.erasers.transport.forecast import round_record, warn_of_few_rows
 from sensitivenets.erasers.transport.gaussian import (
     difference_basis,
@@ -21,17 +24,69 @@ from sensitivenets.erasers.transport.gaussian import (
 from sensitivenets.erasers.transport.steps import chain_of, choose_router, transport_of
 from sensitivenets.errors import InputError
 from sensitivenets.maps.base import FittedMap
-from sensitivenets.maps.routed import RoutedMap, SubspaceMap, usual_lengths
+from sensitivenets.maps.routed import RoutedMap, Router, SubspaceMap, usual_lengths
 
 #: Begins a pass over all rows.
 Blocks = Callable[[], Iterable[FloatArray]]
+#: Rows of a stretch, with their numbers.
+Chunks = Iterable[tuple[slice, FloatArray]]
 
+R = TypeVar("R")
 # Rows held at once to choose a router's shrinkage on: 32 MiB at 512 features.
 _MOST_HELD_OUT = 16_384
 
 
+class Passes(Protocol):
+    """Rows that are gone through again and again, a stretch at a time."""
+
+    @property
+    def n_rows(self) -> int:
+        """Rows in all."""
+        ...
+
+    def over(self, function: Callable[..., R], *arrays: Any) -> Iterator[R]:
+        """Yield what a function makes of each stretch, in the order of the rows.
+
+        Parameters
+        ----------
+        function : callable
+            Of the `Chunks` of a stretch, all of which it takes, and of its rows of each array. It
+            may be sent to another machine.
+        *arrays : ndarray of shape (n_rows, ...)
+            What else is known of each row.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class HeldRows:
+    """Passes over rows at hand.
+
+    Attributes
+    ----------
+    blocks : callable
+        Returns all rows block by block, each time it is called; the size of blocks does not
+        matter.
+    n_rows : int
+        Rows that are expected in all.
+    """
+
+    blocks: Blocks
+    n_rows: int
+
+    def over(self, function: Callable[..., R], *arrays: Any) -> Iterator[R]:
+        """See `Passes.over`."""
+        rows = chunks(self.blocks, self.n_rows)
+        for stretch in stretches(self.n_rows):
+            known = (array[stretch.start : stretch.stop] for array in arrays)
+            yield function(islice(rows, STRETCH_ROWS // CHUNK_ROWS), *known)
+        # More rows than expected are refused where they are met.
+        for _ in rows:
+            pass
+
+
 def learn_in_passes(
-    blocks: Blocks,
+    rows: Passes,
     groups: Labels,
     *,
     n_rounds: int,
@@ -44,8 +99,8 @@ def learn_in_passes(
 
     Parameters
     ----------
-    blocks : callable
-        Returns all rows block by block, each time it is called.
+    rows : Passes
+        All rows.
     groups : Labels
         Group of each row; unlabelled rows are moved, and teach the router nothing.
     n_rounds, rank, router_shrinkage, covariance_shrinkage
@@ -63,13 +118,14 @@ def learn_in_passes(
     InputError
         If there are not as many rows as labels.
     """
-    everyone, fingerprint = _first_pass(blocks, len(groups))
+    everyone, fingerprint = _first_pass(rows)
     basis = occupied_directions(everyone)
     parts: list[FittedMap] = []
     curve: list[dict[str, Any]] = []
     for number in range(n_rounds):
         part, record = _round(
-            _Moved(blocks, len(groups), basis, parts),
+            rows,
+            _Moved(basis, tuple(parts)),
             groups,
             rank=rank,
             router_shrinkage=router_shrinkage,
@@ -84,33 +140,38 @@ def learn_in_passes(
 
 @dataclass(frozen=True)
 class _Moved:
-    """The rows as the rounds so far leave them."""
+    """Moves rows as the rounds so far do."""
 
-    blocks: Blocks
-    n_rows: int
     basis: FloatArray | None
-    parts: Sequence[FittedMap]
+    parts: tuple[FittedMap, ...]
 
-    def __iter__(self) -> Iterator[tuple[slice, FloatArray]]:
-        for where, block in chunks(self.blocks, self.n_rows):
-            X = block if self.basis is None else block @ self.basis
-            for part in self.parts:
-                X = part(X)
-            yield where, X
+    def __call__(self, X: FloatArray) -> FloatArray:
+        X = X if self.basis is None else X @ self.basis
+        for part in self.parts:
+            X = part(X)
+        return X
 
 
-def _first_pass(blocks: Blocks, n_rows: int) -> tuple[GroupMoments, Fingerprint]:
-    stream, fingerprint = GroupMomentStream(1), Fingerprint()
-    with other_cores() as pool:
-        for _, X in chunks(blocks, n_rows):
-            hashing = Hashing(X, pool, fingerprint)
-            stream.update(X, np.zeros(len(X), dtype=np.int64))
-            fingerprint = hashing.result()
-    return stream.moments(), fingerprint
+def _first_pass(rows: Passes) -> tuple[GroupMoments, Fingerprint]:
+    found, fingerprint = [], Fingerprint()
+    for moments, digests in rows.over(_everyone):
+        found.append(moments)
+        fingerprint = fingerprint.followed_by(digests)
+    return merged(found), fingerprint
+
+
+def _everyone(chunks: Chunks) -> tuple[GroupMoments, StretchDigests]:
+    """Take the moments of all rows of a stretch, and their digests."""
+    stream, digests = GroupMomentStream(1), StretchDigests()
+    for _, X in chunks:
+        digests = digests.followed_by(X)
+        stream.update(X, np.zeros(len(X), dtype=np.int64))
+    return stream.moments(), digests
 
 
 def _round(
-    rows: _Moved,
+    rows: Passes,
+    moved: _Moved,
     groups: Labels,
     *,
     rank: int | None,
@@ -121,18 +182,14 @@ def _round(
     """Fit the router in one pass, and the transport of the groups it predicts in another."""
     labelled = rng.permutation(np.flatnonzero(groups.labelled))
     chosen = np.sort(labelled[: min(len(labelled) // 5, _MOST_HELD_OUT)])
-    kept, held_out, lengths = _router_pass(rows, groups, chosen)
+    kept, held_out, lengths = _router_pass(rows, moved, groups, chosen)
     codes, k = groups.codes[chosen], len(groups.classes)
     basis = None
     if rank is not None and rank < held_out.shape[1]:
         basis = difference_basis(kept.merge(moments_of(held_out, codes, k)), rank)
         kept, held_out = kept.within(basis), held_out @ basis
     router, accuracy = choose_router(kept, held_out, codes, router_shrinkage)
-    stream = GroupMomentStream(k)
-    for _, X in rows:
-        coordinates = X if basis is None else X @ basis
-        stream.update(coordinates, router(coordinates))
-    moments = stream.moments()
+    moments = merged(rows.over(_OfPredicted(moved, basis, router, k)))
     transport = transport_of(moments, covariance_shrinkage)
     record = round_record(accuracy, moments.counts, router)
     if basis is None:
@@ -140,22 +197,76 @@ def _round(
     return SubspaceMap(basis, router, transport, lengths), record
 
 
+@dataclass(frozen=True)
+class _OfPredicted:
+    """Takes the moments of the groups that a router predicts in a stretch."""
+
+    moved: _Moved
+    basis: FloatArray | None
+    router: Router
+    n_groups: int
+
+    def __call__(self, chunks: Chunks) -> GroupMoments:
+        stream = GroupMomentStream(self.n_groups)
+        for _, X in chunks:
+            coordinates = self.moved(X)
+            if self.basis is not None:
+                coordinates = coordinates @ self.basis
+            stream.update(coordinates, self.router(coordinates))
+        return stream.moments()
+
+
 def _router_pass(
-    rows: _Moved, groups: Labels, chosen: Int64
+    rows: Passes, moved: _Moved, groups: Labels, chosen: Int64
 ) -> tuple[GroupMoments, FloatArray, FloatArray | None]:
     """Return the moments of all labelled rows but the chosen ones, those rows, and lengths."""
-    codes = groups.codes.copy()
-    codes[chosen] = -1
-    stream, found = GroupMomentStream(len(groups.classes)), []
-    squares: list[FloatArray] = []
-    for where, X in rows:
-        stream.update(X, codes[where])
-        first, last = np.searchsorted(chosen, (where.start, where.stop))
-        found.append(X[chosen[first:last] - where.start])
-        squares.append(squared_norms(X))
+    is_chosen = np.zeros(rows.n_rows, dtype=bool)
+    is_chosen[chosen] = True
+    codes = np.where(is_chosen, -1, groups.codes)
+    ask = _OfLabelled(moved, len(groups.classes))
+    found = list(rows.over(ask, codes, is_chosen))
+    moments = merged(part.moments for part in found if part.moments is not None)
     # Behind a round rows are of unit length.
-    lengths = None if rows.parts else usual_lengths(np.concatenate(squares))
-    return stream.moments(), np.concatenate(found), lengths
+    squares = np.concatenate([part.squares for part in found])
+    lengths = None if moved.parts else usual_lengths(squares)
+    return moments, np.concatenate([part.chosen for part in found]), lengths
+
+
+@dataclass(frozen=True)
+class _Labelled:
+    """What a stretch holds: moments of its labelled rows, the chosen rows, squared lengths."""
+
+    moments: GroupMoments | None
+    chosen: FloatArray
+    squares: FloatArray
+
+
+@dataclass(frozen=True)
+class _OfLabelled:
+    """Takes the moments of the labelled groups of a stretch, and the rows that are held out."""
+
+    moved: _Moved
+    n_groups: int
+
+    def __call__(self, chunks: Chunks, codes: Int64, is_chosen: Any) -> _Labelled:
+        stream, start = GroupMomentStream(self.n_groups), 0
+        found: list[FloatArray] = []
+        squares: list[FloatArray] = []
+        for _, block in chunks:
+            X = self.moved(block)
+            mine = slice(start, start + len(X))
+            start += len(X)
+            stream.update(X, codes[mine])
+            found.append(X[is_chosen[mine]])
+            if not self.moved.parts:
+                squares.append(squared_norms(X))
+        moments = stream.moments() if (codes >= 0).any() else None
+        return _Labelled(moments, np.concatenate(found), np.concatenate(squares or [np.empty(0)]))
+
+
+def merged(found: Iterable[GroupMoments]) -> GroupMoments:
+    """Add up moments in the order given, on which the last bits of sums depend."""
+    return reduce(GroupMoments.merge, found)
 
 
 def chunks(blocks: Blocks, n_rows: int) -> Iterator[tuple[slice, FloatArray]]:
@@ -185,11 +296,11 @@ def chunks(blocks: Blocks, n_rows: int) -> Iterator[tuple[slice, FloatArray]]:
     for block in blocks():
         X = np.asarray(block, dtype=np.float32)
         while len(X):
-            part = X[: BLOCK_ROWS - n_waiting]
+            part = X[: CHUNK_ROWS - n_waiting]
             X = X[len(part) :]
             waiting.append(part)
             n_waiting += len(part)
-            if n_waiting == BLOCK_ROWS:
+            if n_waiting == CHUNK_ROWS:
                 yield slice(start, start + n_waiting), _joined(waiting)
                 start, n_waiting, waiting = start + n_waiting, 0, []
     if n_waiting:

@@ -18,7 +18,7 @@ from sensitivenets.erasers.transport.gaussian import (
     moments_of,
     occupied_directions,
 )
-from sensitivenets.erasers.transport.passes import Blocks, learn_in_passes
+from sensitivenets.erasers.transport.passes import Blocks, HeldRows, Passes, learn_in_passes
 from sensitivenets.erasers.transport.steps import (
     align_cells,
     chain_of,
@@ -119,13 +119,14 @@ class RoutedTransport(Eraser):
         warn_of_few_rows(curve)
         return Learned(chain_of(parts, basis), tuple(curve))
 
-    def fit_passes(self, blocks: Blocks, attributes: Mapping[str, Labels]) -> Self:
+    def fit_passes(self, rows: Blocks | Passes, attributes: Mapping[str, Labels]) -> Self:
         """Fit on rows that are read again and again instead of held: two passes a round.
 
         Parameters
         ----------
-        blocks : callable
-            Begins a pass: returns all rows, float32, block by block, the same every time.
+        rows : callable or Passes
+            Begins a pass: returns all rows, float32, block by block, the same every time; or rows
+            that are gone through elsewhere, as `fit_table` does.
         attributes : mapping of str to Labels
             Attributes to remove, for all rows.
 
@@ -148,8 +149,9 @@ class RoutedTransport(Eraser):
         groups = joint(attributes)
         require_rows(groups)
         seed = int(check_random_state(self.random_state).randint(2**31))
+        passes = HeldRows(rows, len(groups)) if callable(rows) else rows
         learned = learn_in_passes(
-            blocks,
+            passes,
             groups,
             n_rounds=self.n_rounds,
             rank=self.rank,

@@ -1,0 +1,45 @@
+"""The engine at hand: threads of this process, each on parts of its own."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+from threadpoolctl import threadpool_limits
+
+P = TypeVar("P")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class InProcess:
+    """Works on several parts at a time, in the memory of this process.
+
+    Attributes
+    ----------
+    n_workers : int or None
+        Parts at a time; None for one a core.
+    """
+
+    n_workers: int | None = None
+
+    def map(self, function: Callable[[P], R], parts: Iterable[P]) -> Iterator[R]:
+        """See `Engine.map`."""
+        n_workers = self.n_workers or os.cpu_count() or 1
+        waiting: deque[Future[R]] = deque()
+        # Threads share BLAS, whose products must not depend on how many there are.
+        with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(n_workers) as pool:
+            try:
+                for part in parts:
+                    waiting.append(pool.submit(function, part))
+                    if len(waiting) > n_workers:
+                        yield waiting.popleft().result()
+                while waiting:
+                    yield waiting.popleft().result()
+            finally:
+                for future in waiting:
+                    future.cancel()

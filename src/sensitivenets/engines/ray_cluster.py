@@ -1,0 +1,73 @@
+"""The engine of many machines: Ray tasks, one for each part, begun again where a node is lost."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from sensitivenets.engines.processes import OnOneThread
+from sensitivenets.errors import InputError
+
+P = TypeVar("P")
+R = TypeVar("R")
+
+# Results made ahead of the one that is asked for, in parts for each core of the cluster.
+_AHEAD = 2
+# Nodes that may be lost under one part.
+_RETRIES = 20
+
+
+@dataclass(frozen=True)
+class RayCluster:
+    """Works on as many parts at a time as a Ray cluster has cores.
+
+    Workers read the parts themselves: they must reach the same files.
+
+    Attributes
+    ----------
+    address : str or None
+        Of the cluster; ``"auto"`` is the one that runs on this machine, None starts one here
+        unless this process is connected already.
+    """
+
+    address: str | None = None
+
+    def map(self, function: Callable[[P], R], parts: Iterable[P]) -> Iterator[R]:
+        """See `Engine.map`."""
+        ray = _connected(self.address)
+        task = ray.remote(num_cpus=1, max_retries=_RETRIES)(OnOneThread.__call__)
+        shared = ray.put(OnOneThread(function))
+        waiting: deque[Any] = deque()
+        for part in parts:
+            waiting.append(task.remote(shared, part))
+            if len(waiting) > _AHEAD * max(int(ray.cluster_resources().get("CPU", 1)), 1):
+                yield _result(ray, waiting.popleft())
+        while waiting:
+            yield _result(ray, waiting.popleft())
+
+
+def _connected(address: str | None) -> Any:
+    try:
+        import ray
+    except ImportError as error:
+        raise InputError("--engine ray needs Ray: pip install 'sensitivenets[ray]'") from error
+    if not ray.is_initialized():
+        try:
+            ray.init(address=address, log_to_driver=False, logging_level=logging.WARNING)
+        except (ConnectionError, ValueError) as error:
+            raise InputError(
+                f"--ray-address {address}: no Ray cluster there; start one with `ray start --head`"
+            ) from error
+    return ray
+
+
+def _result(ray: Any, reference: Any) -> Any:
+    try:
+        return ray.get(reference)
+    except ray.exceptions.RayTaskError as error:
+        # What went wrong in the part, not where in Ray.
+        cause = error.cause
+        raise cause if isinstance(cause, Exception) else error from None
