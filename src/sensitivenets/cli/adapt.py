@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sensitivenets.cli.output import percent, print_json, print_line, print_table
-from sensitivenets.cli.selection import read_rows
+from sensitivenets.cli.selection import open_rows
 from sensitivenets.errors import InputError
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def adapt(
     model: Path,
-    table: Path,
+    table: str,
     /,
     *,
     out: Path,
@@ -34,7 +34,8 @@ def adapt(
     model
         Model folder of routed_transport, coded_transport or budgeted_transport; it stays.
     table
-        Embeddings of the same network: .parquet, .npz, or .npy. Parquet is read block by block.
+        Embeddings of the same network: a file, a folder, a glob or a URL of .parquet, .feather,
+        .csv, .jsonl, .npz, .npy or .safetensors, read block by block.
     out
         Model folder to make, for these faces and for people who come later.
     identity
@@ -60,31 +61,20 @@ def adapt(
 
 
 def _adapted(
-    model: Model, table: Path, identity: str | None, where: list[str], embedding: str
+    model: Model, table: str, identity: str | None, where: list[str], embedding: str
 ) -> AdaptedModel:
     from sensitivenets.codes.code_files import is_code_file
-    from sensitivenets.embeddings.fingerprint import fingerprint
-    from sensitivenets.erasers.fit_table import AdaptedModel, adapt_table
-    from sensitivenets.erasers.transport.adapt import adapt, adapted_model
+    from sensitivenets.erasers.fit_table import adapt_table
     from sensitivenets.progress import progress_bar
 
-    if table.suffix == ".parquet" and not where and not is_code_file(table):
-        with progress_bar("adapt") as progress:
-            return adapt_table(
-                model, table, identity=identity, embedding=embedding, progress=progress
-            )
-    rows = read_rows(table, where, embedding)
-    if rows.dim != model.map.n_features_in:
-        raise InputError(
-            f"{table}: expected embeddings of {model.map.n_features_in} features as the model was "
-            f"fitted on, found {rows.dim}; use the network that made the training embeddings"
-        )
-    subjects = None if identity is None else rows.labels(identity).codes
-    found = adapt(model, rows.vectors, subjects=subjects)
-    return AdaptedModel(adapted_model(model, found, fingerprint(rows.vectors)), found)
+    if is_code_file(table):
+        raise InputError(f"{table}: holds codes; adapt to the embeddings they were made from")
+    source = open_rows(table, where, embedding)
+    with progress_bar("adapt") as progress:
+        return adapt_table(model, source, identity=identity, progress=progress)
 
 
-def _print(found: Adapted, out: Path, table: Path) -> None:
+def _print(found: Adapted, out: Path, table: str) -> None:
     print_table(
         ["predicted group", "rows", "own share"],
         [

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from sensitivenets.cli.audit_options import AuditOptions
 from sensitivenets.errors import InputError
 
 
-def audit(before: Path, after: Path | None = None, /, *, options: AuditOptions) -> None:
+def audit(before: str, after: str | None = None, /, *, options: AuditOptions) -> None:
     """Attack embeddings and report what still leaks: before and after a map, or in one table.
 
     Parameters

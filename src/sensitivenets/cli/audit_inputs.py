@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sensitivenets.cli.selection import column_value, read_rows
@@ -35,7 +34,7 @@ class Tables:
 
 
 def read_tables(
-    before: Path, after: Path | None, identity: str | None, labels: Sequence[str], embedding: str
+    before: str, after: str | None, identity: str | None, labels: Sequence[str], embedding: str
 ) -> Tables:
     """Read one or two tables.
 

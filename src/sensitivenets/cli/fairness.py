@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sensitivenets.cli.audit_inputs import read_tables
@@ -16,8 +15,8 @@ if TYPE_CHECKING:
 
 
 def fairness(
-    before: Path,
-    after: Path | None = None,
+    before: str,
+    after: str | None = None,
     /,
     *,
     target: str,

@@ -8,18 +8,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from sensitivenets.cli.engine_options import EngineOptions
 from sensitivenets.cli.method_options import estimator_parameters, kept_column
 from sensitivenets.cli.output import percent, print_json, print_line
-from sensitivenets.cli.selection import read_rows
+from sensitivenets.cli.selection import open_rows, read_rows
 from sensitivenets.errors import InputError
 
 if TYPE_CHECKING:
     from sensitivenets.embeddings import EmbeddingTable
+    from sensitivenets.embeddings.source import TableSource
     from sensitivenets.maps.base import Model
+
+_HERE = EngineOptions()
 
 
 def fit(
-    table: Path,
+    table: str,
     /,
     *,
     remove: list[str],
@@ -27,12 +31,13 @@ def fit(
     identity: str | None = None,
     task: str | None = None,
     where: list[str] | None = None,
-    detector: Path | None = None,
+    detector: str | None = None,
     detector_where: list[str] | None = None,
     method: str = "sensitivenet",
     settings: Annotated[list[str] | None, Parameter(name="--set")] = None,
     random_state: int = 0,
     embedding: str = "embedding",
+    work: EngineOptions = _HERE,
     overwrite: bool = False,
     json: bool = False,
 ) -> None:
@@ -41,7 +46,9 @@ def fit(
     Parameters
     ----------
     table
-        Embeddings to learn from: .parquet, .npz, or .npy beside .csv.
+        Embeddings to learn from: a file, a folder, a glob or a URL of .parquet, .feather, .csv,
+        .jsonl, .npz, .npy or .safetensors. Methods in closed form and routed_transport read it
+        block by block; the others hold it in memory.
     remove
         Attribute to remove, a column; give the option once for each.
     out
@@ -65,13 +72,16 @@ def fit(
     random_state
         The seed, which decides everything random.
     embedding
-        Name of the embedding column.
+        Name of the embedding column, or of the columns of its features, such as 'f*'.
+    work
+        Who does the work, where a table is read block by block.
     overwrite
         Replace a model folder that is already there.
     json
         Write the result as JSON.
     """
     from sensitivenets.benchmark.methods import method_named
+    from sensitivenets.erasers.fit_table import fits_block_by_block
     from sensitivenets.maps.model_folder import check_destination, save_model
 
     chosen = method_named(method)
@@ -82,22 +92,63 @@ def fit(
         require_torch()
     if detector is None and detector_where:
         raise InputError("--detector-where: expected --detector with it; give both or neither")
-    primary = read_rows(table, where or [], embedding)
-    kept_labels = None if kept is None else primary.column(kept)
-    sensitive = _attributes(primary if detector is None else None, remove, identity)
-    _warn(primary, identity, remove if detector is None else [])
-    detectors = None
-    if detector is not None:
-        other = read_rows(detector, detector_where or [], embedding, "--detector-where")
-        detectors = (other.vectors, _attributes(other, remove, None))
-        _warn(other, None, [])
     estimator = chosen.load()(**parameters)
-    estimator.fit(primary.vectors, kept_labels, sensitive=sensitive, detector=detectors)
+    if detector is None and fits_block_by_block(estimator):
+        source = open_rows(table, where or [], embedding)
+        estimator = _fit_in_blocks(estimator, source, remove, kept, identity, work)
+    else:
+        if work != _HERE:
+            raise InputError(
+                f"--engine: {method} holds all rows in this process"
+                + (" where --detector is given" if detector is not None else "")
+                + "; leave it out, or take a method such as leace or routed_transport"
+            )
+        primary = read_rows(table, where or [], embedding)
+        kept_labels = None if kept is None else primary.column(kept)
+        sensitive = _attributes(primary if detector is None else None, remove, identity)
+        _warn(primary, identity, remove if detector is None else [])
+        detectors = None
+        if detector is not None:
+            other = read_rows(detector, detector_where or [], embedding, "--detector-where")
+            detectors = (other.vectors, _attributes(other, remove, None))
+            _warn(other, None, [])
+        estimator.fit(primary.vectors, kept_labels, sensitive=sensitive, detector=detectors)
     save_model(estimator.model_, out, overwrite=overwrite)
     if json:
         print_json(_summary(estimator.model_, out))
     else:
         _print_summary(estimator.model_, out)
+
+
+def _fit_in_blocks(
+    estimator: Any,
+    source: TableSource,
+    remove: list[str],
+    kept: str | None,
+    identity: str | None,
+    work: EngineOptions,
+) -> Any:
+    """Fit to a table that is read and not held."""
+    from sensitivenets.embeddings.checks import warn_about_rows
+    from sensitivenets.embeddings.source_rows import SourceRows
+    from sensitivenets.erasers.fit_table import fit_table
+    from sensitivenets.progress import progress_bar
+
+    if identity in remove:
+        raise InputError(f"--remove {identity}: the identity is what is kept; remove another")
+    engine = work.make()
+    with progress_bar("fit") as progress:
+        source.require_labels([*remove, *([kept] if kept else [])])
+        warn_about_rows(SourceRows(source, engine), identity=identity, attributes=remove)
+        keeps = estimator.__sklearn_tags__().target_tags.required
+        return fit_table(
+            estimator,
+            source,
+            sensitive=remove,
+            target=kept if keeps else None,
+            engine=engine,
+            progress=progress,
+        )
 
 
 def require_torch() -> None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
 
 from sensitivenets.cli.output import print_json, print_line, print_table
 
 if TYPE_CHECKING:
-    from sensitivenets.embeddings import EmbeddingTable
+    from sensitivenets.embeddings import FloatArray
     from sensitivenets.maps.base import Model
 
 # Rows whose rank is measured, and classes that are named.
@@ -17,7 +22,7 @@ _CLASSES = 6
 
 
 def info(
-    path: Path,
+    path: str,
     /,
     *,
     identity: str | None = None,
@@ -30,18 +35,19 @@ def info(
     Parameters
     ----------
     path
-        A model folder, or a table: .parquet, .npz, or .npy beside .csv.
+        A model folder, or a table: a file, a folder, a glob or a URL of .parquet, .feather, .csv,
+        .jsonl, .npz, .npy or .safetensors.
     identity
         For a table: the column that says who a row shows.
     attribute
         For a table, with --identity: warn where the rows of an identity contradict each other on
         this column; give the option once for each.
     embedding
-        Name of the embedding column.
+        Name of the embedding column, or of the columns of its features, such as 'f*'.
     json
         Write the result as JSON.
     """
-    if path.is_dir():
+    if _is_model(Path(path)):
         from sensitivenets.maps.model_folder import load_model
 
         model = load_model(path)
@@ -50,21 +56,16 @@ def info(
         else:
             _print_model(model)
         return
-    from sensitivenets.codes.code_files import is_code_file, read_codes
-    from sensitivenets.embeddings import read_table
-    from sensitivenets.embeddings.checks import warn_about
-
-    codes = read_codes(path) if is_code_file(path) else None
-    table = read_table(path, embedding=embedding) if codes is None else codes.as_embeddings()
-    warn_about(table, identity=identity, attributes=attribute or [])
-    facts = _table_facts(table)
-    if codes is not None:
-        bits, scale = codes.parameters.n_bits, codes.parameters.scale
-        facts["codes"] = {"key_id": codes.key_id, "n_bits": bits, "scale": scale}
+    facts = _code_facts(path) or _table_facts(path, embedding, identity, attribute or [])
     if json:
         print_json(facts)
     else:
         _print_table(facts)
+
+
+def _is_model(path: Path) -> bool:
+    """Whether a folder is a model rather than a table of many files."""
+    return path.is_dir() and (path / "config.json").exists()
 
 
 def _model_facts(model: Model) -> dict[str, Any]:
@@ -100,28 +101,88 @@ def _print_model(model: Model) -> None:
     print_line(f"records of the training curve: {len(model.curve)}")
 
 
-def _table_facts(table: EmbeddingTable) -> dict[str, Any]:
-    import numpy as np
-
-    from sensitivenets.embeddings import squared_norms
+def _code_facts(path: str) -> dict[str, Any] | None:
+    from sensitivenets.codes.code_files import is_code_file, read_codes
     from sensitivenets.embeddings.collapse import measure_collapse
 
-    norms = np.sqrt(squared_norms(table.vectors))
-    sample = table.vectors[:: max(1, len(table) // _RANK_ROWS)]
+    if not is_code_file(path):
+        return None
+    codes = read_codes(path)
+    sample = codes.take(np.arange(0, len(codes), _every(len(codes)))).as_embeddings()
     return {
-        "rows": len(table),
-        "n_features": table.dim,
-        "norm": {"smallest": float(norms.min()), "largest": float(norms.max())},
-        "effective_rank": measure_collapse(sample).effective_rank,
-        "columns": {name: _column_facts(table, name) for name in table.columns.column_names},
+        "rows": len(codes),
+        "n_features": codes.parameters.n_bits,
+        "norm": {"smallest": 1.0, "largest": 1.0},
+        "effective_rank": measure_collapse(sample.vectors).effective_rank,
+        "columns": {n: _column_facts(n, codes.columns[n]) for n in codes.columns.column_names},
+        "codes": {
+            "key_id": codes.key_id,
+            "n_bits": codes.parameters.n_bits,
+            "scale": codes.parameters.scale,
+        },
     }
 
 
-def _column_facts(table: EmbeddingTable, name: str) -> dict[str, Any]:
-    labels = table.labels(name)
+def _table_facts(
+    path: str, embedding: str, identity: str | None, attributes: list[str]
+) -> dict[str, Any]:
+    from sensitivenets.cli.selection import open_rows
+    from sensitivenets.embeddings.checks import warn_about_rows
+    from sensitivenets.embeddings.collapse import measure_collapse
+    from sensitivenets.embeddings.source_rows import SourceRows
+    from sensitivenets.engines import InProcess
+    from sensitivenets.progress import progress_bar
+
+    source = open_rows(path, [], embedding)
+    with progress_bar("info") as progress:
+        rows = SourceRows(source, InProcess(), progress)
+        warn_about_rows(rows, identity=identity, attributes=attributes)
+        seen = list(rows.over(_Seen(_every(source.n_rows))))
+    sample = np.concatenate([rows for _, _, rows in seen])
+    columns = {n: _column_facts(n, source.read_labels([n])[n]) for n in source.labels.names}
+    return {
+        "rows": source.n_rows,
+        "n_features": sample.shape[1],
+        "norm": {
+            "smallest": min(smallest for smallest, _, _ in seen),
+            "largest": max(largest for _, largest, _ in seen),
+        },
+        "effective_rank": measure_collapse(sample).effective_rank,
+        "columns": columns,
+    }
+
+
+def _every(n_rows: int) -> int:
+    """How many rows apart those are whose rank is measured."""
+    return max(1, n_rows // _RANK_ROWS)
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """Tells of a stretch the shortest and the longest row, and every so manyth row."""
+
+    every: int
+
+    def __call__(
+        self, chunks: Iterable[tuple[slice, FloatArray]]
+    ) -> tuple[float, float, FloatArray]:
+        from sensitivenets.embeddings import squared_norms
+
+        norms, sample = [], []
+        for rows, X in chunks:
+            norms.append(np.sqrt(squared_norms(X)))
+            sample.append(X[-rows.start % self.every :: self.every])
+        found = np.concatenate(norms)
+        return float(found.min()), float(found.max()), np.concatenate(sample)
+
+
+def _column_facts(name: str, column: pa.ChunkedArray) -> dict[str, Any]:
+    from sensitivenets.embeddings import encode
+
+    labels = encode(name, column)
     counts = sorted(labels.counts().items(), key=lambda item: -item[1])
     return {
-        "type": str(table.column(name).type),
+        "type": str(column.type),
         "distinct": len(labels.classes),
         "unlabelled": int((~labels.labelled).sum()),
         # Of values that all occur once, none is more frequent than another.

@@ -19,14 +19,14 @@ _WRITTEN = {"table.parquet", "model", "report", "sample.parquet"}
 
 
 def protect(
-    table: Path,
+    table: str,
     /,
     *,
-    reference: Path,
+    reference: str,
     remove: list[str],
     out: Path,
     identity: str | None = None,
-    sample: Path | None = None,
+    sample: str | None = None,
     where: list[str] | None = None,
     reference_where: list[str] | None = None,
     full: bool = False,
@@ -123,14 +123,14 @@ def _refuse(out: Path, *, overwrite: bool) -> None:
         raise InputError(f"{out}: already exists; choose another folder or add --overwrite")
 
 
-def _reference(path: Path, where: list[str], embedding: str) -> EmbeddingTable | Model:
+def _reference(path: str, where: list[str], embedding: str) -> EmbeddingTable | Model:
     from sensitivenets.cli.selection import read_rows
     from sensitivenets.maps.model_folder import load_model
 
-    if not path.is_dir():
+    if not (Path(path) / "config.json").is_file():
         return read_rows(path, where, embedding, "--reference-where")
     if where:
-        raise InputError("--reference-where: expected a table with --reference, found a folder")
+        raise InputError("--reference-where: expected a table with --reference, found a model")
     return load_model(path)
 
 

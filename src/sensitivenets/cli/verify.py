@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sensitivenets.cli.output import print_json, print_line, print_table
-from sensitivenets.cli.selection import read_rows
+from sensitivenets.cli.output import print_json, print_line, print_notice, print_table
+from sensitivenets.cli.selection import open_rows, read_rows
 from sensitivenets.errors import InputError
 
 if TYPE_CHECKING:
     from sensitivenets.embeddings import EmbeddingTable
+    from sensitivenets.embeddings.drawn_rows import DrawnRows
     from sensitivenets.verification import AllPairsResult, Pairs, VerificationResult
     from sensitivenets.verification.protocols import Protocol
 
+# Of one core, at 128 features.
+_PAIRS_PER_SECOND = 3e7
+
 
 def verify(
-    table: Path,
+    table: str,
     /,
     *,
     pairs: Path | None = None,
@@ -25,6 +30,7 @@ def verify(
     identity: str | None = None,
     group: list[str] | None = None,
     embedding: str = "embedding",
+    exact: bool = False,
     random_state: int = 0,
     json: bool = False,
 ) -> None:
@@ -33,7 +39,8 @@ def verify(
     Parameters
     ----------
     table
-        Embeddings: .parquet, .npz, or .npy beside .csv.
+        Embeddings: a file, a folder, a glob or a URL of .parquet, .feather, .csv, .jsonl, .npz,
+        .npy or .safetensors.
     pairs
         Pairs to compare: .parquet with columns left, right, same (and fold, protocol), or a
         pairs.txt of LFW. Without it, all pairs of the table are compared.
@@ -47,13 +54,17 @@ def verify(
     group
         Attribute whose groups to compare; give the option once for each.
     embedding
-        Name of the embedding column.
+        Name of the embedding column, or of the columns of its features, such as 'f*'.
+    exact
+        Compare all pairs even of more than 200 000 rows, of which subjects are drawn unless given.
     random_state
-        Seed of the intervals.
+        Seed of the intervals, and of the draw of subjects.
     json
         Write the result as JSON.
     """
-    rows = read_rows(table, [], embedding)
+    rows, drawn = _read(
+        table, embedding, identity, group or [], pairs is not None or exact, random_state
+    )
     groups = {name: rows.labels(name) for name in group or []}
     subject = None if identity is None else rows.labels(identity)
     result: AllPairsResult | VerificationResult
@@ -82,12 +93,47 @@ def verify(
 
         with progress_bar("all pairs") as progress:
             result = verify_all_pairs(
-                rows, subject, groups, random_state=random_state, progress=progress
+                rows,
+                subject,
+                groups,
+                random_state=random_state,
+                memory_limit=2**30 + 2 * rows.vectors.nbytes,
+                progress=progress,
             )
+        result = replace(result, drawn=None if drawn is None else drawn.sentence())
     if json:
         print_json(result.to_dict())
     else:
         _print_result(result.to_dict())
+
+
+def _read(
+    table: str, embedding: str, identity: str | None, group: list[str], whole: bool, seed: int
+) -> tuple[EmbeddingTable, DrawnRows | None]:
+    """Read a table, or of a large one the rows of subjects that are drawn."""
+    from sensitivenets.codes.code_files import is_code_file
+    from sensitivenets.embeddings.drawn_rows import MOST_ROWS, draw_rows
+    from sensitivenets.embeddings.labels import encode
+
+    if whole or identity is None or is_code_file(table):
+        rows = read_rows(table, [], embedding)
+        _say_cost(len(rows))
+        return rows, None
+    source = open_rows(table, [], embedding)
+    if source.n_rows <= MOST_ROWS:
+        return source.read(), None
+    labels = {n: encode(n, source.read_labels([n])[n]) for n in (identity, *group)}
+    strata = [labels[name] for name in group]
+    drawn = draw_rows(source.n_rows, labels[identity], strata, seed=seed)
+    print_notice(f"{drawn.sentence()}; --exact compares all")
+    return source.take(drawn.rows), drawn
+
+
+def _say_cost(n_rows: int) -> None:
+    """Tell before it begins what will take hours."""
+    hours = n_rows**2 / 2 / _PAIRS_PER_SECOND / 3600
+    if hours > 0.1:
+        print_notice(f"{n_rows} rows: all pairs take about {hours:.1f} hours of a core")
 
 
 def read_protocol(
@@ -138,6 +184,8 @@ def _print_result(result: dict[str, Any]) -> None:
         if point["refused"]:
             print_line(f"refused: {point['refused']}")
     _print_groups(result["groups"])
+    if drawn := result.get("drawn"):
+        print_line(drawn)
 
 
 def _interval(estimate: dict[str, Any]) -> tuple[str, str]:

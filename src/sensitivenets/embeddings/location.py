@@ -103,6 +103,11 @@ class Place:
         except (OSError, pa.ArrowException) as error:
             raise InputError(f"{self.shown}: cannot be reached: {_first_line(error)}") from error
 
+    def below(self, relative: str) -> Place:
+        """Return a path below the folder."""
+        shown = f"{self.shown.rstrip('/')}/{relative}"
+        return Place(shown, self.filesystem, f"{self.path.rstrip('/')}/{relative}")
+
     def files_below(self, folder: str) -> list[str]:
         """List all files below a folder, in the order of their names.
 

@@ -115,6 +115,11 @@ class TableSource:
         """Rows in all."""
         return sum(self.rows)
 
+    @property
+    def is_one_file(self) -> bool:
+        """Whether a file was named, and not a folder or pattern that may have one file."""
+        return len(self.parts) == 1 and self.parts[0].name == self.name
+
     def where(self, column: str, value: str) -> TableSource:
         """Keep the rows whose `column`, read as text, equals `value`; reads that column.
 
@@ -236,7 +241,7 @@ class TableSource:
                 vectors[block.start : block.start + len(block)] = block.vectors
                 tables.append(block.columns)
         columns = pa.concat_tables(tables) if names else pa.table({})
-        return EmbeddingTable(vectors, columns, self.name, self.embedding.name)
+        return EmbeddingTable(vectors, columns, self.name, self.embedding.written)
 
     def take(self, rows: npt.NDArray[np.int64]) -> EmbeddingTable:
         """Read some rows, with their labels, in the order of the table.
@@ -254,7 +259,7 @@ class TableSource:
                 vectors.append(block.vectors[chosen])
                 tables.append(block.columns.take(pa.array(chosen)))
         columns = pa.concat_tables(tables) if self.labels.names else pa.table({})
-        return EmbeddingTable(np.concatenate(vectors), columns, self.name, self.embedding.name)
+        return EmbeddingTable(np.concatenate(vectors), columns, self.name, self.embedding.written)
 
     def of_part(self, number: int) -> TableSource:
         """Return one file of the table as a table."""
@@ -359,7 +364,7 @@ def open_table(
             )
     labels = _label_schema(parts, facts, columns[0])
     facts = [_in_types_of(labels, part, one) for part, one in zip(parts, facts, strict=True)]
-    name = parts[0].name if len(parts) == 1 else str(find_place(where).shown)
+    name = find_place(where).shown
     rows = tuple(one.rows for one in facts)
     if not sum(rows):
         raise InputError(f"{name}: expected at least one embedding, found none")

@@ -21,11 +21,11 @@ from sensitivenets.embeddings.fingerprint import (
 from sensitivenets.embeddings.labels import encode_attributes, encode_columns
 from sensitivenets.embeddings.rows import Stretch
 from sensitivenets.embeddings.source import BLOCK_ROWS, TableSource, open_table
+from sensitivenets.embeddings.source_rows import SourceRows
 from sensitivenets.embeddings.stretches import chunks_of
 from sensitivenets.engines import Engine, InProcess
 from sensitivenets.erasers.linear.streaming import StreamingEraser
 from sensitivenets.erasers.moments.attribute import AttributeStream
-from sensitivenets.erasers.source_rows import SourceRows
 from sensitivenets.erasers.transport.adapt import Adapted, adapt_passes, adapted_model
 from sensitivenets.errors import InputError
 from sensitivenets.maps.base import Fitted, Model, model_of
@@ -128,6 +128,12 @@ class BlockFitter(Protocol):
 E = TypeVar("E", bound=BlockFitter)
 
 
+def fits_block_by_block(eraser: Any) -> bool:
+    """Whether an eraser, with the parameters it has, can be fitted to more rows than it holds."""
+    in_passes = hasattr(eraser, "fit_passes") and not getattr(eraser, "n_cell_rounds", 0)
+    return in_passes or isinstance(eraser, StreamingEraser)
+
+
 def fit_table(
     eraser: E,
     table: TableSource | str | Path,
@@ -170,8 +176,7 @@ def fit_table(
         If the eraser needs all rows at once, the table cannot be used, or an attribute has fewer
         than two classes in the whole of it.
     """
-    several = hasattr(eraser, "fit_passes")
-    if not several and not isinstance(eraser, StreamingEraser):
+    if not fits_block_by_block(eraser):
         raise InputError(
             f"{type(eraser).__name__}: needs all rows at once; read the table with read_table and "
             "call fit, or take a closed-form method such as LEACE"
@@ -182,7 +187,7 @@ def fit_table(
     source = as_source(table, embedding)
     source.require_labels([*sensitive, *([] if target is None else [target])])
     rows = SourceRows(source, engine or InProcess(), progress)
-    if several:
+    if hasattr(fitted, "fit_passes"):
         # What stays in memory is taken before the passes begin.
         labels = source.read_labels(sensitive)
         fitted.fit_passes(rows, encode_attributes(labels, labels.num_rows))
