@@ -9,10 +9,10 @@ from typing import TypeVar
 
 import pyarrow as pa
 
-from sensitivenets.embeddings import FloatArray, canonical_values, check_vectors, vectors_from_arrow
+from sensitivenets.embeddings import FloatArray, check_vectors, vectors_from_arrow
 from sensitivenets.embeddings.arrays import is_list
 from sensitivenets.errors import InputError
-from sensitivenets.maps.base import Fitted, Model, model_of, require_features
+from sensitivenets.maps.base import Fitted, Model, model_of, written_values
 
 Batch = TypeVar("Batch", pa.RecordBatch, pa.Table)
 
@@ -94,9 +94,7 @@ class AgnosticBatch:
         where = f"column {self.embedding!r}"
         vectors = vectors_from_arrow(chunked, where)
         check_vectors(vectors, where)
-        require_features(vectors, self.model.map.n_features_in)
-        mapped = canonical_values(self.model.map(vectors))
-        check_vectors(mapped, f"what the model makes of {where}")
+        mapped = written_values(self.model.map, vectors, f"what the model makes of {where}")
         return _lists(mapped, kind)
 
 
