@@ -214,7 +214,7 @@ def parse_postgres(url: str, *, key: str | None = None, column: str | None = Non
         path=tuple(own["table"].split(".")),
         key=key or own.get("key"),
         column=chosen,
-        shown=shown if chosen is None else f"{shown}&column={chosen}",
+        shown=f"{shown}&column={own['column']}" if "column" in own else shown,
     )
 
 

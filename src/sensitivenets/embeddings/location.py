@@ -149,6 +149,11 @@ def find_place(where: str | Path) -> Place:
                 f"{text}: a Path swallowed a slash of the URL; give it as text, with ://"
             )
         return Place(text, fs.LocalFileSystem(), text.rstrip("/") or text)
+    if is_postgres_url(text):
+        raise InputError(
+            f"{parse_postgres(text).shown}: expected a file or a folder, found a table of a "
+            "database, of which a column may be filled: transform --to"
+        )
     # Not urlsplit: to it, the ? of a glob and the ? of options are one.
     address, _, options = text.partition("?")
     glob = _MAGIC.search(address)

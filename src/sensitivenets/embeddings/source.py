@@ -26,7 +26,7 @@ from sensitivenets.embeddings.arrays import FloatArray, check_vectors
 from sensitivenets.embeddings.embedding_column import EmbeddingColumn
 from sensitivenets.embeddings.formats import FORMATS, format_of
 from sensitivenets.embeddings.labels import encode
-from sensitivenets.embeddings.location import Part, find_parts, find_place
+from sensitivenets.embeddings.location import POSTGRES, Part, find_parts, find_place
 from sensitivenets.embeddings.part_facts import PartFacts
 from sensitivenets.embeddings.table import EmbeddingTable
 from sensitivenets.embeddings.text_types import TEXT_KINDS, kind_of_text, widest
@@ -364,7 +364,7 @@ def open_table(
             )
     labels = _label_schema(parts, facts, columns[0])
     facts = [_in_types_of(labels, part, one) for part, one in zip(parts, facts, strict=True)]
-    name = find_place(where).shown
+    name = parts[0].name if parts[0].suffix == POSTGRES else find_place(where).shown
     rows = tuple(one.rows for one in facts)
     if not sum(rows):
         raise InputError(f"{name}: expected at least one embedding, found none")
