@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
-import pyarrow as pa
 
 from sensitivenets.cli.output import print_json, print_line, print_table
 
 if TYPE_CHECKING:
-    from sensitivenets.embeddings import FloatArray
     from sensitivenets.maps.base import Model
-
-# Rows whose rank is measured, and classes that are named.
-_RANK_ROWS = 2000
-_CLASSES = 6
 
 
 def info(
@@ -103,24 +93,14 @@ def _print_model(model: Model) -> None:
 
 def _code_facts(path: str) -> dict[str, Any] | None:
     from sensitivenets.codes.code_files import is_code_file, read_codes
-    from sensitivenets.embeddings.collapse import measure_collapse
+    from sensitivenets.embeddings.description import describe_table
 
     if not is_code_file(path):
         return None
     codes = read_codes(path)
-    sample = codes.take(np.arange(0, len(codes), _every(len(codes)))).as_embeddings()
-    return {
-        "rows": len(codes),
-        "n_features": codes.parameters.n_bits,
-        "norm": {"smallest": 1.0, "largest": 1.0},
-        "effective_rank": measure_collapse(sample.vectors).effective_rank,
-        "columns": {n: _column_facts(n, codes.columns[n]) for n in codes.columns.column_names},
-        "codes": {
-            "key_id": codes.key_id,
-            "n_bits": codes.parameters.n_bits,
-            "scale": codes.parameters.scale,
-        },
-    }
+    parameters = codes.parameters
+    about = {"key_id": codes.key_id, "n_bits": parameters.n_bits, "scale": parameters.scale}
+    return describe_table(codes.as_embeddings()) | {"codes": about}
 
 
 def _table_facts(
@@ -128,7 +108,7 @@ def _table_facts(
 ) -> dict[str, Any]:
     from sensitivenets.cli.selection import open_rows
     from sensitivenets.embeddings.checks import warn_about_rows
-    from sensitivenets.embeddings.collapse import measure_collapse
+    from sensitivenets.embeddings.description import describe_rows
     from sensitivenets.embeddings.source_rows import SourceRows
     from sensitivenets.engines import InProcess
     from sensitivenets.progress import progress_bar
@@ -137,57 +117,7 @@ def _table_facts(
     with progress_bar("info") as progress:
         rows = SourceRows(source, InProcess(), progress)
         warn_about_rows(rows, identity=identity, attributes=attributes)
-        seen = list(rows.over(_Seen(_every(source.n_rows))))
-    sample = np.concatenate([rows for _, _, rows in seen])
-    columns = {n: _column_facts(n, source.read_labels([n])[n]) for n in source.labels.names}
-    return {
-        "rows": source.n_rows,
-        "n_features": sample.shape[1],
-        "norm": {
-            "smallest": min(smallest for smallest, _, _ in seen),
-            "largest": max(largest for _, largest, _ in seen),
-        },
-        "effective_rank": measure_collapse(sample).effective_rank,
-        "columns": columns,
-    }
-
-
-def _every(n_rows: int) -> int:
-    """How many rows apart those are whose rank is measured."""
-    return max(1, n_rows // _RANK_ROWS)
-
-
-@dataclass(frozen=True)
-class _Seen:
-    """Tells of a stretch the shortest and the longest row, and every so manyth row."""
-
-    every: int
-
-    def __call__(
-        self, chunks: Iterable[tuple[slice, FloatArray]]
-    ) -> tuple[float, float, FloatArray]:
-        from sensitivenets.embeddings import squared_norms
-
-        norms, sample = [], []
-        for rows, X in chunks:
-            norms.append(np.sqrt(squared_norms(X)))
-            sample.append(X[-rows.start % self.every :: self.every])
-        found = np.concatenate(norms)
-        return float(found.min()), float(found.max()), np.concatenate(sample)
-
-
-def _column_facts(name: str, column: pa.ChunkedArray) -> dict[str, Any]:
-    from sensitivenets.embeddings import encode
-
-    labels = encode(name, column)
-    counts = sorted(labels.counts().items(), key=lambda item: -item[1])
-    return {
-        "type": str(column.type),
-        "distinct": len(labels.classes),
-        "unlabelled": int((~labels.labelled).sum()),
-        # Of values that all occur once, none is more frequent than another.
-        "most_frequent": {value: n for value, n in counts[:_CLASSES] if n > 1},
-    }
+        return describe_rows(rows)
 
 
 def _print_table(facts: dict[str, Any]) -> None:

@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import fs
 
-from sensitivenets.embeddings import EmbeddingTable, canonical_values, check_vectors
+from sensitivenets.embeddings import EmbeddingTable, FloatArray, canonical_values, check_vectors
 from sensitivenets.embeddings.location import Part, Place
-from sensitivenets.embeddings.source import BLOCK_ROWS, TableSource
+from sensitivenets.embeddings.source import BLOCK_ROWS, Block, TableSource
 from sensitivenets.embeddings.writing import sweep, table_writer
 from sensitivenets.engines import Engine, InProcess
 from sensitivenets.errors import InputError
@@ -64,19 +64,43 @@ class Transformation:
         InputError
             If the table is of another network, or what comes out cannot be used.
         """
-        phi, columns = self.model.map, self.columns(source)
-        for block in source.blocks(columns, block_rows=BLOCK_ROWS):
-            if block.vectors.shape[1] != phi.n_features_in:
-                raise InputError(
-                    f"{source.name}: expected embeddings of {phi.n_features_in} features as "
-                    f"{self.name} was fitted on, found {block.vectors.shape[1]}; use the network "
-                    "that made the training embeddings"
-                )
-            mapped = phi(block.vectors)
-            where = f"{self.name}: what it makes of {source.name}"
-            check_vectors(mapped, where, first_row=block.start)
-            rounded = canonical_values(mapped)
+        for block in source.blocks(self.columns(source), block_rows=BLOCK_ROWS):
+            rounded = canonical_values(mapped_block(self.model, self.name, source, block))
             yield EmbeddingTable(rounded, block.columns, source.name, source.embedding.written)
+
+
+def mapped_block(model: Model, name: str, source: TableSource, block: Block) -> FloatArray:
+    """Map one block of a table.
+
+    Parameters
+    ----------
+    model : Model
+        The model.
+    name : str
+        Its name, for messages.
+    source : TableSource
+        The table.
+    block : Block
+        Of the table.
+
+    Returns
+    -------
+    ndarray of shape (b, k), float32
+
+    Raises
+    ------
+    InputError
+        If the table is of another network, or what comes out cannot be used.
+    """
+    phi, n_features = model.map, block.vectors.shape[1]
+    if n_features != phi.n_features_in:
+        raise InputError(
+            f"{source.name}: expected embeddings of {phi.n_features_in} features as {name} was "
+            f"fitted on, found {n_features}; use the network that made the training embeddings"
+        )
+    mapped = phi(block.vectors)
+    check_vectors(mapped, f"{name}: what it makes of {source.name}", first_row=block.start)
+    return mapped
 
 
 @dataclass(frozen=True)
