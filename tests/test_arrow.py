@@ -1,5 +1,6 @@
 """A model as a function of record batches: what transform writes, in the types that came in."""
 
+import inspect
 import pickle
 
 import numpy as np
@@ -66,6 +67,8 @@ def test_a_table_in_is_a_table_out(model, batch):
 
 def test_batches_travel_to_a_worker_and_are_mapped_one_by_one(model, batch):
     phi = pickle.loads(pickle.dumps(agnostic_batches(model)))
+    # Spark looks at what a function takes.
+    assert "batches" in inspect.getfullargspec(phi).args
     seen = []
     made = phi(seen.append(k) or batch.slice(k, 3) for k in (0, 3, 6))
     assert len(next(made)) == 3

@@ -38,7 +38,7 @@ def recipe(tmp_path, model):
             text=True,
             check=False,
         )
-        assert done.returncode == 0, done.stderr
+        assert done.returncode == 0, done.stderr[-4000:]
         return tmp_path, done.stdout
 
     return run, canonical_values(half(table.vectors)), table
@@ -109,6 +109,48 @@ def test_spark(recipe):
     run, expected, table = recipe
     folder, _ = run("Spark")
     require_same(pq.read_table(folder / "agnostic"), expected, table)
+
+
+# The first Python worker that maps a batch kills the machine it runs on, which is a Java process:
+# the parent of the daemon that forks workers.
+KILL_AN_EXECUTOR = """
+import os, signal
+from pathlib import Path
+
+class KillsOnce:
+    def __init__(self, phi, flag):
+        self.phi, self.flag = phi, flag
+
+    def __call__(self, batches):
+        for batch in batches:
+            try:
+                os.close(os.open(self.flag, os.O_CREAT | os.O_EXCL))
+            except FileExistsError:
+                pass
+            else:
+                status = Path(f"/proc/{os.getppid()}/status").read_text()
+                os.kill(int(status.split("PPid:")[1].split()[0]), signal.SIGKILL)
+            yield self.phi(batch)
+
+from sensitivenets.arrow import agnostic
+kills = KillsOnce(agnostic(model), os.path.abspath("killed"))
+parts = faces.repartition(4, "subject")
+parts.mapInArrow(lambda batches: kills(batches), columns).write.parquet("after_a_kill/")
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("java") is None, reason="Spark needs Java")
+def test_spark_loses_an_executor(recipe):
+    pytest.importorskip("pyspark")
+    run, expected, table = recipe
+    cluster = "--master local-cluster[2,1,1024] pyspark-shell"
+    folder, _ = run("Spark", KILL_AN_EXECUTOR, PYSPARK_SUBMIT_ARGS=cluster)
+    assert (folder / "killed").exists()
+    made = pq.read_table(folder / "after_a_kill")
+    found = vectors_from_arrow(made["embedding"], "found")
+    assert {row.tobytes() for row in found} == {row.tobytes() for row in expected}
+    assert len(found) == len(table)
 
 
 @pytest.mark.slow

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import TypeVar
 
 import pyarrow as pa
@@ -61,6 +60,10 @@ class AgnosticBatch:
             for field in schema
         ]
         return type(batch).from_arrays(columns, schema=schema)
+
+    def batches(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """Map batches one by one, each when it is asked for."""
+        return map(self, batches)
 
     def schema(self, schema: pa.Schema) -> pa.Schema:
         """Return the columns of what comes out, by those of what goes in.
@@ -142,7 +145,7 @@ def agnostic_batches(
     callable
         From an iterable of record batches to an iterator of them; one batch is in memory at a time.
     """
-    return partial(map, agnostic(model, embedding=embedding, keep=keep))
+    return agnostic(model, embedding=embedding, keep=keep).batches
 
 
 def _resized(field: pa.Field, width: int) -> pa.DataType:

@@ -1,11 +1,13 @@
 """A column is mapped where the rows are: nothing lost, nothing done twice, whoever is killed."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -234,8 +236,22 @@ def test_rows_of_different_length_are_told(connection, faces):
 
 def test_a_long_transaction_is_not_waited_for(connection, faces, database, monkeypatch):
     psycopg = pytest.importorskip("psycopg")
-    monkeypatch.setattr("sensitivenets.connectors.map_column._LOCK_TIMEOUT", "50ms")
+    monkeypatch.setattr("sensitivenets.connectors.new_column._LOCK_TIMEOUT", "50ms")
     with psycopg.connect(database) as other:
         other.execute("select * from faces")
         with pytest.raises(InputError, match="could not be made within 50ms, because a long trans"):
             mapped(faces)
+
+
+def test_a_row_that_is_embedded_anew_is_mapped_anew_by_the_trigger_of_the_page(
+    connection, faces, rows
+):
+    page = Path(__file__).parents[2] / "docs" / "databases.md"
+    (trigger,) = re.findall(r"```sql\n(.*?)```", page.read_text(), re.DOTALL)
+    mapped(faces, to="embedding_agnostic")
+    connection.execute(trigger)
+    connection.execute("update faces set embedding = '[3,6,9,9]' where id = 1")
+    connection.execute("update faces set gender = 'x' where id = 2")
+    assert mapped(faces, to="embedding_agnostic").rows == 1
+    found = read_table(f"{faces}&column=embedding_agnostic").vectors
+    np.testing.assert_array_equal(found, [[1, 2], *half(rows[1:])])

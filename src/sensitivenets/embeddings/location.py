@@ -55,7 +55,8 @@ class Part:
     """
 
     name: str
-    path: str
+    # The URL of a database may hold a password.
+    path: str = field(repr=False)
     filesystem: fs.FileSystem
     suffix: str
     relative: str
