@@ -33,12 +33,12 @@ def recipe(tmp_path, model):
         done = subprocess.run(
             [sys.executable, "-W", "ignore", "-c", RECIPES[name] + check],
             cwd=tmp_path,
-            env=os.environ | environment,
+            env=os.environ | {"PYSPARK_PYTHON": sys.executable} | environment,
             capture_output=True,
             text=True,
             check=False,
         )
-        assert done.returncode == 0, done.stderr[-4000:]
+        assert done.returncode == 0, done.stderr[:3000] + done.stderr[-3000:]
         return tmp_path, done.stdout
 
     return run, canonical_values(half(table.vectors)), table
