@@ -22,8 +22,9 @@ from pathlib import Path
 import cv2
 
 from sensitivenets.faces.embedder import BATCH, EmbeddingPlan
-from sensitivenets.faces.images import find_images, read_image
+from sensitivenets.faces.images import read_image
 from sensitivenets.faces.network import PRESETS, FaceNetwork
+from sensitivenets.faces.photographs import find_photographs
 from sensitivenets.faces.pipeline import embed
 
 OWN_THREADS, A_BATCH_A_THREAD = "onnxruntime, its own threads", "onnxruntime, a batch a thread"
@@ -67,7 +68,7 @@ def main() -> None:
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
     data = Path(os.environ["SENSITIVENETS_DATA"])
     folder = data / arguments.folder
-    images = find_images(folder)[: arguments.images]
+    images = find_photographs(folder).images[: arguments.images]
     wall, processor = {}, {}
     timed = ways(data, images, folder)
     for _ in range(arguments.repeats):

@@ -6,9 +6,10 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
-import sensitivenets
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
+
+import sensitivenets
 from sensitivenets.benchmark.methods import METHODS
 from sensitivenets.cli.app import make_app
 

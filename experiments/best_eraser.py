@@ -4,7 +4,7 @@
 
 Fitted on fairface `fit`, attacked on attack_train -> attack_test by the full battery and, because
 the map is public, after inversion; verified on LFW. Every choice was made on splits of `fit` and on
-pairs of celeba: docs/best_eraser.md. One line a point and seed, in percent.
+pairs of celeba: docs/best_eraser_results.md. One line a point and seed, in percent.
 """
 
 from __future__ import annotations

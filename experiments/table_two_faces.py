@@ -11,8 +11,9 @@ import numpy as np
 
 from sensitivenets.atomic import atomic_file
 from sensitivenets.embeddings import EmbeddingTable, FloatArray, read_table
-from sensitivenets.faces.images import Image, find_images
+from sensitivenets.faces.images import Image
 from sensitivenets.faces.network import Description, FaceNetwork
+from sensitivenets.faces.photographs import find_photographs
 from sensitivenets.obfuscation.crops import aligned_crops
 from sensitivenets.obfuscation.training import Faces
 from sensitivenets.progress import progress_bar
@@ -36,7 +37,7 @@ def prepare(data: Path, work: Path) -> Data:
     """Cut the faces out and embed them, or read them back; split by subject."""
     path = work / "faces.npz"
     if not path.exists():
-        images = find_images(data / "celeba_images")
+        images = find_photographs(data / "celeba_images").images
         with progress_bar("faces") as progress:
             crops = aligned_crops(images, data / "models" / "yunet.onnx", progress=progress)
         numbers = np.array([int(images[row].stem) for row in crops.rows])

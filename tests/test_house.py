@@ -52,11 +52,23 @@ def is_face(module):
     return modules()[module].name == "__init__.py"
 
 
+# A method of this name is a second way in: whoever reads what `fit` does opens nothing of it.
+SECOND = "adapt"
+
+
+def nodes(tree, *, second):
+    """Every node of a module; those inside a function named `adapt` only if asked for."""
+    yield tree
+    for child in ast.iter_child_nodes(tree):
+        if second or not (isinstance(child, ast.FunctionDef) and child.name == SECOND):
+            yield from nodes(child, second=second)
+
+
 @cache
-def imported(module):
+def imported(module, *, second=True):
     """Pairs (module, name) that a module imports from the package, wherever it does."""
     pairs = []
-    for node in ast.walk(ast.parse(modules()[module].read_text(encoding="utf-8"))):
+    for node in nodes(ast.parse(modules()[module].read_text(encoding="utf-8")), second=second):
         if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == NAME:
             pairs += [(node.module, alias.name) for alias in node.names]
         elif isinstance(node, ast.Import):
@@ -78,15 +90,15 @@ def home(module, name):
 
 
 @cache
-def neighbours(module):
-    return frozenset(home(*pair) for pair in imported(module)) - {module}
+def neighbours(module, *, second=True):
+    return frozenset(home(*pair) for pair in imported(module, second=second)) - {module}
 
 
-def reached(module):
-    """Every module a reader may have to open, package faces not counted."""
+def reached(module, *, second=False):
+    """Every module a reader of `fit` may have to open, package faces not counted."""
     seen, todo = {module}, [module]
     while todo:
-        found = neighbours(todo.pop()) - seen
+        found = neighbours(todo.pop(), second=second) - seen
         seen |= found
         todo += found
     return {name for name in seen if not is_face(name)}
@@ -150,3 +162,15 @@ def test_a_reader_walks_no_further(start, most, capsys):
     with capsys.disabled():
         print(f"\n{start} reaches {len(found)} files: {' '.join(found)}")  # noqa: T201
     assert len(found) <= most
+
+
+def test_what_adapt_opens_is_a_walk_of_its_own(capsys):
+    # Routed transport is fitted without a line of what adapts it: that is imported inside `adapt`,
+    # and by nothing on the way of `fit`. Who reads `adapt` opens these files beside the others.
+    start = f"{NAME}.erasers.transport.routed_transport"
+    of_fit, both = reached(start), reached(start, second=True)
+    found = sorted(name.removeprefix(f"{NAME}.") for name in both - of_fit)
+    with capsys.disabled():
+        print(f"\nadapt reaches {len(found)} files more: {' '.join(found)}")  # noqa: T201
+    assert f"{NAME}.erasers.transport.adapt" in both - of_fit
+    assert len(found) <= 11

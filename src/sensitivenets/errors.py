@@ -76,8 +76,16 @@ def require_real(
     InputError
         Naming the parameter, the range and the value found.
     """
-    number = isinstance(value, int | float | np.number) and math.isfinite(value)
-    if not (number and value > above and minimum <= value <= maximum):
+    if not (_is_finite(value) and value > above and minimum <= value <= maximum):
         lower = f"above {above}" if above > -math.inf else f"at least {minimum}"
         upper = f" and at most {maximum}" if maximum < math.inf else ""
-        raise InputError(f"{name}: expected a number {lower}{upper}; found {value!r}")
+        raise InputError(f"{name}: expected a number {lower}{upper}; found {value!r:.80}")
+
+
+def _is_finite(value: Any) -> bool:
+    if not isinstance(value, int | float | np.number):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False  # a whole number of hundreds of digits

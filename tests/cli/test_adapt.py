@@ -3,11 +3,12 @@
 import json
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from sensitivenets.datasets import synthetic_diveface
 from sensitivenets.embeddings import read_table, write_table
-from sensitivenets.embeddings.fingerprint import fingerprint
+from sensitivenets.embeddings.fingerprint import table_record
 from sensitivenets.erasers.transport.coded_transport import CodedTransport
 from sensitivenets.erasers.transport.routed_transport import RoutedTransport
 from sensitivenets.maps.model_folder import load_model, save_model
@@ -36,7 +37,7 @@ def test_a_derived_model_knows_its_table_and_its_parent(run, faces, tmp_path):
     )
     assert (code, err.strip()) == (0, "")
     made, parent = load_model(tmp_path / "own"), load_model("routed")
-    assert made.fingerprint["adapted"] == fingerprint(faces.vectors)
+    assert made.fingerprint["adapted"] == table_record(faces.vectors)
     assert made.fingerprint["reference primary"] == parent.fingerprint["primary"]
     found = json.loads(printed)["adapted"]
     assert sum(found["rows"]) == len(faces)
@@ -80,3 +81,39 @@ def test_what_cannot_be_adapted_is_said(run, faces, folder, tmp_path):
     assert code == 2
     assert "no column 'nobody'" in err
     assert not (tmp_path / "own").exists()
+
+
+def test_a_foreign_table_keeps_the_models_own_maps_unless_it_is_trusted(run, faces, tmp_path):
+    foreign = faces.vectors[:, np.random.default_rng(0).permutation(32)]
+    write_table(faces.with_vectors(foreign), tmp_path / "foreign.parquet")
+    code, printed, _ = run("adapt", "routed", tmp_path / "foreign.parquet", "--out", tmp_path / "a")
+    assert code == 0
+    assert "doubt: the table is unlike the reference" in printed
+    assert "doubt: fell back on the model's own maps" in printed
+    own = load_model("routed").map(foreign)
+    np.testing.assert_array_equal(load_model(tmp_path / "a").map(foreign), own)
+    trusted = ("adapt", "routed", tmp_path / "foreign.parquet", "--trust", "--out", tmp_path / "b")
+    assert "fell back" not in run(*trusted)[1]
+    assert not np.allclose(load_model(tmp_path / "b").map(foreign), own, atol=1e-3)
+
+
+def test_how_a_file_is_split_does_not_matter(run, faces, tmp_path):
+    made = []
+    for rows in (97, 4096):
+        pq.write_table(
+            pq.read_table("faces.parquet"), tmp_path / f"{rows}.parquet", row_group_size=rows
+        )
+        out = tmp_path / f"model{rows}"
+        assert run("adapt", "routed", tmp_path / f"{rows}.parquet", "--out", out)[0] == 0
+        made.append(load_model(out))
+    one, other = (model.map(faces.vectors) for model in made)
+    np.testing.assert_allclose(one, other, atol=1e-4)
+    assert made[0].fingerprint == made[1].fingerprint
+
+
+def test_fit_says_what_new_people_will_show(run, faces, tmp_path):
+    fit = ("fit", "faces.parquet", "--remove", "gender", "--method", "routed_transport")
+    code, printed, _ = run(*fit, "--out", tmp_path / "m")
+    assert code == 0
+    assert printed.startswith("new rows: a Gaussian attacker reads about")
+    assert "Forecast for new people" in (tmp_path / "m" / "README.md").read_text()

@@ -3,6 +3,7 @@ import json
 import re
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from sensitivenets import __version__
@@ -65,6 +66,9 @@ def test_fit_transform_and_info(run, tmp_path):
     assert code == 0
     assert err.startswith("left out: ")
     assert printed == f"120 rows of 16 features: {tmp_path / 'a.parquet'}\n"
+    # Last bits depend on the number of threads: both records say it.
+    made_by = json.loads(pq.read_schema(tmp_path / "a.parquet").metadata[b"sensitivenets.made_by"])
+    assert made_by["threads"] == model.fingerprint["computed_with"]["threads"] >= 1
     before, after = read_table("table.parquet"), read_table(tmp_path / "a.parquet")
     # What is written is what the map says, to 16 binary digits after the first.
     np.testing.assert_array_equal(after.vectors, canonical_values(model.map(before.vectors)))

@@ -112,3 +112,22 @@ def test_a_budget_prints_the_whole_front(run, tmp_path):
     assert len(points) == len(CANDIDATES) + 1
     assert [line[0] for line in points].count("*") == 1
     assert any("unchanged" in line and " 0.0 %" in line for line in points)
+
+
+def test_a_table_without_labels_may_stand_beside(run, tmp_path):
+    beside = ("--where", "split=fit", "--unlabelled", "table.parquet")
+    code, printed, _ = run(*(
+        *FIT,
+        *beside,
+        "--method",
+        "routed_transport",
+        "--json",
+        "--out",
+        tmp_path / "m",
+    ))
+    assert code == 0
+    sets = json.loads(printed)["fingerprint"]
+    assert (sets["primary"]["rows"], sets["unlabelled"]["rows"]) == (60, 120)
+    code, _, err = run(*(*FIT, *beside, "--method", "leace", "--out", tmp_path / "n"))
+    assert code == 2
+    assert "unlabelled: LEACE learns nothing from rows without labels" in err

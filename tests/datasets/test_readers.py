@@ -400,7 +400,7 @@ def test_which_listed_photograph_a_path_names(path, expected):
     listed = ["train/1.jpg", "train/2.jpg", "val/1.jpg"]
     if path in {"2.jpg", "test/2.jpg"}:
         listed = ["train/3.jpg", *listed[1:]]
-    found = places_of(pa.chunked_array([[path]], pa.string()), pa.array(listed))
+    found = places_of(pa.chunked_array([[path]], pa.string()), pa.array(listed), "t")
     assert found.to_pylist() == [expected]
 
 
@@ -414,3 +414,31 @@ def test_the_command_unpacks_a_bin(tmp_path, capsys):
     assert main(again) != 0
     assert "already exists; choose another name or add --overwrite" in capsys.readouterr().err
     assert main([*again, "--overwrite"]) == 0
+
+
+def of_paths(*paths):
+    vectors = np.eye(len(paths), dtype=np.float32)
+    return EmbeddingTable(vectors, pa.table({"image": list(paths)}), "t.parquet")
+
+
+@pytest.mark.parametrize(
+    ("listed", "paths"),
+    [
+        ("1.jpg", ("ann/1.jpg", "bob/1.jpg", "cat/1.jpg")),
+        ("ann/1.jpg", ("x/ann/1.jpg", "y/ann/1.jpg")),
+        ("1.jpg", ("1.jpg", "bob\\1.jpg")),
+    ],
+)
+def test_a_listed_image_that_fits_several_photographs_labels_none(listed, paths, tmp_path):
+    files(tmp_path, {"l.csv": f"image,gender\n{listed},Female\n"})
+    faces = read_label_file(tmp_path / "l.csv")
+    with pytest.raises(InputError, match=rf"'{listed}' fits {len(paths)} .*with their folders"):
+        join_embeddings(faces, of_paths(*paths))
+
+
+def test_several_faces_of_one_photograph_all_have_its_labels(tmp_path):
+    files(tmp_path, {"l.csv": "image,gender\n1.jpg,Female\n2.jpg,Male\n"})
+    joined = join_embeddings(
+        read_label_file(tmp_path / "l.csv"), of_paths("ann/1.jpg", "ann/1.jpg", "bob/2.jpg")
+    )
+    assert joined.column("gender").to_pylist() == ["Female", "Female", "Male"]

@@ -218,7 +218,7 @@ def test_npy_and_csv_of_different_length(tmp_path):
 def test_a_csv_of_uneven_rows(tmp_path):
     np.save(tmp_path / "t.npy", ROWS)
     (tmp_path / "t.csv").write_text("a,b\n1,2\n3\n")
-    with refuses(tmp_path / "t.npy", "cannot be read as .npy: CSV parse error"):
+    with refuses(tmp_path / "t.csv", "cannot be read as .csv: CSV parse error"):
         read_table(tmp_path / "t.npy")
 
 

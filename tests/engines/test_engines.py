@@ -8,7 +8,6 @@ from sensitivenets.engines import InProcess, engine_named
 from sensitivenets.engines.processes import Processes
 from sensitivenets.errors import InputError
 
-
 PARTS = [np.random.default_rng(part).standard_normal((64, 3000)) for part in range(7)]
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from onnx import TensorProto, helper
@@ -28,25 +29,6 @@ RNG = np.random.default_rng(0)
 real = pytest.mark.skipif(
     "SENSITIVENETS_DATA" not in os.environ, reason="needs SENSITIVENETS_DATA, the real data"
 )
-
-
-@pytest.fixture(scope="module")
-def means(tmp_path_factory):
-    """A network whose embedding is the mean of each channel."""
-    path = tmp_path_factory.mktemp("network") / "means.onnx"
-    graph = helper.make_graph(
-        [
-            helper.make_node("ReduceMean", ["data"], ["mean"], axes=[2, 3], keepdims=0),
-            helper.make_node("Identity", ["mean"], ["embedding"]),
-        ],
-        "means",
-        [helper.make_tensor_value_info("data", TensorProto.FLOAT, ["n", 3, 8, 8])],
-        [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["n", 3])],
-    )
-    onnx.save(
-        helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), path
-    )
-    return path
 
 
 @pytest.fixture
@@ -234,6 +216,61 @@ def test_parts_that_are_there_are_not_made_again(photos, means, tmp_path, monkey
     assert pipeline.embed(images, hashed, network, tmp_path / "parts")[0] != first
 
 
+def foreign(path):
+    pq.write_table(pa.table({"x": [1]}), path)
+
+
+def flipped(path):
+    content = bytearray(path.read_bytes())
+    content[40] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [foreign, flipped, lambda p: p.write_bytes(b""), lambda p: p.write_bytes(p.read_bytes()[:90])],
+    ids=["foreign", "flipped", "empty", "truncated"],
+)
+def test_a_part_that_is_not_as_it_was_written_is_made_again(
+    damage, photos, means, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(pipeline, "PART", 4)
+    images = sorted(photos.rglob("*.png"))
+    plan, network = EmbeddingPlan(photos, None), FaceNetwork(means, Description(side=8))
+    parts, _ = pipeline.embed(images, plan, network, tmp_path / "parts")
+    before = [pq.read_table(path) for path in parts]
+    damage(parts[1])
+    assert pipeline.embed(images, plan, network, tmp_path / "parts")[0] == parts
+    assert [pq.read_table(path) for path in parts] == before
+
+
+def test_a_flip_in_the_table_or_in_a_part_is_found(photos, means, tmp_path):
+    images = sorted(photos.rglob("*.png"))
+    plan, network = EmbeddingPlan(photos, None), FaceNetwork(means, Description(side=8))
+    parts, _ = pipeline.embed(images, plan, network, tmp_path / "parts")
+    pipeline.join(parts, tmp_path / "t.parquet", {"network_sha256": "ab"})
+    whole, expected = (tmp_path / "t.parquet").read_bytes(), read_table(tmp_path / "t.parquet")
+    for place in RNG.integers(0, 8 * len(whole), 300):
+        damaged = bytearray(whole)
+        damaged[place // 8] ^= 1 << (place % 8)
+        (tmp_path / "t.parquet").write_bytes(damaged)
+        try:
+            found = read_table(tmp_path / "t.parquet")
+        except InputError:
+            continue
+        np.testing.assert_array_equal(found.vectors, expected.vectors)
+        assert found.columns == expected.columns
+
+
+def test_what_somebody_else_put_among_the_parts_stays(photos, means, tmp_path):
+    images = sorted(photos.rglob("*.png"))
+    plan, network = EmbeddingPlan(photos, None), FaceNetwork(means, Description(side=8))
+    pipeline.embed(images, plan, network, tmp_path / "parts")
+    (tmp_path / "parts" / "notes.txt").write_text("mine")
+    pipeline.remove_parts(tmp_path / "parts")
+    assert [path.name for path in (tmp_path / "parts").iterdir()] == ["notes.txt"]
+
+
 def test_progress_counts_every_photograph_and_what_was_there_before(
     photos, means, tmp_path, monkeypatch
 ):
@@ -289,10 +326,24 @@ def test_a_killed_run_goes_on(photos, means, tmp_path, wait_until):
     ("description", "message"),
     [
         ({"channels": "GBR"}, "channels: expected RGB or BGR, found 'GBR'"),
-        ({"side": 0}, "side: expected pixels"),
+        ({"side": 0}, "side: expected an integer of at least 1; found 0"),
         ({"crop": "ear"}, "crop: expected landmarks or box, found 'ear'"),
         ({"sides": 3}, r"expected channels, .*; found \['sides'\]"),
-        ([], "expected channels"),
+        ([], "expected channels.*found list"),
+        (5, "expected channels.*found int"),
+        ({"side": 10**9}, "side: expected 4096 pixels at most"),
+        ({"side": True}, "side: expected an integer"),
+        ({"scale": 10**400}, "scale: expected a number"),
+        ({"scale": 0}, "scale: expected a number that is not zero"),
+        ({"scale": 1e-320}, "scale: expected a number that is not zero"),
+        ({"scale": "2"}, "scale: expected a number"),
+        ({"scale": float("nan")}, "scale: expected a number"),
+        ({"mean": 5}, "mean: expected one of each of three channels, found 5"),
+        ({"mean": "abc"}, "mean: expected one of each"),
+        ({"mean": [1, 2, [3]]}, "mean: expected a number"),
+        ({"mean": [1, 2, float("inf")]}, "mean: expected a number"),
+        ({"channels": ["RGB"]}, "channels: expected RGB or BGR"),
+        ({"output": 5}, "output: expected text, found 5"),
     ],
 )
 def test_descriptions_that_make_no_sense_are_refused(description, message, tmp_path):

@@ -1,3 +1,4 @@
+import dataclasses
 import os
 from pathlib import Path
 
@@ -5,20 +6,23 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 from sensitivenets.codes import CodeKey, CodeParameters, code_of_key
 from sensitivenets.datasets.synthetic import synthetic_diveface
 from sensitivenets.embeddings import read_table
+from sensitivenets.erasers.linear.inlp import INLP
+from sensitivenets.erasers.linear.leace import LEACE
 from sensitivenets.erasers.transport.routed_transport import RoutedTransport
 from sensitivenets.errors import InputError
 from sensitivenets.maps.affine import Affine, LowRankEdit
+from sensitivenets.maps.base import Model
 from sensitivenets.maps.chain import Chain
 from sensitivenets.maps.feature_selection import FeatureSelection
 from sensitivenets.maps.fourier import FourierProjection
 from sensitivenets.maps.kinds import KINDS
 from sensitivenets.maps.mlp import MLP
-from sensitivenets.maps.model_folder import save_model
+from sensitivenets.maps.model_folder import load_model, save_model
 from sensitivenets.maps.projection import Projection
 from sensitivenets.maps.universal_code import UniversalCode
 from sensitivenets.onnx_export import fuse, to_onnx
@@ -86,13 +90,13 @@ def test_a_zero_row_stays_zero():
     ).any()
 
 
-def network(n_features=D, opset=11, n_outputs=1):
+def network(n_features=D, opset=11, n_outputs=1, trailing=()):
     """A network of one product, whose output is not of unit length."""
-    weight = helper.make_tensor(
-        "w", TensorProto.FLOAT, [6, n_features], numbers(6, n_features).ravel()
-    )
+    weight = numpy_helper.from_array(numbers(6, n_features), "w")
     outputs = [f"out{k}" for k in range(n_outputs)]
-    return helper.make_model(
+    if trailing:
+        outputs = ["flat"]
+    made = helper.make_model(
         helper.make_graph(
             [helper.make_node("MatMul", ["data", "w"], [name]) for name in outputs],
             "network",
@@ -106,6 +110,14 @@ def network(n_features=D, opset=11, n_outputs=1):
         opset_imports=[helper.make_opsetid("", opset)],
         ir_version=8,
     )
+    if trailing:
+        axes = [2 + k for k in range(len(trailing))]
+        made.graph.node.append(helper.make_node("Unsqueeze", ["flat"], ["out0"], axes=axes))
+        del made.graph.output[:]
+        made.graph.output.append(
+            helper.make_tensor_value_info("out0", TensorProto.FLOAT, ["n", n_features, *trailing])
+        )
+    return made
 
 
 @pytest.mark.parametrize("opset", [11, 13, 18])
@@ -125,7 +137,109 @@ def test_one_file_for_every_kind_of_map(phi):
     embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
     expected = phi(embeddings)
     scale = np.abs(expected).max()
-    np.testing.assert_allclose(infer(fuse(before, phi), data=data), expected, atol=1e-5 * scale)
+    np.testing.assert_allclose(
+        infer(fuse(before, phi, normalise=True), data=data), expected, atol=1e-5 * scale
+    )
+
+
+def raw_outputs(network_of, data):
+    made = infer(network_of, data=data)
+    return made.reshape(len(made), -1)
+
+
+def erasers():
+    return {
+        "LEACE": LEACE(random_state=0),
+        "INLP": INLP(random_state=0),
+        "routed": RoutedTransport(n_rounds=1, random_state=0),
+        "routed in a subspace": RoutedTransport(n_rounds=1, rank=3, random_state=0),
+    }
+
+
+@pytest.mark.parametrize("unit", [False, True])
+@pytest.mark.parametrize("method", erasers())
+@pytest.mark.parametrize("trailing", [(), (1, 1)])
+def test_one_file_does_what_transform_does_to_the_rows_that_it_was_fitted_on(
+    method, unit, trailing, tmp_path
+):
+    before, data = network(trailing=trailing), numbers(300, 6)
+    rows = raw_outputs(before, data)
+    assert np.linalg.norm(rows, axis=1).max() > 3
+    if unit:
+        rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    labels = np.where(data[:, 0] + 0.3 * data[:, 1] > 0, "a", "b")
+    save_model(erasers()[method].fit(rows, sensitive={"gender": labels}), tmp_path / "model")
+    model = load_model(tmp_path / "model")
+    expected = model.transform(rows)
+    made = infer(fuse(before, model), data=data)
+    close = np.abs(made - expected).max(axis=1) < 1e-3 * np.abs(expected).max()
+    # A row on the border of two groups may take another way.
+    assert close.mean() > 0.99
+
+
+def test_a_saved_map_of_a_subspace_knows_its_lengths(tmp_path):
+    model = erasers()["routed in a subspace"].fit(
+        5 * TABLE.vectors, sensitive={"gender": TABLE.column("gender")}
+    )
+    save_model(model, tmp_path / "model")
+    other = (0.1 * TABLE.vectors[:50]).astype(np.float32)
+    again = load_model(tmp_path / "model").transform(other)
+    np.testing.assert_array_equal(again, model.transform(other))
+
+
+def test_a_model_that_does_not_say_how_long_its_rows_were_is_not_joined():
+    bare = Model(MAPS["affine"], "LEACE", {}, {}, {"primary": {"rows": 5, "features": D}})
+    with pytest.raises(InputError, match=r"not recorded, so nobody can tell .* fit again"):
+        fuse(network(), bare)
+    lengths = {"primary": {"lengths": [3.0, 8.0]}, "detector": {"lengths": [1.0, 1.0]}}
+    mixed = dataclasses.replace(bare, fingerprint=lengths)
+    with pytest.raises(InputError, match="some of unit length and some not"):
+        fuse(network(), mixed)
+
+
+def test_odd_networks_are_joined_or_refused_in_words():
+    phi = MAPS["routed"]
+    half = network()
+    half.graph.node[0].output[0] = "full"
+    half.graph.node.append(helper.make_node("Cast", ["full"], ["out0"], to=TensorProto.FLOAT16))
+    half.graph.output[0].type.tensor_type.elem_type = TensorProto.FLOAT16
+    data = numbers(5, 6)
+    embeddings = infer(half, data=data).astype(np.float32)
+    embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
+    np.testing.assert_allclose(infer(fuse(half, phi), data=data), phi(embeddings), atol=1e-4)
+    named = network()
+    named.graph.node[0].output[0] = named.graph.output[0].name = "embedding"
+    assert infer(fuse(named, phi), data=data).shape == (5, D)
+    with pytest.raises(InputError, match="has a map of sensitivenets behind it already"):
+        fuse(fuse(network(), phi), phi)
+    text = network()
+    text.graph.output[0].type.tensor_type.elem_type = TensorProto.STRING
+    with pytest.raises(InputError, match="expected an output of float32, found string"):
+        fuse(text, phi)
+    broken = network()
+    broken.graph.node[0].op_type = "NoSuchOperator"
+    with pytest.raises(InputError, match="onnx cannot join a map to it"):
+        fuse(broken, phi)
+    assert network().graph.output[0].name == "out0"
+
+
+def test_weights_beside_a_network_are_read_from_there(run, tmp_path, monkeypatch):
+    save_model(fitted(), tmp_path / "model")
+    (tmp_path / "net").mkdir()
+    onnx.save(
+        network(),
+        tmp_path / "net" / "n.onnx",
+        save_as_external_data=True,
+        location="n.data",
+        size_threshold=0,
+    )
+    arguments = ("export", tmp_path / "model", "--fuse", tmp_path / "net" / "n.onnx", "--out")
+    assert run(*arguments, tmp_path / "one.onnx")[0] == 0
+    assert infer(onnx.load(tmp_path / "one.onnx"), data=numbers(3, 6)).shape == (3, D)
+    (tmp_path / "net" / "n.data").unlink()
+    code, _, err = run(*arguments, tmp_path / "two.onnx")
+    assert (code, "n.onnx: its weights cannot be read" in err) == (2, True)
+    assert "Traceback" not in err
 
 
 def test_no_kind_of_map_is_left_out():

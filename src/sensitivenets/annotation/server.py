@@ -32,6 +32,7 @@ from sensitivenets.annotation.export import label_columns
 from sensitivenets.annotation.gate import Gate, GateMiddleware
 from sensitivenets.annotation.labelling import Labelling
 from sensitivenets.annotation.status import status
+from sensitivenets.embeddings.parquet_files import sealed
 from sensitivenets.errors import InputError
 
 _MAX_BODY = 256 * 1024
@@ -143,7 +144,9 @@ class _Api:
     def labels(self, request: Request) -> Response:
         del request
         buffer = io.BytesIO()
-        pq.write_table(label_columns(self._labelling), buffer)
+        columns = label_columns(self._labelling)
+        whole = columns.replace_schema_metadata(sealed(columns.schema).metadata)
+        pq.write_table(whole, buffer, write_page_checksum=True)
         name = "labels.parquet"
         return Response(
             buffer.getvalue(),

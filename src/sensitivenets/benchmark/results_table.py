@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from sensitivenets.atomic import atomic_file
 from sensitivenets.benchmark.record import AttackFigures, RunRecord
+from sensitivenets.embeddings.parquet_files import write_parquet
 
 _SCHEMA = pa.schema([
     ("key", pa.string()),
@@ -51,8 +50,7 @@ def write_results(records: Sequence[RunRecord], path: Path) -> None:
         A ``.parquet`` file; replaced if it is there.
     """
     rows = [row for record in records for row in _rows(record)]
-    with atomic_file(path) as temporary:
-        pq.write_table(pa.Table.from_pylist(rows, schema=_SCHEMA), temporary)
+    write_parquet(pa.Table.from_pylist(rows, schema=_SCHEMA), path)
 
 
 def _rows(record: RunRecord) -> Iterator[dict[str, Any]]:

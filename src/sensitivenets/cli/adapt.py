@@ -24,6 +24,7 @@ def adapt(
     out: Path,
     identity: str | None = None,
     where: list[str] | None = None,
+    trust: bool = False,
     embedding: str = "embedding",
     overwrite: bool = False,
     json: bool = False,
@@ -43,6 +44,9 @@ def adapt(
         Column that says who a row shows: rows of a person are routed together.
     where
         Adapt to the rows with COLUMN=VALUE; may be given several times.
+    trust
+        Adapt even where the table shows no groups like the model's; its own maps are kept
+        otherwise.
     embedding
         Name of the embedding column.
     overwrite
@@ -53,7 +57,7 @@ def adapt(
     from sensitivenets.maps.model_folder import check_destination, load_model, save_model
 
     check_destination(out, overwrite=overwrite)
-    made = _adapted(load_model(model), table, identity, where or [], embedding)
+    made = _adapted(load_model(model), table, identity, where or [], trust, embedding)
     save_model(made.model, out, overwrite=overwrite)
     if json:
         print_json(_summary(made, out))
@@ -62,7 +66,12 @@ def adapt(
 
 
 def _adapted(
-    model: Model, table: str, identity: str | None, where: list[str], embedding: str
+    model: Model,
+    table: str,
+    identity: str | None,
+    where: list[str],
+    trust: bool,
+    embedding: str,
 ) -> AdaptedModel:
     from sensitivenets.codes.code_files import is_code_file
     from sensitivenets.erasers.fit_table import adapt_table
@@ -72,7 +81,7 @@ def _adapted(
         raise InputError(f"{table}: holds codes; adapt to the embeddings they were made from")
     source = open_rows(table, where, embedding)
     with progress_bar("adapt") as progress:
-        return adapt_table(model, source, identity=identity, progress=progress)
+        return adapt_table(model, source, identity=identity, trust=trust, progress=progress)
 
 
 def _print(found: Adapted, out: Path, table: str) -> None:

@@ -114,9 +114,9 @@ def _report(faces: FaceList, rows: pa.Table, out: Path, *, json: bool) -> None:
 
 def _write_bin(found: VerificationBin, out: Path, *, json: bool) -> None:
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     from sensitivenets.atomic import atomic_folder
+    from sensitivenets.embeddings.parquet_files import write_parquet
 
     # Numbered, so that embeddings in the order of names are in the order of the pairs.
     with atomic_folder(out) as temporary:
@@ -125,7 +125,7 @@ def _write_bin(found: VerificationBin, out: Path, *, json: bool) -> None:
             (temporary / f"{k:06d}{suffix}").write_bytes(photograph)
         left = range(0, len(found.images), 2)
         pairs = {"left": left, "right": [k + 1 for k in left], "same": found.same}
-        pq.write_table(pa.table(pairs), temporary / "pairs.parquet")
+        write_parquet(pa.table(pairs), temporary / "pairs.parquet")
     if json:
         print_json({"folder": str(out), "images": len(found.images), "pairs": len(found.same)})
     else:

@@ -40,7 +40,7 @@ def demo(*, out: Path, n_subjects: int = 3000, random_state: int = 0, n_jobs: in
         out / "faces.parquet",
         out / "protected",
     )
-    print_notice("making synthetic embeddings of faces: a labelled reference, and other people")
+    print_notice("0/3 making synthetic embeddings of faces: a labelled reference, and other people")
     table = synthetic_diveface(n_subjects, random_state=random_state)
     known = np.asarray(table.labels("split").codes == table.labels("split").classes.index("fit"))
     write_table(table.take(known), reference)
@@ -51,8 +51,8 @@ def demo(*, out: Path, n_subjects: int = 3000, random_state: int = 0, n_jobs: in
         f"--out {protected}"
     )
     protect(
-        faces,
-        reference=reference,
+        str(faces),
+        reference=str(reference),
         remove=_REMOVED,
         identity="subject",
         out=protected,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
-import shutil
 from pathlib import Path
 
 from sensitivenets.cli.output import print_json, print_line
 from sensitivenets.cli.selection import refuse_table
 from sensitivenets.errors import InputError, require_int
+
+# Files of one kind that are named here; all of them are in --json.
+_SHOWN = 3
 
 
 def embed(
@@ -23,6 +25,7 @@ def embed(
     sha256: str | None = None,
     all_faces: bool = False,
     hash_names: bool = False,
+    subject_level: int | None = None,
     min_score: float = 0.6,
     n_threads: int | None = None,
     overwrite: bool = False,
@@ -31,7 +34,8 @@ def embed(
     """Find the faces of photographs, align them, and embed them with a network of yours.
 
     The folder that a photograph lies in is its subject. A run that was interrupted goes on where
-    it was. Files that cannot be read or show no face are named and left out.
+    it was. Files that cannot be read or show no face, and links that lead out of the folder, are
+    named and left out.
 
     Parameters
     ----------
@@ -54,6 +58,9 @@ def embed(
         Embed every face of a photograph instead of the one it is of.
     hash_names
         Name a photograph by the SHA-256 of its file: paths may say who it shows.
+    subject_level
+        Which folder names the subject: 1 for the outermost below PHOTOS, 2 for the next. Unless
+        given, it is the folder that a photograph lies in, and must be clear.
     min_score
         Leave out faces that the detector is less sure of.
     n_threads
@@ -66,6 +73,8 @@ def embed(
     refuse_table(out, overwrite=overwrite)
     if n_threads is not None:
         require_int("--n-threads", n_threads, minimum=1)
+    if subject_level is not None:
+        require_int("--subject-level", subject_level, minimum=1)
     if (detector is None) != aligned:
         raise InputError("expected --detector, or --aligned for crops; give one of them")
     for needed in ("cv2", "onnxruntime", "PIL"):
@@ -75,8 +84,12 @@ def embed(
 
     from sensitivenets.faces import pipeline
     from sensitivenets.faces.embedder import EmbeddingPlan
-    from sensitivenets.faces.images import find_images
     from sensitivenets.faces.network import FaceNetwork, read_description
+    from sensitivenets.faces.photographs import (
+        by_reason,
+        find_photographs,
+        require_clear_subjects,
+    )
     from sensitivenets.progress import progress_bar
 
     # OpenCV says on stderr, once a thread, that it runs on the processor.
@@ -84,18 +97,23 @@ def embed(
     described = read_description(network)
     # Threads have a photograph each, so that a call of the network needs one.
     reader = FaceNetwork(model, described, sha256, n_threads=1)
-    images = find_images(photos)
-    plan = EmbeddingPlan(photos, detector, min_score, all_faces, hash_names)
+    found = find_photographs(photos)
+    images = found.images
+    require_clear_subjects((p.relative_to(photos).as_posix() for p in images), subject_level)
+    plan = EmbeddingPlan(photos, detector, min_score, all_faces, hash_names, subject_level)
     parts = out.with_name(f"{out.name}.parts")
     with progress_bar("embed", rate=True) as progress:
         made, skipped = pipeline.embed(images, plan, reader, parts, progress, n_threads)
     facts = {"network_sha256": reader.sha256, "network_licence": described.licence}
     rows = pipeline.join(made, out, facts)
-    shutil.rmtree(parts)
+    pipeline.remove_parts(parts)
     if json:
-        left_out = {one.image: one.reason for one in skipped}
-        print_json({"table": str(out), "rows": rows, "images": len(images), "skipped": left_out})
+        without = {one.image: one.reason for one in (*skipped, *found.left_out)}
+        print_json({"table": str(out), "rows": rows, "images": len(images), "skipped": without})
         return
     for one in skipped:
         print_line(f"skipped {one.image}: {one.reason}")
+    for reason, names in by_reason(found.left_out).items():
+        more = ", ..." if len(names) > _SHOWN else ""
+        print_line(f"left out {len(names)}, {reason}: {', '.join(names[:_SHOWN])}{more}")
     print_line(f"{rows} faces of {len(images)} photographs, {len(skipped)} skipped: {out}")

@@ -142,7 +142,7 @@ def _encoded(
     """Yield the codes of a table, block by block."""
     from sensitivenets.codes import encode_table, read_codes
     from sensitivenets.embeddings import EmbeddingTable
-    from sensitivenets.maps.model_folder import weights_digest
+    from sensitivenets.maps.digest import weights_digest
     from sensitivenets.maps.transform_files import mapped_block
 
     model, name, columns = before

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -33,6 +34,7 @@ def fit(
     where: list[str] | None = None,
     detector: str | None = None,
     detector_where: list[str] | None = None,
+    unlabelled: str | None = None,
     method: str = "sensitivenet",
     settings: Annotated[list[str] | None, Parameter(name="--set")] = None,
     random_state: int = 0,
@@ -64,6 +66,9 @@ def fit(
         Another table of embeddings of the same network, which has the attributes to remove.
     detector_where
         Use only the rows of it with COLUMN=VALUE; may be given several times.
+    unlabelled
+        One more table of the same network, of which no attribute is known: routed_transport and
+        coded_transport learn the moments of the groups from its rows too.
     method
         Method, such as routed_transport or leace; package.module:Class is one of your own.
     settings
@@ -93,26 +98,30 @@ def fit(
     if detector is None and detector_where:
         raise InputError("--detector-where: expected --detector with it; give both or neither")
     estimator = chosen.load()(**parameters)
-    if detector is None and fits_block_by_block(estimator):
+    # Unlabelled rows cannot stand behind selected ones of a table that is not held.
+    if detector is None and fits_block_by_block(estimator) and not (unlabelled and where):
         source = open_rows(table, where or [], embedding)
-        estimator = _fit_in_blocks(estimator, source, remove, kept, identity, work)
+        more = None if unlabelled is None else open_rows(unlabelled, [], embedding)
+        estimator = _fit_in_blocks(estimator, source, remove, kept, identity, more, work)
     else:
         if work != _HERE:
             raise InputError(
-                f"--engine: {method} holds all rows in this process"
-                + (" where --detector is given" if detector is not None else "")
-                + "; leave it out, or take a method such as leace or routed_transport"
+                f"--engine: {method}, as it is set, holds all rows in this process; leave it out, "
+                "or take a method such as leace or routed_transport, without --detector"
             )
         primary = read_rows(table, where or [], embedding)
         kept_labels = None if kept is None else primary.column(kept)
         sensitive = _attributes(primary if detector is None else None, remove, identity)
         _warn(primary, identity, remove if detector is None else [])
-        detectors = None
+        # Only where there are some: a method of one's own need not know of them.
+        others: dict[str, Any] = {}
         if detector is not None:
             other = read_rows(detector, detector_where or [], embedding, "--detector-where")
-            detectors = (other.vectors, _attributes(other, remove, None))
+            others["detector"] = (other.vectors, _attributes(other, remove, None))
             _warn(other, None, [])
-        estimator.fit(primary.vectors, kept_labels, sensitive=sensitive, detector=detectors)
+        if unlabelled is not None:
+            others["unlabelled"] = read_rows(unlabelled, [], embedding).vectors
+        estimator.fit(primary.vectors, kept_labels, sensitive=sensitive, **others)
     save_model(estimator.model_, out, overwrite=overwrite)
     if json:
         print_json(_summary(estimator.model_, out))
@@ -126,6 +135,7 @@ def _fit_in_blocks(
     remove: list[str],
     kept: str | None,
     identity: str | None,
+    unlabelled: TableSource | None,
     work: EngineOptions,
 ) -> Any:
     """Fit to a table that is read and not held."""
@@ -146,6 +156,7 @@ def _fit_in_blocks(
             source,
             sensitive=remove,
             target=kept if keeps else None,
+            unlabelled=unlabelled,
             engine=engine,
             progress=progress,
         )
@@ -198,8 +209,17 @@ def _print_summary(model: Model, out: Path) -> None:
         print_line(f"{name}: the last linear detector reads {percent(reads)}")
     if model.curve and "chosen" in model.curve[0]:
         _print_trade_off(model)
+    if model.curve and "forecast" in model.curve[0]:
+        print_line(_forecast(model.curve[0]["forecast"]))
     print_line(f"model: {out}")
     print_line(f"next: sensitivenets transform {out} TABLE --out agnostic.parquet")
+
+
+def _forecast(record: Mapping[str, Any]) -> str:
+    """Say what new people will show; where groups are too small, a warning has said the rest."""
+    from sensitivenets.erasers.transport.forecast import Forecast
+
+    return Forecast(**record).lines()[0]
 
 
 def _print_trade_off(model: Model) -> None:

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from sensitivenets.atomic import atomic_file
 from sensitivenets.codes.code_table import CodeTable
 from sensitivenets.codes.universal import CodeParameters
+from sensitivenets.embeddings.parquet_files import read_parquet, sealed
 from sensitivenets.errors import InputError
 
 FORMAT_VERSION = 1
@@ -105,7 +106,8 @@ def _as_arrow(table: CodeTable) -> pa.Table:
         "scale": table.parameters.scale,
         "encoder": table.encoder,
     }
-    return pa.table(columns).replace_schema_metadata({_METADATA: json.dumps(about).encode()})
+    arrow = pa.table(columns).replace_schema_metadata({_METADATA: json.dumps(about).encode()})
+    return arrow.replace_schema_metadata(sealed(arrow.schema).metadata)
 
 
 def _parquet_writer(path: Path, arrow: pa.Table) -> pq.ParquetWriter:
@@ -139,13 +141,7 @@ def read_codes(path: str | Path) -> CodeTable:
         If the file is missing, damaged, holds no codes, or was written in a newer format.
     """
     path = Path(path)
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
-    try:
-        arrow = pq.read_table(path, page_checksum_verification=True)
-    except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"{path}: cannot be read as .parquet: {reason}") from error
+    arrow = read_parquet(path)
     about = _about(arrow, path)
     names = arrow.column_names
     if names.count(COLUMN) != 1:

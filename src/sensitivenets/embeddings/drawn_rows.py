@@ -12,6 +12,8 @@ from sensitivenets.embeddings.labels import Labels
 
 #: Rows above which a table is not compared or attacked whole.
 MOST_ROWS = 200_000
+#: Rows that are drawn of such a table: five thousand million pairs, some minutes of a core.
+DRAWN_ROWS = 100_000
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ def draw_rows(
     subject: Labels | None,
     strata: Sequence[Labels],
     *,
-    most: int = MOST_ROWS,
+    most: int = DRAWN_ROWS,
     seed: int = 0,
 ) -> DrawnRows:
     """Draw about so many rows, all those of a subject or none.
@@ -69,7 +71,7 @@ def draw_rows(
         Identity of each row; unlabelled rows are not drawn. Without, rows are drawn by themselves.
     strata : sequence of Labels of length n_rows
         What to keep in proportion; a subject counts by its first row.
-    most : int, default=200000
+    most : int, default=100000
         Rows to draw; a little more or fewer where subjects have many.
     seed : int, default=0
         Decides which.

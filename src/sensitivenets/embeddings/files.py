@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from sensitivenets.atomic import check_table_name
@@ -39,7 +40,9 @@ def read_table(path: str | Path, *, embedding: str = "embedding") -> EmbeddingTa
     return open_table(path, embedding=embedding).read()
 
 
-def write_table(table: EmbeddingTable, path: str | Path) -> None:
+def write_table(
+    table: EmbeddingTable, path: str | Path, notes: Mapping[str, str] | None = None
+) -> None:
     """Write a table of embeddings as Parquet, atomically.
 
     Parameters
@@ -48,6 +51,8 @@ def write_table(table: EmbeddingTable, path: str | Path) -> None:
         Embeddings and label columns.
     path : str or Path
         A file ending in ``.parquet``; replaced if it exists.
+    notes : mapping of str to str, optional
+        Kept in the file's metadata, such as what made the table.
 
     Raises
     ------
@@ -55,5 +60,6 @@ def write_table(table: EmbeddingTable, path: str | Path) -> None:
         If the name has another ending.
     """
     check_table_name(Path(path))
-    with table_writer(path) as write:
+    made = {key.encode(): text.encode() for key, text in (notes or {}).items()}
+    with table_writer(path, made) as write:
         write(table)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -11,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from sensitivenets.embeddings.arrays import FloatArray
+from sensitivenets.embeddings.arrays import FloatArray, squared_norms
 
 # Part of what the digest means: another number gives other digests, and needs another name.
 _BLOCK_ROWS = 1024
@@ -36,12 +37,16 @@ class Fingerprint:
         Digest of all full blocks.
     rest : tuple of bytes
         The rows of the block that is not full, in the pieces they came in.
+    shortest, longest : float
+        Lengths of its rows.
     """
 
     rows: int = 0
     features: int = 0
     chain: bytes = b""
     rest: tuple[bytes, ...] = ()
+    shortest: float = math.inf
+    longest: float = 0.0
 
     def to_dict(self) -> dict[str, Any]:
         """Return ``rows``, ``features`` and ``digest``, which begins with its algorithm."""
@@ -54,6 +59,14 @@ class Fingerprint:
             "digest": f"{_ALGORITHM}:{chain.hex()}",
         }
 
+    def to_record(self) -> dict[str, Any]:
+        """Return what a model keeps of the rows it learned from: `to_dict`, and ``lengths``.
+
+        The shortest and the longest row, to four digits: rows of another scale are other data.
+        """
+        lengths = [float(f"{length:.4g}") for length in (self.shortest, self.longest)]
+        return self.to_dict() | {"lengths": lengths}
+
     def followed_by(self, stretch: StretchDigests) -> Fingerprint:
         """Return the fingerprint of these rows and a stretch that was hashed elsewhere.
 
@@ -63,7 +76,14 @@ class Fingerprint:
         chain = self.chain
         for digest in stretch.blocks:
             chain = _linked(chain, digest)
-        return Fingerprint(self.rows + stretch.rows, stretch.features, chain, stretch.rest)
+        return Fingerprint(
+            self.rows + stretch.rows,
+            stretch.features,
+            chain,
+            stretch.rest,
+            min(self.shortest, stretch.shortest),
+            max(self.longest, stretch.longest),
+        )
 
 
 @dataclass(frozen=True)
@@ -78,12 +98,16 @@ class StretchDigests:
         Digest of each full block.
     rest : tuple of bytes
         The rows after them: only the last stretch of a table has any.
+    shortest, longest : float
+        Lengths of its rows.
     """
 
     rows: int = 0
     features: int = 0
     blocks: tuple[bytes, ...] = ()
     rest: tuple[bytes, ...] = ()
+    shortest: float = math.inf
+    longest: float = 0.0
 
     def followed_by(self, X: FloatArray) -> StretchDigests:
         """Return the digests of these rows and more; these must be full blocks."""
@@ -91,7 +115,15 @@ class StretchDigests:
         full = len(X) // _BLOCK_ROWS * _BLOCK_ROWS
         found = [_sha256((X[k : k + _BLOCK_ROWS],)) for k in range(0, full, _BLOCK_ROWS)]
         rest = (_canonical(X[full:]).tobytes(),) if full < len(X) else ()
-        return StretchDigests(self.rows + len(X), X.shape[1], (*self.blocks, *found), rest)
+        norms = np.sqrt(squared_norms(X))
+        return StretchDigests(
+            self.rows + len(X),
+            X.shape[1],
+            (*self.blocks, *found),
+            rest,
+            float(norms.min(initial=self.shortest)),
+            float(norms.max(initial=self.longest)),
+        )
 
 
 class Hashing:
@@ -115,7 +147,7 @@ class Hashing:
         self, X: FloatArray, pool: ThreadPoolExecutor, before: Fingerprint | None = None
     ) -> None:
         self._before = before = before or Fingerprint()
-        self._shape = X.shape
+        self._X = X
         waiting = before.rows % _BLOCK_ROWS
         # Where the blocks end, as rows of this batch.
         ends = range(_BLOCK_ROWS - waiting, len(X) + 1, _BLOCK_ROWS)
@@ -141,7 +173,15 @@ class Hashing:
         chain = self._before.chain
         for digest in reversed(digests):
             chain = _linked(chain, digest)
-        return Fingerprint(self._before.rows + self._shape[0], self._shape[1], chain, self._rest)
+        norms = np.sqrt(squared_norms(self._X))
+        return Fingerprint(
+            self._before.rows + len(norms),
+            self._X.shape[1],
+            chain,
+            self._rest,
+            float(norms.min(initial=self._before.shortest)),
+            float(norms.max(initial=self._before.longest)),
+        )
 
 
 def other_cores() -> ThreadPoolExecutor:
@@ -185,8 +225,28 @@ def fingerprint(X: FloatArray) -> dict[str, Any]:
     >>> fingerprint(np.eye(2, dtype=np.float32))["digest"][:27]
     'sha256-1024-v1:746b26055a03'
     """
+    return _whole(X).to_dict()
+
+
+def table_record(X: FloatArray) -> dict[str, Any]:
+    """Return what a model keeps of a table: its `fingerprint`, and ``lengths``, shortest, longest.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, d)
+        Embeddings.
+
+    Returns
+    -------
+    dict
+        See `Fingerprint.to_record`.
+    """
+    return _whole(X).to_record()
+
+
+def _whole(X: FloatArray) -> Fingerprint:
     with other_cores() as pool:
-        return Hashing(X, pool).result().to_dict()
+        return Hashing(X, pool).result()
 
 
 def is_among(table: Mapping[str, Any], recorded: Mapping[str, Any]) -> bool | None:

@@ -23,6 +23,7 @@ from sensitivenets.embeddings.array_files import (
     safetensors_batches,
 )
 from sensitivenets.embeddings.location import POSTGRES, Part
+from sensitivenets.embeddings.parquet_files import check_seal
 from sensitivenets.embeddings.part_facts import PartFacts, require_different, sliced
 from sensitivenets.embeddings.text_files import (
     csv_batches,
@@ -30,6 +31,7 @@ from sensitivenets.embeddings.text_files import (
     describe_json,
     json_batches,
 )
+from sensitivenets.errors import InputError
 
 # Read at a time from a local file: without it, a whole row group would be, which may be all rows.
 _BUFFER_BYTES = 1 << 16
@@ -57,18 +59,28 @@ class Format:
 
 def _open_parquet(part: Part) -> pq.ParquetFile:
     far = not part.is_local
-    return pq.ParquetFile(
+    file = pq.ParquetFile(
         part.filesystem.open_input_file(part.path),
         pre_buffer=False,
         buffer_size=_FAR_BUFFER_BYTES if far else _BUFFER_BYTES,
         page_checksum_verification=True,
     )
+    check_seal(file.metadata, part.name)
+    return file
 
 
 def _describe_parquet(part: Part, embedding: str) -> PartFacts:
     del embedding  # a Parquet file names its columns
     with _open_parquet(part) as file:
-        return PartFacts(require_different(file.schema_arrow, part), int(file.metadata.num_rows))
+        rows = int(file.metadata.num_rows)
+        if rows != sum(_group_rows(file)):
+            raise InputError(f"{part.name}: damaged: its footer gives two numbers of rows")
+        return PartFacts(require_different(file.schema_arrow, part), rows)
+
+
+def _group_rows(file: pq.ParquetFile) -> list[int]:
+    groups = range(file.metadata.num_row_groups)
+    return [int(file.metadata.row_group(number).num_rows) for number in groups]
 
 
 def _parquet_batches(
@@ -77,8 +89,8 @@ def _parquet_batches(
     del facts
     with _open_parquet(part) as file:
         groups, start = [], 0
-        for number in range(file.metadata.num_row_groups):
-            end = start + file.metadata.row_group(number).num_rows
+        for number, rows in enumerate(_group_rows(file)):
+            end = start + rows
             if end > first:
                 groups.append(number)
             else:

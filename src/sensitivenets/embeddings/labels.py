@@ -60,6 +60,11 @@ class Labels:
         """Keep the given rows (indices or a mask); the classes stay as they are."""
         return Labels(self.name, self.codes[rows], self.classes)
 
+    def extended(self, n_rows: int) -> Labels:
+        """Put so many unlabelled rows behind; the classes stay as they are."""
+        codes = np.concatenate([self.codes, np.full(n_rows, UNLABELLED, dtype=np.int64)])
+        return Labels(self.name, codes, self.classes)
+
     def counts(self) -> dict[str, int]:
         """Count the labelled rows of each class, in the order of `classes`."""
         counts = np.bincount(self.codes[self.labelled], minlength=len(self.classes))

@@ -101,8 +101,7 @@ def in_row_blocks(
     if len(X) < _PARALLEL_ROWS:
         write(X, out)
         return
-    blas = _blas()
-    n_threads = max((library["num_threads"] for library in blas.info()), default=1)
+    blas, n_threads = _blas(), blas_threads()
 
     def work(rows: slice) -> None:
         write(X[rows], out[rows])
@@ -110,6 +109,11 @@ def in_row_blocks(
     with blas.limit(limits=1), ThreadPoolExecutor(n_threads) as pool:
         for done in [pool.submit(work, rows) for rows in row_blocks(len(X), _THREAD_ROWS)]:
             done.result()
+
+
+def blas_threads() -> int:
+    """Return how many threads a product of matrices takes: its last bits depend on it."""
+    return max((library["num_threads"] for library in _blas().info()), default=1)
 
 
 @cache

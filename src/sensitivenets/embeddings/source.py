@@ -261,6 +261,36 @@ class TableSource:
         columns = pa.concat_tables(tables) if self.labels.names else pa.table({})
         return EmbeddingTable(np.concatenate(vectors), columns, self.name, self.embedding.written)
 
+    def followed_by_unlabelled(self, other: TableSource) -> TableSource:
+        """Return the rows of this table, and behind them those of another without its labels.
+
+        Raises
+        ------
+        InputError
+            If embeddings are of other columns, or either has conditions: they would be asked of
+            all rows.
+        """
+        if self.conditions or other.conditions:
+            raise InputError(
+                f"{other.name}: unlabelled rows cannot stand behind selected ones; write the "
+                "selection as a table first"
+            )
+        if other.embedding != self.embedding:
+            raise InputError(
+                f"{other.name}: expected the embedding in {', '.join(self.embedding.read)} as in "
+                f"{self.name}, found {', '.join(other.embedding.read)}; write both alike"
+            )
+        bare = [
+            PartFacts(pa.schema([one.schema.field(name) for name in self.embedding.read]), one.rows)
+            for one in other.facts
+        ]
+        return replace(
+            self,
+            parts=(*self.parts, *(replace(part, keys={}) for part in other.parts)),
+            facts=(*self.facts, *bare),
+            rows=(*self.rows, *other.rows),
+        )
+
     def of_part(self, number: int) -> TableSource:
         """Return one file of the table as a table."""
         return replace(

@@ -22,6 +22,7 @@ _BLOCK_BYTES = 1 << 22
 # Enough for the names of some thousand features and the first row.
 _HEAD_BYTES = 1 << 20
 _DELIMITERS = ",;\t|"
+_MARKS_OF_OTHER_ENCODINGS = (b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff")
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,13 @@ class _Dialect:
 
 def _dialect(part: Part) -> _Dialect:
     with part.filesystem.open_input_stream(part.path) as file:
-        head = file.read(_HEAD_BYTES).decode("utf-8-sig", errors="replace")
+        start = file.read(_HEAD_BYTES)
+    header_line = start.partition(b"\n")[0]
+    if start.startswith(_MARKS_OF_OTHER_ENCODINGS) or b"\0" in header_line:
+        raise InputError(
+            f"{part.name}: expected text in UTF-8, found UTF-16 or UTF-32; save it as UTF-8"
+        )
+    head = start.decode("utf-8-sig", errors="replace")
     header, _, rest = head.partition("\n")
     outside_quotes = re.sub(r'"[^"]*"', "", header)
     delimiter = max(_DELIMITERS, key=outside_quotes.count)
@@ -135,8 +142,12 @@ def read_labels(part: Part) -> pa.Table:
         return pa.table({})
     name = part.name.removesuffix(part.suffix) + ".csv"
     beside = Part(name, path, part.filesystem, ".csv", part.relative)
-    facts = describe_csv(beside, "")
-    batches = list(csv_batches(beside, facts, facts.schema.names, 0, max(facts.rows, 1)))
+    try:
+        facts = describe_csv(beside, "")
+        batches = list(csv_batches(beside, facts, facts.schema.names, 0, max(facts.rows, 1)))
+    except pa.ArrowException as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{name}: cannot be read as .csv: {reason:.300}") from error
     return pa.Table.from_batches(batches) if batches else facts.schema.empty_table()
 
 

@@ -14,6 +14,7 @@ from pyarrow import fs
 
 from sensitivenets.embeddings.arrays import vectors_to_arrow
 from sensitivenets.embeddings.location import Place, find_place
+from sensitivenets.embeddings.parquet_files import sealed
 from sensitivenets.embeddings.table import EmbeddingTable
 from sensitivenets.errors import InputError
 
@@ -127,7 +128,7 @@ def _parquet_writer(
     compression = dict.fromkeys([table.embedding, *labels], "zstd")
     return pq.ParquetWriter(
         file,
-        pa.schema(fields, known or None),
+        sealed(pa.schema(fields, known or None)),
         use_dictionary=labels,
         compression=compression | {f"{table.embedding}.list.element": "none"},
         write_statistics=labels,

@@ -24,6 +24,7 @@ from sensitivenets.embeddings import (
 )
 from sensitivenets.embeddings.fingerprint import Hashing, other_cores
 from sensitivenets.embeddings.labels import aligned, encode_attributes, row_index
+from sensitivenets.embeddings.rows import blas_threads
 from sensitivenets.errors import InputError
 from sensitivenets.maps.base import FittedMap, Model, json_parameters
 
@@ -169,6 +170,8 @@ class Eraser(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, A
 
     #: Whether a fit without attributes is refused: it could remove nothing.
     _needs_attributes: ClassVar[bool] = True
+    #: Whether rows without a label teach it anything.
+    _learns_from_unlabelled: ClassVar[bool] = False
 
     def fit(
         self,
@@ -177,6 +180,7 @@ class Eraser(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, A
         *,
         sensitive: Any = None,
         detector: tuple[npt.ArrayLike, Any] | None = None,
+        unlabelled: npt.ArrayLike | None = None,
     ) -> Self:
         """Learn a map that removes attributes.
 
@@ -192,6 +196,10 @@ class Eraser(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, A
         detector : tuple (X, sensitive), optional
             D-S: other embeddings from the same network with their attributes. Given instead of
             `sensitive`.
+        unlabelled : array-like of shape (u, d), optional
+            More embeddings of the same network, of which no attribute is known: as if they stood
+            behind the labelled rows with null labels. For methods whose maps come from moments of
+            predicted groups, such as `RoutedTransport`, which need many rows and few labels.
 
         Returns
         -------
@@ -217,14 +225,17 @@ class Eraser(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, A
         if sensitive is None and detector is None:
             self._go_without_attributes()
         attributes, X_sensitive = detector_set(vectors, sensitive, detector, index)
+        sets = {"primary": vectors} | ({} if detector is None else {"detector": X_sensitive})
+        if unlabelled is not None:
+            sets["unlabelled"] = self._unlabelled(unlabelled, vectors.shape[1])
+            attributes, X_sensitive = joined(attributes, X_sensitive, sets["unlabelled"])
         seed = int(check_random_state(self.random_state).randint(2**31))
         data = FitData(vectors, target, X_sensitive, attributes, seed)
-        sets = {"primary": vectors} | ({} if detector is None else {"detector": X_sensitive})
         # Hashing all rows takes as long as a closed-form fit: the two run side by side.
         with other_cores() as pool:
             hashing = {name: Hashing(rows, pool) for name, rows in sets.items()}
             learned = self._learn(data)
-            found = {name: one.result().to_dict() for name, one in hashing.items()}
+            found = {name: one.result().to_record() for name, one in hashing.items()}
         self.model_: Model = self._record(
             learned, {name: labels.classes for name, labels in attributes.items()}, found
         )
@@ -264,6 +275,15 @@ class Eraser(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, A
                 "detector=(X, sensitive) with other rows that have labels"
             )
 
+    def _unlabelled(self, unlabelled: npt.ArrayLike, n_features: int) -> FloatArray:
+        """Check rows without labels, or refuse them where they would teach nothing."""
+        if not self._learns_from_unlabelled:
+            raise InputError(
+                f"unlabelled: {type(self).__name__} learns nothing from rows without labels; "
+                "expected none, or a method such as RoutedTransport"
+            )
+        return _checked(unlabelled, "unlabelled", n_features)
+
     def _record(
         self,
         learned: Learned,
@@ -276,7 +296,11 @@ class Eraser(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, A
             method=type(self).__name__,
             parameters=json_parameters(self.get_params()),
             removed=removed,
-            fingerprint={**fingerprint, **learned.fingerprint},
+            fingerprint={
+                **fingerprint,
+                **learned.fingerprint,
+                "computed_with": {"threads": blas_threads()},
+            },
             curve=learned.curve,
         )
 
@@ -343,12 +367,43 @@ def detector_set(
         return encode_attributes(sensitive, len(X), index), X
     if sensitive is not None:
         raise InputError("expected either sensitive= or detector=, found both; give one")
-    X_detector = as_vectors(detector[0], "detector").astype(np.float32, copy=False)
-    check_vectors(X_detector, "detector")
-    if X_detector.shape[1] != X.shape[1]:
-        raise InputError(
-            f"detector: expected {X.shape[1]} features as in X, found {X_detector.shape[1]}; "
-            "embed both with one network"
-        )
+    X_detector = _checked(detector[0], "detector", X.shape[1])
     index = row_index(detector[0])
     return encode_attributes(detector[1], len(X_detector), index), X_detector
+
+
+def _checked(given: npt.ArrayLike, name: str, n_features: int) -> FloatArray:
+    """Return rows of another set than X as float32, or say what is wrong with them."""
+    rows = as_vectors(given, name).astype(np.float32, copy=False)
+    check_vectors(rows, name)
+    if rows.shape[1] != n_features:
+        raise InputError(
+            f"{name}: expected {n_features} features as in X, found {rows.shape[1]}; embed both "
+            "with one network"
+        )
+    return rows
+
+
+def joined(
+    attributes: Mapping[str, Labels], X: FloatArray, unlabelled: FloatArray
+) -> tuple[dict[str, Labels], FloatArray]:
+    """Put rows without labels behind labelled ones.
+
+    Parameters
+    ----------
+    attributes : mapping of str to Labels
+        Of the rows of `X`.
+    X : ndarray of shape (m, d)
+        Rows with labels.
+    unlabelled : ndarray of shape (u, d)
+        Rows without.
+
+    Returns
+    -------
+    attributes : dict of str to Labels
+        Of all rows.
+    X : ndarray of shape (m + u, d)
+        All rows.
+    """
+    longer = {name: labels.extended(len(unlabelled)) for name, labels in attributes.items()}
+    return longer, np.concatenate([X, unlabelled])

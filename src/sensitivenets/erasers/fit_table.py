@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast
 
@@ -20,7 +20,7 @@ from sensitivenets.embeddings.fingerprint import (
 )
 from sensitivenets.embeddings.labels import encode_attributes, encode_columns
 from sensitivenets.embeddings.rows import Stretch
-from sensitivenets.embeddings.source import BLOCK_ROWS, TableSource, open_table
+from sensitivenets.embeddings.source import BLOCK_ROWS, Block, TableSource, open_table
 from sensitivenets.embeddings.source_rows import SourceRows
 from sensitivenets.embeddings.stretches import chunks_of
 from sensitivenets.engines import Engine, InProcess
@@ -53,6 +53,7 @@ def adapt_table(
     table: TableSource | str | Path,
     *,
     identity: str | None = None,
+    trust: bool = False,
     embedding: str = "embedding",
     block_rows: int = BLOCK_ROWS,
     progress: Progress | None = None,
@@ -64,10 +65,12 @@ def adapt_table(
     fitted : Model or fitted estimator
         As in `transport.adapt.adapt`; it is not changed.
     table : TableSource, str or Path
-        The rows, or where they lie (see `open_table`). They are read seven times at most, twelve
-        with identities, once more to identify them, and once more for a code.
+        The rows, or where they lie (see `open_table`). They are read five times at most, ten with
+        identities, and once more for a code.
     identity : str, optional
         Column that says who a row shows: rows of a subject share a route.
+    trust : bool, default=False
+        Adapt even where the table shows no groups like the reference's.
     embedding : str, default="embedding"
         Column of the embeddings, where `table` says where they lie.
     block_rows : int, default=16384
@@ -86,29 +89,37 @@ def adapt_table(
         If the model has no routes, or the file does not fit it.
     """
     source = as_source(table, embedding)
+    n_features = model_of(fitted).map.n_features_in
     subjects = None
     if identity is not None:
         subjects = encode(identity, source.read_labels([identity])[identity]).codes
-
-    def blocks() -> Iterator[FloatArray]:
-        for block in source.blocks(block_rows=block_rows):
-            yield block.vectors
-            if progress is not None:
-                progress(block.start + len(block), source.n_rows, "rows")
-
     found = Fingerprint()
     with other_cores() as pool:
-        for X in blocks():
-            found = Hashing(X, pool, found).result()
-    n_features = model_of(fitted).map.n_features_in
-    if found.features != n_features:
+
+        def blocks() -> Iterator[FloatArray]:
+            nonlocal found
+            for block in source.blocks(block_rows=block_rows):
+                _require_features(block, n_features, source)
+                # Identified in the first pass, so that it needs none of its own.
+                is_new = found.rows < source.n_rows
+                hashing = Hashing(block.vectors, pool, found) if is_new else None
+                yield block.vectors
+                found = found if hashing is None else hashing.result()
+                if progress is not None:
+                    progress(block.start + len(block), source.n_rows, "rows")
+
+        with threadpool_limits(max(1, (os.cpu_count() or 1) - 1), user_api="blas"):
+            adapted = adapt_passes(fitted, blocks, source.n_rows, subjects=subjects, trust=trust)
+    return AdaptedModel(adapted_model(fitted, adapted, found.to_record()), adapted)
+
+
+def _require_features(block: Block, n_features: int, source: TableSource) -> None:
+    found = block.vectors.shape[1]
+    if found != n_features:
         raise InputError(
             f"{source.name}: expected embeddings of {n_features} features as the model was fitted "
-            f"on, found {found.features}; use the network that made the training embeddings"
+            f"on, found {found}; use the network that made the training embeddings"
         )
-    with threadpool_limits(max(1, (os.cpu_count() or 1) - 1), user_api="blas"):
-        adapted = adapt_passes(fitted, blocks, source.n_rows, subjects=subjects)
-    return AdaptedModel(adapted_model(fitted, adapted, found.to_dict()), adapted)
 
 
 def as_source(table: TableSource | str | Path, embedding: str) -> TableSource:
@@ -140,6 +151,7 @@ def fit_table(
     *,
     sensitive: Sequence[str],
     target: str | None = None,
+    unlabelled: TableSource | str | Path | None = None,
     embedding: str = "embedding",
     engine: Engine | None = None,
     progress: Progress | None = None,
@@ -157,6 +169,9 @@ def fit_table(
         Columns of the attributes to remove; null is unlabelled.
     target : str, optional
         Column of what is to be kept, for a method that keeps a target.
+    unlabelled : TableSource, str or Path, optional
+        Another table of the same network, of which no attribute is known, for `fit_passes`: its
+        rows count as if they stood behind those of `table` with null labels.
     embedding : str, default="embedding"
         Column of the embeddings, where `table` says where they lie.
     engine : Engine, optional
@@ -183,9 +198,18 @@ def fit_table(
         )
     if not sensitive:
         raise InputError("sensitive: expected the name of at least one column, found none")
+    if unlabelled is not None and not hasattr(eraser, "fit_passes"):
+        raise InputError(
+            f"unlabelled: {type(eraser).__name__} learns nothing from rows without labels; "
+            "expected none, or a method such as RoutedTransport"
+        )
     fitted: Any = clone(eraser)
     source = as_source(table, embedding)
     source.require_labels([*sensitive, *([] if target is None else [target])])
+    tables = {"primary": source}
+    if unlabelled is not None:
+        tables["unlabelled"] = as_source(unlabelled, embedding)
+        source = source.followed_by_unlabelled(tables["unlabelled"])
     rows = SourceRows(source, engine or InProcess(), progress)
     if hasattr(fitted, "fit_passes"):
         # What stays in memory is taken before the passes begin.
@@ -194,9 +218,23 @@ def fit_table(
     else:
         add_up = _AddUp(fitted, source, tuple(sensitive), target, fitted.draw_seed())
         fitted.fit_moments(*_merged(rows.over_stretches(add_up)))
+    if unlabelled is not None:
+        # The passes saw one table; who audits either asks for it.
+        found = {name: _identified(one).to_record() for name, one in tables.items()}
+        known = dict(fitted.model_.fingerprint)
+        fitted.model_ = replace(fitted.model_, fingerprint=known | found)
     # Whatever is missing in the table as a whole is said here, not at the first transform.
     _ = fitted.model_
     return cast(E, fitted)
+
+
+def _identified(source: TableSource) -> Fingerprint:
+    """Read a table once to say which it is."""
+    found = Fingerprint()
+    with other_cores() as pool:
+        for block in source.blocks():
+            found = Hashing(block.vectors, pool, found).result()
+    return found
 
 
 @dataclass(frozen=True)

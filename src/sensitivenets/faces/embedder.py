@@ -9,13 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import numpy as np
 import pyarrow as pa
 
+from sensitivenets.embeddings import FloatArray
 from sensitivenets.errors import InputError
 from sensitivenets.faces.alignment import align, cut_box
 from sensitivenets.faces.detector import Face, FaceDetector
 from sensitivenets.faces.images import Image, read_image
 from sensitivenets.faces.network import FaceNetwork
+from sensitivenets.faces.photographs import Skipped, subject_of
 
 #: Photographs that a thread takes at once, and faces that it gives the network at once: on one
 #: thread more of them are no faster, and each thread holds as many.
@@ -29,7 +32,7 @@ class EmbeddingPlan:
     Attributes
     ----------
     folder : Path
-        Photographs are named by their path below it; the folder they lie in is the identity.
+        Photographs are named by their path below it; a folder around them is the subject.
     detector : Path or None
         YuNet; None for crops that are aligned already.
     min_score : float
@@ -38,6 +41,8 @@ class EmbeddingPlan:
         Whether every face of a photograph is embedded, or the one it is of.
     hash_names : bool
         Whether a photograph is named by the SHA-256 of its file instead of its path.
+    subject_level : int or None
+        Which folder names the subject (see `subject_of`).
     """
 
     folder: Path
@@ -45,22 +50,7 @@ class EmbeddingPlan:
     min_score: float = 0.6
     all_faces: bool = False
     hash_names: bool = False
-
-
-@dataclass(frozen=True)
-class Skipped:
-    """A photograph that gave no embedding.
-
-    Attributes
-    ----------
-    image : str
-        Its path below the folder.
-    reason : str
-        Why.
-    """
-
-    image: str
-    reason: str
+    subject_level: int | None = None
 
 
 @dataclass(frozen=True)
@@ -121,15 +111,26 @@ class Embedder:
                 crops += found
             # One photograph may hold a crowd.
             while len(crops) >= BATCH:
-                batches.append(_rows(crops[:BATCH], self.network))
+                batches.append(self._embed(crops[:BATCH], skipped))
                 del crops[:BATCH]
         if crops:
-            batches.append(_rows(crops, self.network))
-        return Embedded(len(paths), batches, skipped)
+            batches.append(self._embed(crops, skipped))
+        return Embedded(len(paths), [rows for rows in batches if len(rows)], skipped)
+
+    def _embed(self, crops: list[_Crop], skipped: list[Skipped]) -> pa.Table:
+        """Embed crops; those without an embedding are added to what is skipped."""
+        vectors = self.network([crop.pixels for crop in crops])
+        known = np.flatnonzero(np.isfinite(vectors).all(axis=1) & vectors.any(axis=1))
+        unknown = set(range(len(crops))) - set(known.tolist())
+        skipped += [
+            Skipped(crops[k].image, "the network gives it no embedding, but zeros, NaN or infinity")
+            for k in sorted(unknown)
+        ]
+        return _rows([crops[k] for k in known], vectors[known])
 
     def _find(self, path: Path) -> list[_Crop] | Skipped:
         name = path.relative_to(self.plan.folder).as_posix()
-        subject = _subject(name)
+        subject = subject_of(name, self.plan.subject_level)
         side = self.network.description.side
         try:
             image = read_image(path)
@@ -162,8 +163,7 @@ class Embedder:
         return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _rows(crops: list[_Crop], network: FaceNetwork) -> pa.Table:
-    vectors = network([crop.pixels for crop in crops])
+def _rows(crops: list[_Crop], vectors: FloatArray) -> pa.Table:
     flat = pa.array(vectors.ravel())
     columns: dict[str, Any] = {
         "image": [crop.image for crop in crops],
@@ -179,9 +179,3 @@ def _rows(crops: list[_Crop], network: FaceNetwork) -> pa.Table:
             "score": pa.array([face.score for face in faces], pa.float32()),
         }
     return pa.table(columns)
-
-
-def _subject(image: str) -> str | None:
-    """Return the folder a photograph lies in; None for one at the top."""
-    folder, slash, _ = image.rpartition("/")
-    return folder.rpartition("/")[2] if slash else None

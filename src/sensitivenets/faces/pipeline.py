@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from itertools import chain
 from pathlib import Path
 
 import cv2
@@ -15,14 +17,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sensitivenets.atomic import atomic_file
+from sensitivenets.embeddings.parquet_files import read_parquet, sealed, write_parquet
 from sensitivenets.embeddings.rows import row_blocks
 from sensitivenets.errors import InputError
-from sensitivenets.faces.embedder import BATCH, Embedded, Embedder, EmbeddingPlan, Skipped
+from sensitivenets.faces.embedder import BATCH, Embedded, Embedder, EmbeddingPlan
 from sensitivenets.faces.network import FaceNetwork
+from sensitivenets.faces.photographs import Skipped
 from sensitivenets.progress import Progress, Steps
 
 #: Photographs in a part: what a kill can cost.
 PART = 256
+_PART_NAME = re.compile(r"[0-9a-f]{24}\.parquet")
+_SKIPPED = b"skipped"
 
 
 def embed(
@@ -35,13 +41,13 @@ def embed(
 ) -> tuple[list[Path], list[Skipped]]:
     """Embed photographs, leaving one Parquet file for each `PART` of them.
 
-    Parts that are there, of the same photographs and settings, are not made again. Each thread
-    takes a few photographs from file to embedding: none waits for another.
+    Parts that are there and whole, of the same photographs and settings, are not made again. Each
+    thread takes a few photographs from file to embedding: none waits for another.
 
     Parameters
     ----------
     images : list of Path
-        As `images.find_images` lists them.
+        As `find_photographs` lists them.
     plan : EmbeddingPlan
         What to do with each.
     network : FaceNetwork
@@ -73,8 +79,7 @@ def embed(
                 else:
                     _write(done, path, steps)
                 made.append(path)
-                notes = pq.read_schema(path).metadata[b"skipped"]
-                skipped += [Skipped(*pair) for pair in json.loads(notes)]
+                skipped += _skipped_in(read_parquet(path))
     finally:
         # After an error, or an interrupt, nobody wants what waits.
         workers.shutdown(cancel_futures=True)
@@ -101,12 +106,44 @@ def _ahead(
         some = images[part]
         path = parts / f"{_key(some, work.plan, work.network)}.parquet"
         chunks = [some[chunk] for chunk in row_blocks(len(some), BATCH)]
-        following = (some, path, None if path.exists() else workers.map(work, chunks))
+        following = (some, path, None if _is_whole(path) else workers.map(work, chunks))
         if waiting is not None:
             yield waiting
         waiting = following
     if waiting is not None:
         yield waiting
+
+
+def _is_whole(path: Path) -> bool:
+    """Say whether a part is there, and as it was written."""
+    try:
+        _skipped_in(read_parquet(path))
+    except InputError:
+        return False
+    return True
+
+
+def _skipped_in(part: pa.Table) -> list[Skipped]:
+    """Return what gave no embedding in a part.
+
+    Raises
+    ------
+    InputError
+        If it does not say so, and is no part.
+    """
+    try:
+        return [Skipped(*pair) for pair in json.loads(part.schema.metadata[_SKIPPED])]
+    except (KeyError, ValueError, TypeError) as error:
+        raise InputError("no part of a run") from error
+
+
+def remove_parts(folder: Path) -> None:
+    """Remove the parts of this and earlier runs, and the folder if nothing else is in it."""
+    for path in folder.iterdir():
+        if _PART_NAME.fullmatch(path.name):
+            path.unlink()
+    with suppress(OSError):
+        folder.rmdir()
 
 
 def join(parts: list[Path], out: Path, facts: dict[str, str]) -> int:
@@ -131,15 +168,18 @@ def join(parts: list[Path], out: Path, facts: dict[str, str]) -> int:
     InputError
         If there is no row at all.
     """
-    filled = [part for part in parts if pq.read_metadata(part).num_rows]
-    if not filled:
+    tables = (read_parquet(part).replace_schema_metadata(facts) for part in parts)
+    filled = (table for table in tables if len(table))
+    first = next(filled, None)
+    if first is None:
         raise InputError("embed: no photograph gave an embedding; see what was skipped")
-    schema = pq.read_schema(filled[0]).with_metadata(facts)
-    rows = 0
-    with atomic_file(out) as temporary, pq.ParquetWriter(temporary, schema) as writer:
-        for part in filled:
-            table = pq.read_table(part).replace_schema_metadata(facts)
-            writer.write_table(table)
+    schema, rows = sealed(first.schema), 0
+    with (
+        atomic_file(out) as temporary,
+        pq.ParquetWriter(temporary, schema, write_page_checksum=True) as writer,
+    ):
+        for table in chain([first], filled):
+            writer.write_table(table.cast(schema))
             rows += len(table)
     return rows
 
@@ -155,8 +195,7 @@ def _write(done: Iterable[Embedded], path: Path, steps: Steps) -> None:
             steps.advance("photographs")
     table = pa.concat_tables(batches) if batches else pa.table({"image": pa.array([], pa.string())})
     notes = json.dumps([[s.image, s.reason] for s in skipped])
-    with atomic_file(path) as temporary:
-        pq.write_table(table.replace_schema_metadata({"skipped": notes}), temporary)
+    write_parquet(table.replace_schema_metadata({_SKIPPED: notes}), path)
 
 
 def _key(images: list[Path], plan: EmbeddingPlan, network: FaceNetwork) -> str:
@@ -167,5 +206,6 @@ def _key(images: list[Path], plan: EmbeddingPlan, network: FaceNetwork) -> str:
     ]
     detector = plan.detector and hashlib.sha256(plan.detector.read_bytes()).hexdigest()
     decides = [files, detector, plan.min_score, plan.all_faces, plan.hash_names]
+    decides.append(plan.subject_level)
     text = json.dumps([*decides, network.sha256, repr(network.description)])
     return hashlib.sha256(text.encode()).hexdigest()[:24]

@@ -17,6 +17,7 @@ from sensitivenets.atomic import atomic_folder, check_parent
 from sensitivenets.embeddings import FloatArray
 from sensitivenets.errors import InputError, ModelFolderError
 from sensitivenets.maps.base import Fitted, FittedMap, Model, model_of
+from sensitivenets.maps.digest import weights_digest
 from sensitivenets.maps.kinds import rebuild_map
 from sensitivenets.maps.model_card import render_card
 from sensitivenets.version import __version__
@@ -228,16 +229,6 @@ def _rebuild(kind: str, arrays: Mapping[str, FloatArray], where: str) -> FittedM
                 "learning rate"
             )
     return rebuilt
-
-
-def weights_digest(arrays: Mapping[str, FloatArray]) -> str:
-    """Return the SHA-256 over names, types, shapes and values: it tells models apart."""
-    digest = hashlib.sha256()
-    for name in sorted(arrays):
-        array = arrays[name]
-        digest.update(json.dumps([name, str(array.dtype), array.shape]).encode())
-        digest.update(np.ascontiguousarray(array).data)
-    return digest.hexdigest()
 
 
 def _field(config: Mapping[str, Any], name: str, kind: type, path: Path) -> Any:

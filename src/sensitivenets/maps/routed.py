@@ -335,4 +335,4 @@ class SubspaceMap(DeclaredMap):
     def _of(cls, arrays: Mapping[str, FloatArray]) -> SubspaceMap:
         parts = by_part(arrays)
         router, transport = Router(**parts["router"]), GroupTransport(**parts["transport"])
-        return cls(arrays["basis"], router, transport)
+        return cls(arrays["basis"], router, transport, arrays.get("lengths"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sensitivenets.connectors.map_column import BATCH_ROWS, MappedColumn, Matrix, map_column
 from sensitivenets.connectors.postgres import PostgresTable
 from sensitivenets.maps.base import Model, written_values
-from sensitivenets.maps.model_folder import weights_digest
+from sensitivenets.maps.digest import weights_digest
 from sensitivenets.progress import Progress
 
 # pgvector indexes vectors up to here, and half precision twice as far.

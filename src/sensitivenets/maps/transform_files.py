@@ -13,13 +13,15 @@ from pyarrow import fs
 
 from sensitivenets.embeddings import EmbeddingTable, FloatArray, canonical_values, check_vectors
 from sensitivenets.embeddings.location import Part, Place
+from sensitivenets.embeddings.rows import blas_threads
 from sensitivenets.embeddings.source import BLOCK_ROWS, Block, TableSource
 from sensitivenets.embeddings.writing import sweep, table_writer
 from sensitivenets.engines import Engine, InProcess
 from sensitivenets.errors import InputError
 from sensitivenets.maps.base import Model
-from sensitivenets.maps.model_folder import weights_digest
+from sensitivenets.maps.digest import weights_digest
 from sensitivenets.progress import Progress
+from sensitivenets.version import __version__
 
 # What a part was made from: a run that goes on where another was killed reads it.
 _RECORD = b"sensitivenets.part"
@@ -53,6 +55,15 @@ class Transformation:
         """Return the columns that are not written: attributes that the model removes."""
         names = source.labels.names
         return [name for name in names if name in self.model.removed and name not in self.keep]
+
+    def notes(self) -> dict[bytes, bytes]:
+        """Return what makes the values, down to their last bits on one machine."""
+        made_by = {
+            "weights_sha256": weights_digest(self.model.map.arrays()),
+            "library_version": __version__,
+            "threads": blas_threads(),
+        }
+        return {b"sensitivenets.made_by": json.dumps(made_by).encode()}
 
     def blocks(self, source: TableSource) -> Iterator[EmbeddingTable]:
         """Yield the table as the model leaves it, block by block.
@@ -142,7 +153,7 @@ def transform_to_file(
         Told of the rows that are done.
     """
     done = 0
-    with table_writer(out) as write:
+    with table_writer(out, transformation.notes()) as write:
         for table in transformation.blocks(source):
             write(table)
             done += len(table)
@@ -235,7 +246,8 @@ class _TransformPart:
         record = json.dumps(_record(self.transformation, self.source, job.number))
         # What its folders say is not said again in the file.
         folders = set(self.source.parts[job.number].keys)
-        with table_writer(job.out, {_RECORD: record.encode()}) as write:
+        notes = self.transformation.notes() | {_RECORD: record.encode()}
+        with table_writer(job.out, notes) as write:
             for table in self.transformation.blocks(part):
                 inside = [name for name in table.columns.column_names if name not in folders]
                 columns = table.columns.select(inside)

@@ -59,15 +59,26 @@ def to_onnx(
     phi = map_of(fitted)
     if path is not None and Path(path).suffix != ".onnx":
         raise InputError(f"{path}: expected a name that ends in .onnx")
+    made = model_from(phi, INPUT, opset=opset, normalise_input=normalise_input)
+    if path is not None:
+        with atomic_file(Path(path)) as temporary:
+            temporary.write_bytes(made.SerializeToString())
+    return made
+
+
+def model_from(
+    phi: FittedMap, name: str, *, opset: int = OLDEST_OPSET, normalise_input: bool = False
+) -> onnx.ModelProto:
+    """Do what `to_onnx` does for a map, with an input of the given name."""
     graph = Graph()
-    last = write_map(graph, phi, graph.normalise(INPUT) if normalise_input else INPUT)
+    last = write_map(graph, phi, graph.normalise(name) if normalise_input else name)
     graph.nodes.append(helper.make_node("Identity", [last], [OUTPUT]))
     kind = onnx.TensorProto.FLOAT
     made = helper.make_model(
         helper.make_graph(
             graph.nodes,
             "sensitivenets",
-            [helper.make_tensor_value_info(INPUT, kind, ["n", phi.n_features_in])],
+            [helper.make_tensor_value_info(name, kind, ["n", phi.n_features_in])],
             [helper.make_tensor_value_info(OUTPUT, kind, ["n", phi.n_features_out])],
             graph.constants,
         ),
@@ -77,7 +88,4 @@ def to_onnx(
         producer_version=__version__,
     )
     onnx.checker.check_model(made, full_check=True)
-    if path is not None:
-        with atomic_file(Path(path)) as temporary:
-            temporary.write_bytes(made.SerializeToString())
     return made

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from sensitivenets.audit.splits import split_by_identity, split_rows
 from sensitivenets.erasers.base import Eraser, FitData, Learned
 from sensitivenets.erasers.baselines import unchanged
+from sensitivenets.erasers.transport.adaptable import Adaptable
 from sensitivenets.erasers.transport.routed_transport import RoutedTransport
 from sensitivenets.errors import BudgetWarning, InputError, require_int, require_real
 from sensitivenets.maps.base import FittedMap
@@ -27,7 +28,7 @@ _HELD_OUT = 0.35
 _TESTED = 0.3
 
 
-class BudgetedTransport(Eraser):
+class BudgetedTransport(Adaptable, Eraser):
     """Remove attributes as far as a budget of verification accuracy allows.
 
     Candidates, more or fewer rounds of `RoutedTransport` with or without a universal code after

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from sensitivenets.audit.splits import Split, split_by_identity, split_rows
 from sensitivenets.embeddings import EmbeddingTable, Labels, canonical_values
-from sensitivenets.embeddings.fingerprint import fingerprint
+from sensitivenets.embeddings.fingerprint import table_record
 from sensitivenets.embeddings.labels import UNLABELLED
 from sensitivenets.erasers.transport.adapt import Adapted, adapt, adapted_model
 from sensitivenets.erasers.transport.place import find_place, table_routes
@@ -152,7 +152,7 @@ def protect(
     shown = [name for name in table.columns.column_names if name not in fitted.removed]
     return Protected(
         table=replace(table, vectors=after, columns=table.columns.select(shown)),
-        model=adapted_model(fitted, adapted, fingerprint(table.vectors)),
+        model=adapted_model(fitted, adapted, table_record(table.vectors)),
         adapted=adapted,
         audit=found,
         unlabelled=tuple(name for name, one in attributes.items() if not one.share),

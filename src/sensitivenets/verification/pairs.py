@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from sensitivenets.embeddings import EmbeddingTable
+from sensitivenets.embeddings.parquet_files import read_parquet
 from sensitivenets.errors import InputError
 from sensitivenets.verification.lfw_files import read_lfw_lines
 
@@ -209,12 +209,7 @@ def read_pairs(
 
 
 def _read_parquet(path: Path, protocol: str | None) -> Pairs:
-    try:
-        columns = pq.read_table(path)
-    except (pa.ArrowException, OSError) as error:
-        raise InputError(
-            f"{path}: cannot be read as .parquet: {str(error).splitlines()[0]}"
-        ) from error
+    columns = read_parquet(path)
     for name in ("left", "right", "same"):
         if name not in columns.column_names:
             present = ", ".join(map(repr, columns.column_names)) or "none"

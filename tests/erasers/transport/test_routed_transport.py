@@ -456,6 +456,9 @@ def test_a_map_of_unit_rows_normalises_others(rank):
     eraser = RoutedTransport(n_rounds=2, rank=rank, random_state=0).fit(unit, sensitive=y)
     np.testing.assert_allclose(eraser.transform(20 * unit), eraser.transform(unit), atol=1e-5)
     np.testing.assert_allclose(eraser.model_.transform(X), eraser.transform(unit), atol=1e-5)
+    part = eraser.model_.map.parts[0]
+    again = type(part).from_arrays(part.arrays())
+    np.testing.assert_allclose(again(20 * unit), part(unit), atol=1e-5)
 
 
 def test_rows_far_shorter_than_those_of_a_fit_are_taken_for_rows_of_its_length():

@@ -123,7 +123,7 @@ def join_embeddings(
     if by == "image":
         keys = table.column(column).cast(pa.string())
         labels = annotations.select(list(_LABELS))
-        place = places_of(keys, labels["image"].combine_chunks())
+        place = places_of(keys, labels["image"].combine_chunks(), f"{table.source}: {column!r}")
     else:
         keys = table.column(column).cast(pa.string())
         first = annotations.group_by("subject", use_threads=False).aggregate([

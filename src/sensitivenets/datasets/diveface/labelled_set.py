@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sensitivenets.atomic import atomic_file, check_table_name
+from sensitivenets.atomic import check_table_name
 from sensitivenets.datasets.diveface.lists import read_lists
 from sensitivenets.embeddings import (
     EmbeddingTable,
@@ -24,6 +24,7 @@ from sensitivenets.embeddings import (
     write_table,
 )
 from sensitivenets.embeddings.labels import joint
+from sensitivenets.embeddings.parquet_files import read_parquet, unreadable, write_parquet
 from sensitivenets.errors import InputError
 
 
@@ -130,10 +131,9 @@ def read_set(path: str | Path, *, embedding: str = "embedding") -> LabelledSet:
     if path.suffix == ".parquet" and path.is_file():
         try:
             if embedding not in pq.read_schema(path).names:
-                return LabelledSet(pq.read_table(path), source=str(path))
+                return LabelledSet(read_parquet(path), source=str(path))
         except (pa.ArrowException, OSError) as error:
-            reason = str(error).splitlines()[0]
-            raise InputError(f"{path}: cannot be read as .parquet: {reason}") from error
+            raise unreadable(path, error) from error
     return of_table(read_table(path, embedding=embedding))
 
 
@@ -151,5 +151,4 @@ def write_set(labelled: LabelledSet, path: str | Path) -> None:
         write_table(EmbeddingTable(labelled.vectors, labelled.columns, source, name), path)
         return
     check_table_name(path)
-    with atomic_file(path) as temporary:
-        pq.write_table(labelled.columns, temporary, compression="zstd", write_page_checksum=True)
+    write_parquet(labelled.columns, path)

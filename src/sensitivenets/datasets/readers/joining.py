@@ -36,11 +36,11 @@ def join_embeddings(
     Raises
     ------
     InputError
-        If there is no such column or no row matches.
+        If there is no such column, no row matches, or a listed name fits several photographs.
     """
     paths = table.column(column).cast(pa.string())
     images = faces.rows["image"].combine_chunks()
-    place = places_of(paths, images)
+    place = places_of(paths, images, f"{table.source}: column {column!r}")
     rows = np.flatnonzero(place.is_valid().to_numpy(zero_copy_only=False))
     if not len(rows):
         raise InputError(
@@ -54,7 +54,7 @@ def join_embeddings(
     return replace(found, columns=pa.table(columns))
 
 
-def places_of(paths: pa.ChunkedArray, images: pa.Array) -> pa.Array:
+def places_of(paths: pa.ChunkedArray, images: pa.Array, where: str) -> pa.Array:
     """Find each path among listed images.
 
     As many of the last parts are compared as the list has; if none matches, one fewer, as long as
@@ -67,11 +67,18 @@ def places_of(paths: pa.ChunkedArray, images: pa.Array) -> pa.Array:
         With slashes of either kind; null is found nowhere.
     images : pyarrow.Array of string
         With forward slashes.
+    where : str
+        Put in front of messages.
 
     Returns
     -------
     pyarrow.Array of int32, shape of `paths`
         Position in `images`; null where there is none.
+
+    Raises
+    ------
+    InputError
+        If several paths fit one listed image: they are not of one photograph.
     """
     forward = pc.replace_substring(paths, "\\", "/").combine_chunks()
     depth = 1 + (pc.max(pc.count_substring(images, "/")).as_py() or 0)
@@ -81,8 +88,24 @@ def places_of(paths: pa.ChunkedArray, images: pa.Array) -> pa.Array:
             break
         found = pc.index_in(_last_parts(forward, n_parts), value_set=listed, skip_nulls=True)
         if found.null_count < len(found):
+            _require_one_photograph(forward, found, images, where)
             return found
     return pa.nulls(len(forward), pa.int32())
+
+
+def _require_one_photograph(paths: pa.Array, found: pa.Array, images: pa.Array, where: str) -> None:
+    """Refuse a listed image that fits different paths; several faces of one path are no matter."""
+    fits = pa.table({"path": paths, "image": found}).filter(found.is_valid())
+    pairs = fits.group_by(["image", "path"], use_threads=False).aggregate([])
+    counts = pairs["image"].value_counts().to_pylist()
+    shared = [one["values"] for one in counts if one["counts"] > 1]
+    if shared:
+        of_one = pairs.filter(pc.equal(pairs["image"], shared[0]))["path"].to_pylist()
+        raise InputError(
+            f"{where}: the listed image {images[shared[0]].as_py()!r} fits {len(of_one)} "
+            f"photographs, such as {of_one[0]!r} and {of_one[1]!r} ({len(shared)} listed images "
+            "do so); list them with their folders"
+        )
 
 
 def _last_parts(paths: pa.Array, n: int) -> pa.Array:

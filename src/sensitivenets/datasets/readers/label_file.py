@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.csv as pa_csv
 
 from sensitivenets.datasets.readers.face_list import FaceList, safe_path
+from sensitivenets.embeddings.csv_file import read_csv
 from sensitivenets.errors import InputError
 
 
@@ -22,7 +22,7 @@ def read_label_file(path: str | Path) -> FaceList:
     Returns
     -------
     FaceList
-        ``image`` as text, the other columns as they are: numbers, Booleans or text.
+        ``image`` as text, the other columns as `read_csv` has them: numbers, Booleans or text.
 
     Raises
     ------
@@ -30,15 +30,7 @@ def read_label_file(path: str | Path) -> FaceList:
         If it cannot be read, has no column ``image``, no line, or a photograph twice.
     """
     path = Path(path)
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
-    options = pa_csv.ConvertOptions(
-        column_types={"image": pa.string()}, strings_can_be_null=True, null_values=[""]
-    )
-    try:
-        rows = pa_csv.read_csv(path, convert_options=options)
-    except (pa.ArrowException, OSError) as error:
-        raise InputError(f"{path}: cannot be read as .csv: {str(error).splitlines()[0]}") from error
+    rows = read_csv(path, text=["image"])
     if "image" not in rows.column_names:
         raise InputError(
             f"{path}: no column 'image', which names the photographs; it has "

@@ -172,7 +172,7 @@ class StreamingEraser(Eraser):
         self._model, self._stream = model, None
 
     def _finished(self, stream: AttributeStream) -> Model:
-        fingerprint = {"primary": self._fingerprint.to_dict()}
+        fingerprint = {"primary": self._fingerprint.to_record()}
         return self._record(self._erase(stream.moments()), stream.removed(), fingerprint)
 
     def __sklearn_is_fitted__(self) -> bool:

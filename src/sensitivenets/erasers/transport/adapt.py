@@ -10,24 +10,30 @@ import numpy as np
 
 from sensitivenets.embeddings import FloatArray
 from sensitivenets.erasers.moments.group import Float64, Int64
-from sensitivenets.erasers.transport.expectation_maximisation import find_routes
+from sensitivenets.erasers.transport.evidence import evidence
+from sensitivenets.erasers.transport.expectation_maximisation import (
+    Routes,
+    find_routes,
+    halving_keys,
+)
+from sensitivenets.erasers.transport.first_look import FirstLook
 from sensitivenets.erasers.transport.forecast import Forecast, forecast
-from sensitivenets.erasers.transport.own_moments import lean
+from sensitivenets.erasers.transport.own_moments import (
+    HalvedMoments,
+    LeanedMoments,
+    halves_of,
+    lean,
+)
 from sensitivenets.erasers.transport.passes import Blocks, chunks
 from sensitivenets.erasers.transport.place import Place, find_place
-from sensitivenets.erasers.transport.reference_groups import GaussianGroups, reference_groups
+from sensitivenets.erasers.transport.reference_groups import reference_groups
 from sensitivenets.erasers.transport.trust import doubts
 from sensitivenets.errors import InputError
 from sensitivenets.maps.base import Fitted, FittedMap, Model, map_of, model_of, require_features
 from sensitivenets.maps.chain import Chain
+from sensitivenets.maps.digest import weights_digest
 from sensitivenets.maps.projection import Projection
 from sensitivenets.maps.universal_code import UniversalCode
-
-# How much more the maps trust the table's own moments than the shrinkage of least error would:
-# chosen on FairFace, LFW and CelebA with their labels (docs/adapt.md).
-_STRENGTH = 1.5
-# Longest and shortest rows, in lengths of the reference's, that are taken for the same scale.
-_LENGTHS = (0.5, 2.0)
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,12 @@ class Adapted:
     error, noise : tuple of float
         Of each group's covariance (`own_moments.LeanedMoments`): what `forecast` needs for the
         classes of an attribute, or an attacker of few labels.
+    gained : float
+        Evidence of groups like the reference's, in nats a row (`evidence.evidence`).
+    fell_back : bool
+        Whether there was evidence against it, so that `map` is the model's own.
+    moments : HalvedMoments
+        Of the predicted groups: what rows of a table that grows are added to (`grow`).
     """
 
     map: FittedMap
@@ -64,10 +76,14 @@ class Adapted:
     forecast: Forecast
     error: tuple[float, ...]
     noise: tuple[float, ...]
+    gained: float
+    fell_back: bool
+    moments: HalvedMoments
 
     def record(self) -> dict[str, Any]:
-        """Return all but the map as JSON values; no row and no route is in it."""
-        values = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "map"}
+        """Return all but the map and the moments as JSON values; no row, no route is in it."""
+        kept = [f.name for f in fields(self) if f.name not in {"map", "moments"}]
+        values = {name: getattr(self, name) for name in kept}
         return values | {"forecast": asdict(self.forecast)}
 
 
@@ -77,7 +93,8 @@ def adapt(
     *,
     subjects: Int64 | None = None,
     shrinkage: float | None = None,
-    strength: float = _STRENGTH,
+    strength: float = 1.0,
+    trust: bool = False,
 ) -> Adapted:
     """Adapt a routed map to the rows of a table, which need no label.
 
@@ -91,8 +108,11 @@ def adapt(
         Code of each row's subject, -1 if unknown: rows of a subject share a route.
     shrinkage : float, optional
         Of the first round's router; a Model records it, for a bare map it is 0 unless given.
-    strength : float, default=1.5
+    strength : float, default=1.0
         How far the maps trust the table's own moments (`own_moments.lean`).
+    trust : bool, default=False
+        Adapt even where the table shows no groups like the reference's; the model's own map is
+        kept there otherwise.
 
     Returns
     -------
@@ -124,6 +144,7 @@ def adapt(
         subjects=subjects,
         shrinkage=shrinkage,
         strength=strength,
+        trust=trust,
     )
 
 
@@ -134,7 +155,8 @@ def adapt_passes(
     *,
     subjects: Int64 | None = None,
     shrinkage: float | None = None,
-    strength: float = _STRENGTH,
+    strength: float = 1.0,
+    trust: bool = False,
 ) -> Adapted:
     """Adapt to rows that are read again and again instead of held.
 
@@ -146,7 +168,7 @@ def adapt_passes(
         Returns all rows block by block, each time it is called; the size of blocks does not
         matter.
     n_rows : int
-        Rows in all. Seven passes are made at most, thirteen with subjects, and one more for a code.
+        Rows in all. Five passes are made at most, ten with subjects, and one more for a code.
 
     Returns
     -------
@@ -154,24 +176,45 @@ def adapt_passes(
         As `adapt`.
     """
     place = find_place(map_of(fitted))
-    reference = reference_groups(place.router, _shrinkage(fitted, shrinkage))
-    inside = place.coordinates(blocks)
-    _require_alike_lengths(place, blocks, n_rows, reference)
+    reference = reference_groups(
+        place.router, recorded_shrinkage(fitted) if shrinkage is None else shrinkage
+    )
+    inside = FirstLook(place, blocks, n_rows, reference)
     routes = find_routes(inside, n_rows, reference, subjects=subjects)
+    halves = halves_of(0, n_rows, None if subjects is None else halving_keys(subjects))
+    gained = evidence(inside.sample, halves[inside.where], routes.moments, reference)
+    if gained < 0 and not trust:
+        return _fallen_back(map_of(fitted), routes, lean(routes.moments, reference), gained)
     leaned = lean(routes.moments, reference, strength)
-    moved: FittedMap = place.moved_by(routes, leaned)
+    moved: FittedMap = place.moved_by(routes.router, leaned)
     parts = [*place.before, moved, *_recentred(place, moved, blocks, n_rows)]
+    return _recorded(Chain(tuple(parts)), routes, leaned, gained)
+
+
+def _fallen_back(own: FittedMap, routes: Routes, leaned: LeanedMoments, gained: float) -> Adapted:
+    """Keep the model's own map, and say so."""
+    nothing = replace(leaned, own=np.zeros_like(leaned.own))
+    kept = _recorded(own, routes, nothing, gained)
+    said = "fell back on the model's own maps; label rows of the table, or adapt with trust"
+    return replace(kept, fell_back=True, doubts=(*kept.doubts, said))
+
+
+def _recorded(adapted: FittedMap, routes: Routes, leaned: LeanedMoments, gained: float) -> Adapted:
     counts = routes.moments.whole.counts
+    n_features = leaned.groups.means.shape[1]
     return Adapted(
-        map=Chain(tuple(parts)),
+        map=adapted,
         rows=tuple(int(n) for n in counts),
         own=tuple(round(float(share), 4) for share in leaned.own),
         drift=routes.drift,
         moved=routes.moved,
-        doubts=tuple(doubts(routes, reference)),
-        forecast=forecast(counts, reference.means.shape[1], leaned.error, noise=leaned.noise),
+        doubts=tuple(doubts(routes, gained)),
+        forecast=forecast(counts, n_features, leaned.error, noise=leaned.noise),
         error=tuple(float(e) for e in leaned.error),
         noise=tuple(float(v) for v in leaned.noise),
+        gained=gained,
+        fell_back=False,
+        moments=routes.moments,
     )
 
 
@@ -190,11 +233,13 @@ def adapted_model(fitted: Model | Fitted, adapted: Adapted, table: Mapping[str, 
     Returns
     -------
     Model
-        Its fingerprint has the table under "adapted" and what the parent learned from under
-        "reference ..."; its curve has the record of the adaptation, without a route.
+        Its fingerprint has the table under "adapted", what the parent learned from under
+        "reference ...", and the digest of the parent's weights under "parent"; its curve has the
+        record of the adaptation, without a route.
     """
     parent = model_of(fitted)
     known = {f"reference {name}": record for name, record in parent.fingerprint.items()}
+    known["parent"] = {"weights_sha256": weights_digest(parent.map.arrays())}
     return replace(
         parent,
         map=adapted.map,
@@ -203,10 +248,14 @@ def adapted_model(fitted: Model | Fitted, adapted: Adapted, table: Mapping[str, 
     )
 
 
-def _shrinkage(fitted: Model | Fitted | FittedMap, given: float | None) -> float:
-    """Return the shrinkage of the first router: as given, as recorded, or none."""
-    if given is not None:
-        return given
+def recorded_shrinkage(fitted: Model | Fitted | FittedMap) -> float:
+    """Return the shrinkage of a model's first router, as its curve records it; 0 of a bare map.
+
+    Raises
+    ------
+    InputError
+        If the model was adapted itself.
+    """
     if isinstance(fitted, FittedMap):
         return 0.0
     curve = model_of(fitted).curve
@@ -232,24 +281,3 @@ def _recentred(place: Place, moved: FittedMap, blocks: Blocks, n_rows: int) -> S
         total += X.sum(axis=0, dtype=np.float64)
     bias = (-total / max(n_rows, 1)).astype(np.float32)
     return (replace(after[0], bias=bias), *after[1:])
-
-
-def _require_alike_lengths(
-    place: Place, blocks: Blocks, n_rows: int, reference: GaussianGroups
-) -> None:
-    """Refuse rows of another scale: routes of them would be of their length, not their kind.
-
-    To a map of unit rows any length is the same, since it normalises.
-    """
-    lengths = place.routed.lengths
-    if lengths is None or lengths[1] != 1:
-        place = replace(place, routed=replace(place.routed, lengths=None))
-    inside = place.coordinates(blocks)
-    total = sum(float(np.vdot(X, X)) for _, X in chunks(inside, n_rows))
-    second = np.trace(reference.within) + reference.shares @ (reference.means**2).sum(axis=1)
-    ratio = float(np.sqrt(total / max(n_rows, 1) / second))
-    if not _LENGTHS[0] <= ratio <= _LENGTHS[1]:
-        raise InputError(
-            f"expected rows about as long as the reference's ({np.sqrt(second):.3g}), found rows "
-            f"{ratio:.3g} times as long; normalise both, or neither"
-        )

@@ -11,6 +11,7 @@ from sensitivenets.codes.keys import CodeKey
 from sensitivenets.codes.universal import CodeParameters, code_of_key
 from sensitivenets.embeddings import FloatArray
 from sensitivenets.erasers.base import Eraser, FitData, Learned, parameterised
+from sensitivenets.erasers.transport.adaptable import Adaptable
 from sensitivenets.erasers.transport.routed_transport import RoutedTransport
 from sensitivenets.maps.base import FittedMap
 from sensitivenets.maps.chain import Chain
@@ -18,7 +19,7 @@ from sensitivenets.maps.projection import Projection
 
 
 @parameterised
-class CodedTransport(Eraser):
+class CodedTransport(Adaptable, Eraser):
     """Move the groups together, then keep only who is near whom.
 
     `RoutedTransport` makes the first two moments of the predicted groups agree; what attackers
@@ -63,6 +64,8 @@ class CodedTransport(Eraser):
     n_rounds: int = 3
     n_bits: int = 1024
     scale: float = 1.5
+
+    _learns_from_unlabelled: ClassVar[bool] = True
 
     def _learn(self, data: FitData) -> Learned:
         parameters = CodeParameters(data.X.shape[1], self.n_bits, self.scale)

@@ -27,7 +27,7 @@ from sensitivenets.erasers.transport.reference_groups import GaussianGroups
 from sensitivenets.maps.routed import Groups, Router
 
 # Most steps; with subjects each reads the table twice.
-_STEPS = 5
+_STEPS = 4
 # Share of the rows that a step may still move when the routes are called settled.
 _SETTLED = 0.01
 # Share of the mean covariance in each group's, so that a density of few rows is never flat.
@@ -86,7 +86,7 @@ def find_routes(
         Where to start, and what rare groups lean on.
     subjects : ndarray of shape (n_rows,), int64, optional
         Code of each row's subject; -1 is a row of nobody known.
-    max_steps : int, default=5
+    max_steps : int, default=4
         Most steps.
 
     Returns
@@ -129,6 +129,7 @@ def _step(
 ) -> tuple[Groups, HalvedMoments]:
     """Route all rows, and take the moments of the groups: one pass, or two with subjects."""
     groups = np.empty(n_rows, dtype=np.int64)
+    keys = None if subjects is None else halving_keys(subjects)
     if subjects is not None:
         scores = np.empty((n_rows, router.n_groups), dtype=np.float32)
         for where, X in chunks(blocks, n_rows):
@@ -138,7 +139,7 @@ def _step(
     for where, X in chunks(blocks, n_rows):
         if subjects is None:
             groups[where] = router(X)
-        known = None if subjects is None else halving_keys(subjects, where)
+        known = None if keys is None else keys[where]
         stream.update(X, groups[where], halves_of(where.start, len(X), known))
     return groups, stream.moments()
 
@@ -173,8 +174,7 @@ def shared_routes(scores: FloatArray, subjects: Int64) -> Groups:
     return groups
 
 
-def halving_keys(subjects: Int64, where: slice) -> Int64:
+def halving_keys(subjects: Int64) -> Int64:
     """Return what decides the half of each row: its subject, or for -1 its own number."""
-    codes = subjects[where]
-    own = np.arange(where.start, where.start + len(codes)) + int(subjects.max()) + 1
-    return np.where(codes < 0, own, codes)
+    own = np.arange(len(subjects)) + int(subjects.max(initial=-1)) + 1
+    return np.where(subjects < 0, own, subjects)

@@ -141,8 +141,9 @@ class LeanedMoments:
     own_means : ndarray of shape (groups,), float64
         The same for the means.
     signal, noise : ndarray of shape (groups,), float64
-        B and V of each group's covariance, as `lean` has them: V is d (d + 1) / n_g for
-        independent rows, and more where subjects have several.
+        B and V of each group's covariance (`lean`). V is d (d + 1) / n_g for independent rows, and
+        more where subjects have several; of a group of fewer than two rows in a half neither is
+        known, and B is the largest of the others', V zero.
     """
 
     groups: GaussianGroups
@@ -158,12 +159,15 @@ class LeanedMoments:
 
 
 def lean(moments: HalvedMoments, reference: GaussianGroups, strength: float = 1.0) -> LeanedMoments:
-    """Lean each group's own moments on the reference's, by the noise that is in them.
+    """Lean each group's own moments on the reference's, by the noise that is in both.
 
-    In the coordinates in which the reference's carried covariance is I, a group's own is
-    I + D. Its halves have independent noise, so <D_1, D_2> estimates B, the squared length of
-    what is true in D, and |D|^2 - B is V, the noise. The linear shrinkage of least error takes
-    V / (B + V) of the reference; (V / (B + V)) ** strength is taken.
+    In the coordinates in which the reference's carried covariance is I, a group's own is I + D.
+    Its halves have independent noise: their distance says how much noise, V, is in D, and
+    <D_1, D_2> how much is true, B. The carried reference is noisy too, since its mean covariance
+    is the table's: by c = sum_h w_h^2 V_h, of which w_g V_g it has in common with group g (w are
+    shares). So B is <D_1, D_2> + 2 w_g V_g - c, and the share of D that is kept for least error
+
+        k = (B + c - w_g V_g) / (B + c + V_g - 2 w_g V_g).
 
     Parameters
     ----------
@@ -172,8 +176,9 @@ def lean(moments: HalvedMoments, reference: GaussianGroups, strength: float = 1.
     reference : GaussianGroups
         Groups of the model.
     strength : float, default=1.0
-        Above one the table's own moments are trusted more: rows of the table are matched more
-        exactly, up to where they are matched too well and an attacker reads the turned sign.
+        1 - (1 - k) ** strength is kept. Above one the table's own moments are trusted more: rows
+        of the table are matched more exactly, up to where they are matched too well and an
+        attacker reads the turned sign.
 
     Returns
     -------
@@ -182,56 +187,86 @@ def lean(moments: HalvedMoments, reference: GaussianGroups, strength: float = 1.
     """
     own = moments.whole
     prior = carried(reference, own)
-    n_groups = len(own.counts)
-    kept, kept_means = np.zeros(n_groups), np.zeros(n_groups)
-    signal, noise = np.zeros(n_groups), np.zeros(n_groups)
-    for g in np.flatnonzero(own.counts > 1).tolist():
-        whitening = psd_power(prior.covariances[g], -0.5)
-        of_covariance, of_mean = _agreement(moments, g, prior.means[g], whitening)
-        signal[g], noise[g] = of_covariance
-        kept[g], kept_means[g] = _kept(*of_covariance, strength), _kept(*of_mean, 1.0)
+    of_covariances, of_means = _halves(moments, prior)
+    kept, kept_means = (1 - (1 - one.kept) ** strength for one in (of_covariances, of_means))
     means = prior.means + kept_means[:, None] * (own.means - prior.means)
     covariances = prior.covariances + kept[:, None, None] * (own.covariances - prior.covariances)
     groups = GaussianGroups(prior.shares, means, covariances)
-    return LeanedMoments(groups, kept, kept_means, signal, noise)
+    noise = np.nan_to_num(of_covariances.noise)
+    return LeanedMoments(groups, kept, kept_means, of_covariances.signal, noise)
 
 
-def _agreement(
-    moments: HalvedMoments, g: int, mean: Float64, whitening: Float64
-) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Return (B, V) of one group's covariance, and of its mean."""
-    counts = np.array([half.counts[g] for half in moments.halves])
-    if counts.min() < 2:
-        return (0.0, 0.0), (0.0, 0.0)
+@dataclass(frozen=True)
+class _Halves:
+    """How far halves agree on what differs from the reference, and by how much they do not.
+
+    Attributes
+    ----------
+    agreement, noise : ndarray of shape (groups,)
+        <D_1, D_2> and V; not a number for a group of fewer than two rows in a half.
+    shares : ndarray of shape (groups,)
+        Of the rows.
+    """
+
+    agreement: Float64
+    noise: Float64
+    shares: Float64
+
+    @property
+    def common(self) -> Float64:
+        """Noise of the carried reference that is the group's own too: w_g V_g."""
+        return self.shares * self.noise
+
+    @property
+    def carried(self) -> float:
+        """Noise of the carried reference: c."""
+        return float(np.nansum(self.shares * self.common))
+
+    @property
+    def signal(self) -> Float64:
+        """B of each group; the largest of the others where it is not known."""
+        if np.isnan(self.agreement).all():
+            return np.zeros_like(self.agreement)
+        signal = np.maximum(self.agreement + 2 * self.common - self.carried, 0)
+        return np.where(np.isnan(signal), np.nanmax(signal), signal)
+
+    @property
+    def kept(self) -> Float64:
+        """Share of each group's difference that is kept for least error: k, in [0, 1]."""
+        gained = self.signal + self.carried - self.common
+        whole = gained + self.noise - self.common
+        share = np.divide(gained, whole, out=np.zeros_like(gained), where=whole > 0)
+        return np.asarray(np.clip(np.nan_to_num(share), 0, 1))
+
+
+def _halves(moments: HalvedMoments, prior: GaussianGroups) -> tuple[_Halves, _Halves]:
+    """Compare the halves of the groups' covariances, and of their means."""
+    found = np.full((2, 2, len(prior.shares)), np.nan)
+    for g in np.flatnonzero(np.min([half.counts for half in moments.halves], axis=0) > 1).tolist():
+        excess, shifts = _differences(moments, g, prior)
+        weights = np.array([half.counts[g] for half in moments.halves]) / moments.whole.counts[g]
+        for number, differences in enumerate((excess, shifts)):
+            apart = differences[0] - differences[1]
+            # The halves' distance has the noise of both; their weighted mean has this share of it.
+            noise = float(np.prod(weights) * np.vdot(apart, apart))
+            found[number, :, g] = float(np.vdot(differences[0], differences[1])), noise
+    covariances, means = (_Halves(agreement, noise, prior.shares) for agreement, noise in found)
+    return covariances, means
+
+
+def _differences(
+    moments: HalvedMoments, g: int, prior: GaussianGroups
+) -> tuple[list[Float64], list[Float64]]:
+    """Return D of each half of a group, for its covariance and for its mean."""
+    whitening = psd_power(prior.covariances[g], -0.5)
     center = moments.whole.means[g]
     excess, shifts = [], []
     for half in moments.halves:
         step = half.means[g] - center
         covariance = half.covariances[g] + np.outer(step, step)
-        excess.append(whitening @ covariance @ whitening - np.eye(len(mean)))
-        shifts.append((half.means[g] - mean) @ whitening)
-    weights = counts / counts.sum()
-    return _signal_and_noise(np.stack(excess), weights), _signal_and_noise(
-        np.stack(shifts), weights
-    )
-
-
-def _signal_and_noise(differences: Float64, weights: Float64) -> tuple[float, float]:
-    """Return B and V from the differences in the two halves; neither is below zero."""
-    signal = max(float(np.vdot(differences[0], differences[1])), 0.0)
-    both = np.tensordot(weights, differences, axes=1)
-    apart = differences[0] - differences[1]
-    # The halves' distance has the noise of both; their weighted mean has this share of it.
-    noise = float(weights[0] * weights[1] * np.vdot(apart, apart))
-    if not signal:
-        noise = float(np.vdot(both, both))
-    return signal, noise
-
-
-def _kept(signal: float, noise: float, strength: float) -> float:
-    if signal + noise <= 0:
-        return 0.0
-    return float(1 - (noise / (signal + noise)) ** strength)
+        excess.append(whitening @ covariance @ whitening - np.eye(len(center)))
+        shifts.append((half.means[g] - prior.means[g]) @ whitening)
+    return excess, shifts
 
 
 def transport_to_barycentre(groups: GaussianGroups) -> GroupTransport:

@@ -135,7 +135,7 @@ def learn_in_passes(
         parts.append(part)
         curve.append({"round": number + 1} | record)
     warn_of_few_rows(curve)
-    return Learned(chain_of(parts, basis), tuple(curve), {"primary": fingerprint.to_dict()})
+    return Learned(chain_of(parts, basis), tuple(curve), {"primary": fingerprint.to_record()})
 
 
 @dataclass(frozen=True)

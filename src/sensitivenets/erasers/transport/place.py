@@ -9,7 +9,7 @@ import numpy as np
 
 from sensitivenets.embeddings import FloatArray
 from sensitivenets.erasers.moments.group import Int64
-from sensitivenets.erasers.transport.expectation_maximisation import Routes, shared_routes
+from sensitivenets.erasers.transport.expectation_maximisation import shared_routes
 from sensitivenets.erasers.transport.own_moments import LeanedMoments, transport_to_barycentre
 from sensitivenets.erasers.transport.passes import Blocks
 from sensitivenets.errors import InputError
@@ -29,12 +29,15 @@ class Place:
         Parts before them: directions that are kept.
     routed : RoutedMap or SubspaceMap
         The first round.
+    later : tuple of FittedMap
+        Parts from there to the last round.
     after : tuple of FittedMap
         Parts behind the last round.
     """
 
     before: tuple[FittedMap, ...]
     routed: RoutedMap | SubspaceMap
+    later: tuple[FittedMap, ...]
     after: tuple[FittedMap, ...]
 
     @property
@@ -62,16 +65,16 @@ class Place:
         for part in self.before:
             X = part(X)
         X = self.routed(X, groups)
-        for part in self.after:
+        for part in (*self.later, *self.after):
             X = part(X)
         return X
 
-    def moved_by(self, routes: Routes, leaned: LeanedMoments) -> RoutedMap | SubspaceMap:
+    def moved_by(self, router: Router, leaned: LeanedMoments) -> RoutedMap | SubspaceMap:
         """Return the round with other routes and maps."""
         transport = transport_to_barycentre(leaned.groups)
         if isinstance(self.routed, SubspaceMap):
-            return replace(self.routed, router=routes.router, transport=transport)
-        return RoutedMap(routes.router, (transport,), self.routed.lengths)
+            return replace(self.routed, router=router, transport=transport)
+        return RoutedMap(router, (transport,), self.routed.lengths)
 
 
 def find_place(fitted: FittedMap) -> Place:
@@ -91,7 +94,8 @@ def find_place(fitted: FittedMap) -> Place:
         )
     routed = parts[rounds[0]]
     assert isinstance(routed, RoutedMap | SubspaceMap)
-    return Place(tuple(parts[: rounds[0]]), routed, tuple(parts[rounds[-1] + 1 :]))
+    later, after = parts[rounds[0] + 1 : rounds[-1] + 1], parts[rounds[-1] + 1 :]
+    return Place(tuple(parts[: rounds[0]]), routed, tuple(later), tuple(after))
 
 
 def transform_table(fitted: FittedMap, X: FloatArray, subjects: Int64) -> FloatArray:

@@ -40,6 +40,12 @@ class GaussianGroups:
         """Mean of the covariances by share, shape (d, d)."""
         return np.asarray(np.einsum("g,gij->ij", self.shares, self.covariances))
 
+    @property
+    def total(self) -> Float64:
+        """Covariance of all rows, shape (d, d)."""
+        steps = self.means - self.center
+        return np.asarray(self.within + np.einsum("g,gi,gj->ij", self.shares, steps, steps))
+
     def router(self) -> Router:
         """Return the discriminant of these groups."""
         whitening = np.stack([psd_power(c, -0.5) for c in self.covariances])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.utils import check_random_state
@@ -12,6 +12,7 @@ from sklearn.utils import check_random_state
 from sensitivenets.embeddings import FloatArray, Labels, squared_norms
 from sensitivenets.embeddings.labels import joint
 from sensitivenets.erasers.base import Eraser, FitData, Learned, parameterised
+from sensitivenets.erasers.transport.adaptable import Adaptable
 from sensitivenets.erasers.transport.forecast import round_record, warn_of_few_rows
 from sensitivenets.erasers.transport.gaussian import (
     difference_basis,
@@ -32,7 +33,7 @@ from sensitivenets.maps.routed import RoutedMap, Stage, SubspaceMap, usual_lengt
 
 
 @parameterised
-class RoutedTransport(Eraser):
+class RoutedTransport(Adaptable, Eraser):
     """Make every predicted group the same Gaussian, by optimal transport, again and again.
 
     A router, quadratic discriminant analysis in closed form, says which group (gender x ethnicity,
@@ -56,7 +57,7 @@ class RoutedTransport(Eraser):
     rank : int, optional
         Directions that a round looks at and moves, those in which the groups differ most there;
         all unless given. For wide embeddings: a row costs rank x d operations instead of
-        groups x d^2, and attackers read a little more (docs/best_eraser.md).
+        groups x d^2, and attackers read a little more (docs/best_eraser_results.md).
     router_shrinkage : float, optional
         Share of the pooled covariance in each group's, for the router; chosen on held-out rows
         unless given.
@@ -90,6 +91,8 @@ class RoutedTransport(Eraser):
     rank: int | None = None
     router_shrinkage: float | None = None
     covariance_shrinkage: float | None = None
+
+    _learns_from_unlabelled: ClassVar[bool] = True
 
     def _learn(self, data: FitData) -> Learned:
         self._check()
