@@ -149,8 +149,10 @@ def test_spark_loses_an_executor(recipe):
     assert (folder / "killed").exists()
     made = pq.read_table(folder / "after_a_kill")
     found = vectors_from_arrow(made["embedding"], "found")
-    assert {row.tobytes() for row in found} == {row.tobytes() for row in expected}
     assert len(found) == len(table)
+    # Rows are in another order, and of other batches, so that the last digit kept may differ.
+    one, other = (rows[np.argsort(rows[:, 0])] for rows in (found, expected))
+    np.testing.assert_allclose(one, other, rtol=2**-15, atol=1e-7)
 
 
 @pytest.mark.slow
