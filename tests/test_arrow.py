@@ -4,6 +4,8 @@ import inspect
 import pickle
 
 import numpy as np
+import pandas as pd
+import polars as pl
 import pyarrow as pa
 import pytest
 
@@ -65,6 +67,23 @@ def test_a_table_in_is_a_table_out(model, batch):
     assert made["embedding"].to_pylist() == agnostic(model)(batch)["embedding"].to_pylist()
 
 
+def test_features_in_columns_become_one_column(model, table):
+    wide = pa.table({"id": range(12), **{f"f{k}": table.vectors[:, k] for k in range(4)}})
+    made = agnostic(model, embedding="f*")(wide)
+    assert made.column_names == ["id", "embedding"]
+    found = vectors_from_arrow(made["embedding"], "made")
+    np.testing.assert_array_equal(found, canonical_values(model.map(table.vectors)))
+
+
+def test_frames_go_through_arrow(model, batch, table):
+    expected = canonical_values(model.map(table.vectors))
+    frame = pl.from_arrow(agnostic(model)(pl.from_arrow(batch).to_arrow()))
+    np.testing.assert_array_equal(frame["embedding"].to_numpy(), expected)
+    given = pd.DataFrame({"embedding": list(table.vectors), "id": range(12)})
+    back = agnostic(model)(pa.Table.from_pandas(given, preserve_index=False)).to_pandas()
+    np.testing.assert_array_equal(np.stack(back["embedding"]), expected)
+
+
 def test_batches_travel_to_a_worker_and_are_mapped_one_by_one(model, batch):
     phi = pickle.loads(pickle.dumps(agnostic_batches(model)))
     # Spark looks at what a function takes.
@@ -79,19 +98,25 @@ def test_batches_travel_to_a_worker_and_are_mapped_one_by_one(model, batch):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda b: b.rename_columns(["vec", *b.schema.names[1:]]), r"^no column 'embedding'; .*'v"),
-        (lambda b: b.set_column(0, "embedding", b["age"]), r"^column 'embedding': expected a list"),
+        (
+            lambda b: b.rename_columns(["vec", *b.schema.names[1:]]),
+            r"^batch: no column 'embedding'; .*'v",
+        ),
+        (
+            lambda b: b.set_column(0, "embedding", b["age"]),
+            r"^batch: column 'embedding': expected a list",
+        ),
         (
             lambda b: b.set_column(0, "embedding", pa.array([[1.0] * 3] * 12)),
             r"^expected embeddings of 4 features, found an array of shape \(12, 3\)",
         ),
         (
             lambda b: b.set_column(0, "embedding", pa.array([[1.0] * 4, None, *[[1.0] * 4] * 10])),
-            r"^column 'embedding', row 1: no embedding",
+            r"^batch: column 'embedding', row 1: no embedding",
         ),
         (
             lambda b: b.set_column(0, "embedding", pa.array([[1.0] * 4, *[[0.0] * 4] * 11])),
-            r"^column 'embedding', row 1: zero vector",
+            r"^batch, row 1: zero vector",
         ),
     ],
 )

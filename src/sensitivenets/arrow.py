@@ -8,16 +8,16 @@ from typing import TypeVar
 
 import pyarrow as pa
 
-from sensitivenets.embeddings import FloatArray, check_vectors, vectors_from_arrow
+from sensitivenets.embeddings import FloatArray, check_vectors
 from sensitivenets.embeddings.arrays import is_list
-from sensitivenets.errors import InputError
+from sensitivenets.embeddings.embedding_column import EmbeddingColumn
 from sensitivenets.maps.base import Fitted, Model, model_of, written_values
 
 Batch = TypeVar("Batch", pa.RecordBatch, pa.Table)
 
 
 @dataclass(frozen=True)
-class AgnosticBatch:
+class Agnostic:
     """Maps the embeddings of a record batch; made by `agnostic`. It can be pickled.
 
     Attributes
@@ -25,7 +25,7 @@ class AgnosticBatch:
     model : Model
         The map, and the attributes that it removes.
     embedding : str
-        Column of the embeddings.
+        Column of the embeddings, or a pattern of columns that are a feature each.
     keep : tuple of str
         Columns that stay although the model removes their attribute.
     """
@@ -40,7 +40,7 @@ class AgnosticBatch:
         Parameters
         ----------
         batch : pyarrow.RecordBatch or pyarrow.Table
-            Rows with the column of the embeddings, of lists.
+            Rows of the network that the model was fitted for.
 
         Returns
         -------
@@ -53,10 +53,9 @@ class AgnosticBatch:
             If an embedding is missing or cannot be used; the message has its row in the batch.
         """
         schema = self.schema(batch.schema)
+        name = self._column(batch.schema).written
         columns = [
-            self._mapped(batch[field.name], field.type)
-            if field.name == self.embedding
-            else batch[field.name]
+            self._mapped(batch, field.type) if field.name == name else batch[field.name]
             for field in schema
         ]
         return type(batch).from_arrays(columns, schema=schema)
@@ -68,42 +67,43 @@ class AgnosticBatch:
     def schema(self, schema: pa.Schema) -> pa.Schema:
         """Return the columns of what comes out, by those of what goes in.
 
-        Columns of the attributes that are removed are left out. The embedding keeps its kind of
-        list and of float, with as many features as the model makes. Metadata of the schema is
-        dropped: it describes what went in.
+        Columns of the attributes that are removed are left out. The embedding stays in its place
+        and keeps its kind of list and of float, with as many features as the model makes; features
+        that had a column each become one of lists. Metadata of the schema is dropped: it describes
+        what went in.
 
         Raises
         ------
         InputError
-            If there is no such column, or it has no lists.
+            If there is no such column.
         """
-        if self.embedding not in schema.names:
-            raise InputError(
-                f"no column {self.embedding!r}; the batch has {', '.join(map(repr, schema.names))}"
-            )
-        fields = [
-            field.with_type(_resized(field, self.model.map.n_features_out))
-            if field.name == self.embedding
-            else field
-            for field in schema
-            if field.name not in self.model.removed or field.name in self.keep
-        ]
+        column = self._column(schema)
+        removed = [name for name in self.model.removed if name not in self.keep]
+        fields = []
+        for field in schema:
+            if field.name == column.columns[0]:
+                kind = _resized(field.type, self.model.map.n_features_out)
+                fields.append(pa.field(column.written, kind, field.nullable))
+            elif field.name not in {*column.read, *removed}:
+                fields.append(field)
         return pa.schema(fields)
 
-    def _mapped(self, column: pa.Array | pa.ChunkedArray, kind: pa.DataType) -> pa.Array:
-        chunked = column if isinstance(column, pa.ChunkedArray) else pa.chunked_array([column])
-        if len(chunked) == 0:
+    def _column(self, schema: pa.Schema) -> EmbeddingColumn:
+        return EmbeddingColumn.find(schema, self.embedding, "batch")
+
+    def _mapped(self, batch: pa.RecordBatch | pa.Table, kind: pa.DataType) -> pa.Array:
+        if batch.num_rows == 0:
             return pa.array([], kind)
-        where = f"column {self.embedding!r}"
-        vectors = vectors_from_arrow(chunked, where)
-        check_vectors(vectors, where)
-        mapped = written_values(self.model.map, vectors, f"what the model makes of {where}")
+        table = batch if isinstance(batch, pa.Table) else pa.Table.from_batches([batch])
+        vectors = self._column(batch.schema).vectors(table, "batch", 0)
+        check_vectors(vectors, "batch")
+        mapped = written_values(self.model.map, vectors, "batch: what the model makes of it")
         return _lists(mapped, kind)
 
 
 def agnostic(
     model: Model | Fitted, *, embedding: str = "embedding", keep: Sequence[str] = ()
-) -> AgnosticBatch:
+) -> Agnostic:
     """Return the function from record batches to record batches that a model is.
 
     Values and columns are those that ``sensitivenets transform`` writes.
@@ -113,21 +113,32 @@ def agnostic(
     model : Model or fitted estimator
         As `load_model` returns it.
     embedding : str, default="embedding"
-        Column of the embeddings, of lists.
+        Column of the embeddings, or a pattern such as ``f*`` of columns that are a feature each.
     keep : sequence of str, default=()
         Columns that stay although the model removes their attribute.
 
     Returns
     -------
-    AgnosticBatch
+    Agnostic
         A function of a `pyarrow.RecordBatch` or a `pyarrow.Table`, which returns the same.
 
     Raises
     ------
     InputError
         If `model` is neither a model nor fitted.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pyarrow as pa
+    >>> from sensitivenets.maps.base import Model
+    >>> from sensitivenets.maps.projection import Projection
+    >>> half = Model(Projection(np.eye(4, 2, dtype=np.float32)), "Half", {}, {"gender": ("f", "m")})
+    >>> faces = pa.table({"embedding": [[3.0, 4.0, 0.0, 9.0]], "gender": ["f"], "id": ["007"]})
+    >>> agnostic(half)(faces).column_names
+    ['embedding', 'id']
     """
-    return AgnosticBatch(model_of(model), embedding, tuple(keep))
+    return Agnostic(model_of(model), embedding, tuple(keep))
 
 
 def agnostic_batches(
@@ -148,15 +159,12 @@ def agnostic_batches(
     return agnostic(model, embedding=embedding, keep=keep).batches
 
 
-def _resized(field: pa.Field, width: int) -> pa.DataType:
+def _resized(kind: pa.DataType, width: int) -> pa.DataType:
     """Return the same kind of list, of floats, with another number of features."""
-    kind = field.type
-    if not is_list(kind):
-        raise InputError(
-            f"column {field.name!r}: expected a list of floats in each row, found {kind}"
-        )
     if isinstance(kind, pa.FixedShapeTensorType):
         return pa.fixed_shape_tensor(_float(kind.value_type), [width])
+    if not is_list(kind):
+        return pa.list_(pa.float32(), width)
     value = kind.value_field.with_type(_float(kind.value_type))
     if pa.types.is_fixed_size_list(kind):
         return pa.list_(value, width)

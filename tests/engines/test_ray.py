@@ -1,4 +1,4 @@
-"""A real Ray cluster that loses a node without grace in the middle of the work: equal to the bit."""
+"""A real Ray cluster that loses a node in the middle of the work: equal to the last bit."""
 
 import os
 from dataclasses import dataclass
