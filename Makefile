@@ -1,6 +1,6 @@
 # make demo   set up, run the main job on an embedded data set, say what to open
-# make test   set up, then lint, types, every test
-# make slow   the tests that take minutes: engines that start a cluster, where they are installed
+# make test   set up, then lint, types, every test that is not slow
+# make slow   the slow ones: engines that start a cluster, where they are installed
 # make docs   build the site into site/; a broken link is an error
 # make dist   wheel and sdist, checked, installed and run by every supported Python that is found
 PYTHON ?= python3
@@ -51,6 +51,7 @@ dist: .venv/.ready
 	  dist/venv/bin/sensitivenets demo --n-subjects 300 --out dist/demo-$$python; \
 	  echo "$$python: installed, ran"; \
 	done; rm -rf dist/venv
+
 
 format: .venv/.ready
 	$(BIN)/ruff format .

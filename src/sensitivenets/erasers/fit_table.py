@@ -217,7 +217,7 @@ def fit_table(
         fitted.fit_passes(rows, encode_attributes(labels, labels.num_rows))
     else:
         add_up = _AddUp(fitted, source, tuple(sensitive), target, fitted.draw_seed())
-        fitted.fit_moments(*_merged(rows.over_stretches(add_up)))
+        fitted.fit_moments(*_merged(add_up, rows.over_stretches(add_up)))
     if unlabelled is not None:
         # The passes saw one table; who audits either asks for it.
         found = {name: _identified(one).to_record() for name, one in tables.items()}
@@ -267,16 +267,15 @@ class _AddUp:
 
 
 def _merged(
-    found: Iterable[tuple[AttributeStream, StretchDigests]],
+    add_up: _AddUp, found: Iterable[tuple[AttributeStream, StretchDigests]]
 ) -> tuple[AttributeStream, Fingerprint]:
     """Put stretches together in the order of the rows: sums of floats depend on it."""
     whole: AttributeStream | None = None
     fingerprint = Fingerprint()
     for stream, digests in found:
-        if whole is None:
-            whole = stream
-        else:
-            whole.merge(stream)
+        # Not into the first of them: what another machine sends may be read-only.
+        whole = whole or add_up.eraser.new_stream(add_up.sensitive, digests.features, seed=0)
+        whole.merge(stream)
         fingerprint = fingerprint.followed_by(digests)
     assert whole is not None
     return whole, fingerprint
