@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sensitivenets.cli.output import percent, print_json, print_line, print_table
 from sensitivenets.cli.selection import open_rows, refuse_own_output
+from sensitivenets.connectors.postgres import is_postgres_url, parse_postgres
 from sensitivenets.errors import InputError
 
 if TYPE_CHECKING:
@@ -100,7 +101,12 @@ def _print(found: Adapted, out: Path, table: str) -> None:
     for doubt in found.doubts:
         print_line(f"doubt: {doubt}")
     print_line(f"model: {out}")
-    print_line(f"next: sensitivenets transform {out} {table} --out agnostic.parquet")
+    if is_postgres_url(table):
+        # Without what it takes to log in.
+        shown = parse_postgres(table).shown
+        print_line(f"next: sensitivenets transform {out} '{shown}' --to embedding_agnostic")
+    else:
+        print_line(f"next: sensitivenets transform {out} {table} --out agnostic.parquet")
 
 
 def _summary(made: AdaptedModel, out: Path) -> dict[str, Any]:

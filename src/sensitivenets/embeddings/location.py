@@ -14,8 +14,11 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 import pyarrow as pa
 from pyarrow import fs
 
+from sensitivenets.connectors.postgres import is_postgres_url, parse_postgres
 from sensitivenets.errors import InputError
 
+#: The kind of a part that is a table of a database.
+POSTGRES = "PostgreSQL"
 _MAGIC = re.compile(r"[*?\\[]")
 # Below one folder; a table of a billion rows has some thousand parts.
 _MOST_FILES = 200_000
@@ -36,18 +39,18 @@ _OTHER_KINDS = {
 
 @dataclass(frozen=True)
 class Part:
-    """One file of a table.
+    """One file of a table, or a whole table of a database.
 
     Attributes
     ----------
     name : str
         For messages: the path or URL, without keys or options.
     path : str
-        Within `filesystem`.
-    filesystem : pyarrow.fs.FileSystem
-        Local, S3, GCS or another that pyarrow knows.
+        Within `filesystem`; the URL of a database.
+    filesystem : pyarrow.fs.FileSystem or None
+        Local, S3, GCS or another that pyarrow knows; None for a database.
     suffix : str
-        What kind of file it is, such as ``".parquet"``.
+        What kind of file it is, such as ``".parquet"``; ``"PostgreSQL"`` for a database.
     relative : str
         Path below the folder that was named; the name of the file where a file was.
     keys : dict of str to str or None
@@ -55,7 +58,8 @@ class Part:
     """
 
     name: str
-    path: str
+    # The URL of a database may hold a password.
+    path: str = field(repr=False)
     filesystem: fs.FileSystem
     suffix: str
     relative: str
@@ -179,12 +183,17 @@ def find_place(where: str | Path) -> Place:
     if not _is_text(text):
         raise InputError(f"{text}: the name is no UTF-8; rename the file")
     if "://" not in text:
-        if re.match(r"(s3|gs|gcs|file):/[^/]", text):
+        if re.match(r"(s3|gs|gcs|file|postgres(ql)?):/[^/]", text):
             raise InputError(
                 f"{text}: a Path swallowed a slash of the URL; give it as text, with ://"
             )
         # Workers may stand in another folder.
         return Place(text, fs.LocalFileSystem(), str(Path(text).absolute()))
+    if is_postgres_url(text):
+        raise InputError(
+            f"{parse_postgres(text).shown}: expected a file or a folder, found a table of a "
+            "database, of which a column may be filled: transform --to"
+        )
     # Not urlsplit: to it, the ? of a glob and the ? of options are one.
     address, _, options = text.partition("?")
     glob = _MAGIC.search(address)
@@ -226,6 +235,9 @@ def find_parts(where: str | Path, suffixes: Collection[str]) -> tuple[Part, ...]
     InputError
         If nothing is there, or nothing that can be read.
     """
+    if is_postgres_url(str(where)):
+        table = parse_postgres(str(where))
+        return (Part(table.shown, str(where), None, POSTGRES, table.path[-1]),)
     place = find_place(where)
     info = place.info()
     if info.type == fs.FileType.NotFound:
