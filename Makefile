@@ -52,7 +52,6 @@ dist: .venv/.ready
 	  echo "$$python: installed, ran"; \
 	done; rm -rf dist/venv
 
-
 format: .venv/.ready
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
