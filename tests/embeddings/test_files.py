@@ -9,12 +9,11 @@ import pytest
 
 from sensitivenets.embeddings import (
     EmbeddingTable,
-    files,
+    array_files,
     read_table,
     vectors_to_arrow,
     write_table,
 )
-from sensitivenets.embeddings import files as embedding_files
 from sensitivenets.errors import InputError
 
 ROWS = np.arange(1, 13, dtype=np.float32).reshape(4, 3)
@@ -119,11 +118,10 @@ def test_a_disk_that_fills_up_leaves_the_old_table_and_nothing_else(table, tmp_p
     write_table(table, tmp_path / "t.parquet")
     before = (tmp_path / "t.parquet").read_bytes()
 
-    def full_disk(data, where, **kwargs):
-        where.write_bytes(b"half a fi")
+    def full_disk(self, *args, **kwargs):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(embedding_files.pq, "write_table", full_disk)
+    monkeypatch.setattr(pq.ParquetWriter, "write_table", full_disk)
     with pytest.raises(OSError, match="No space left on device"):
         write_table(table, tmp_path / "t.parquet")
     assert os.listdir(tmp_path) == ["t.parquet"]  # noqa: PTH208
@@ -241,13 +239,13 @@ def test_an_archive_that_unpacks_to_gigabytes_is_refused(tmp_path, monkeypatch):
     np.savez_compressed(
         tmp_path / "t.npz", embedding=np.ones((4, 2), np.float32), x=np.zeros(10**6)
     )
-    monkeypatch.setattr(files, "_LARGE", 10**6)
+    monkeypatch.setattr(array_files, "_LARGE", 10**6)
     with refuses(tmp_path / "t.npz", r"\d+ bytes that unpack to \d+; write it with numpy.savez"):
         read_table(tmp_path / "t.npz")
 
 
 def test_thousands_of_arrays_are_refused(tmp_path, monkeypatch):
     np.savez(tmp_path / "t.npz", embedding=np.ones((4, 2), np.float32), a=np.ones(4), b=np.ones(4))
-    monkeypatch.setattr(files, "_MOST_MEMBERS", 2)
+    monkeypatch.setattr(array_files, "_MOST_MEMBERS", 2)
     with refuses(tmp_path / "t.npz", "expected 2 arrays at most, found 3"):
         read_table(tmp_path / "t.npz")

@@ -165,7 +165,7 @@ def test_numbers_may_be_columns_or_a_mapping(table):
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"attributes": "gendre"}, "no column 'gendre'; its label columns are"),
+        ({"attributes": "gendre"}, "no column 'gendre'; did you mean 'gender'"),
         ({"attributes": None}, "expected at least one attribute, found none"),
         ({"identity": [1, 2]}, "identity: expected one for each of 180 rows, found 2"),
         ({"apart": 2}, "apart: cosine: expected a number above -1"),

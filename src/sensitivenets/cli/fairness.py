@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
@@ -24,8 +23,8 @@ _SHOWN = 8
 
 
 def fairness(
-    before: Path,
-    after: Path | None = None,
+    before: str,
+    after: str | None = None,
     /,
     *,
     target: str,

@@ -9,19 +9,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from sensitivenets.cli.attributes import require_groups
+from sensitivenets.cli.attributes import require_groups, require_groups_of
+from sensitivenets.cli.engine_options import EngineOptions
 from sensitivenets.cli.method_options import estimator_parameters, kept_column
 from sensitivenets.cli.output import percent, print_json, print_line
-from sensitivenets.cli.selection import read_rows
+from sensitivenets.cli.selection import open_rows, read_rows
 from sensitivenets.errors import InputError
 
 if TYPE_CHECKING:
     from sensitivenets.embeddings import EmbeddingTable
+    from sensitivenets.embeddings.source import TableSource
     from sensitivenets.maps.base import Model
+
+_HERE = EngineOptions()
 
 
 def fit(
-    table: Path,
+    table: str,
     /,
     *,
     out: Path,
@@ -30,13 +34,14 @@ def fit(
     identity: str | None = None,
     task: str | None = None,
     where: list[str] | None = None,
-    detector: Path | None = None,
+    detector: str | None = None,
     detector_where: list[str] | None = None,
-    unlabelled: Path | None = None,
+    unlabelled: str | None = None,
     method: str | None = None,
     settings: Annotated[list[str] | None, Parameter(name="--set")] = None,
     random_state: int = 0,
     embedding: str = "embedding",
+    work: EngineOptions = _HERE,
     overwrite: bool = False,
     json: bool = False,
 ) -> None:
@@ -45,7 +50,9 @@ def fit(
     Parameters
     ----------
     table
-        Embeddings to learn from: .parquet, .npz, or .npy beside .csv.
+        Embeddings to learn from: a file, a folder, a glob or a URL of .parquet, .feather, .csv,
+        .jsonl, .npz, .npy or .safetensors. Methods in closed form and routed_transport read it
+        block by block; the others hold it in memory.
     out
         Model folder to make.
     remove
@@ -75,13 +82,16 @@ def fit(
     random_state
         The seed, which decides everything random.
     embedding
-        Name of the embedding column.
+        Name of the embedding column, or of the columns of its features, such as 'f*'.
+    work
+        Who does the work, where a table is read block by block.
     overwrite
         Replace a model folder that is already there.
     json
         Write the result as JSON.
     """
     from sensitivenets.benchmark.methods import method_named
+    from sensitivenets.erasers.fit_table import fits_block_by_block
     from sensitivenets.maps.model_folder import check_destination
     from sensitivenets.maps.rescue import save_or_rescue
 
@@ -94,31 +104,79 @@ def fit(
         require_torch()
     if detector is None and detector_where:
         raise InputError("--detector-where: expected --detector with it; give both or neither")
-    primary = read_rows(table, where or [], embedding)
     kept = kept_column(method, parameters, identity, task)
-    kept_labels = None if kept is None else primary.column(kept)
-    if identity is not None and kept == identity:
-        # A blank identity is nobody, not one person.
-        who = primary.identities(identity)
-        kept_labels = [who.classes[code] if code >= 0 else None for code in who.codes]
-    sensitive = _attributes(primary if detector is None else None, remove, identity)
-    _warn(primary, identity, remove if detector is None else [])
-    detectors = None
-    if detector is not None:
-        other = read_rows(detector, detector_where or [], embedding, "--detector-where")
-        detectors = (other.vectors, _attributes(other, remove, None))
-        _warn(other, None, [])
-    # Only where there are some: a method of one's own need not know of them.
-    more = (
-        {} if unlabelled is None else {"unlabelled": read_rows(unlabelled, [], embedding).vectors}
-    )
     estimator = chosen.load()(**parameters)
-    estimator.fit(primary.vectors, kept_labels, sensitive=sensitive, detector=detectors, **more)
+    # Unlabelled rows cannot stand behind selected ones of a table that is not held.
+    if detector is None and fits_block_by_block(estimator) and not (unlabelled and where):
+        source = open_rows(table, where or [], embedding)
+        more = None if unlabelled is None else open_rows(unlabelled, [], embedding)
+        estimator = _fit_in_blocks(estimator, source, remove, kept, identity, more, work)
+    else:
+        if work != _HERE:
+            raise InputError(
+                f"--engine: {method}, as it is set, holds all rows in this process; leave it out, "
+                "or take a method such as leace or routed_transport, without --detector"
+            )
+        primary = read_rows(table, where or [], embedding)
+        kept_labels = None if kept is None else primary.column(kept)
+        if identity is not None and kept == identity:
+            # A blank identity is nobody, not one person.
+            who = primary.identities(identity)
+            kept_labels = [who.classes[code] if code >= 0 else None for code in who.codes]
+        own = primary if detector is None else None
+        sensitive = _attributes(own, remove, identity, remove_identity)
+        _warn(primary, identity, remove if detector is None else [])
+        # Only where there are some: a method of one's own need not know of them.
+        others: dict[str, Any] = {}
+        if detector is not None:
+            other = read_rows(detector, detector_where or [], embedding, "--detector-where")
+            others["detector"] = (
+                other.vectors,
+                _attributes(other, remove, None, remove_identity),
+            )
+            _warn(other, None, [])
+        if unlabelled is not None:
+            others["unlabelled"] = read_rows(unlabelled, [], embedding).vectors
+        estimator.fit(primary.vectors, kept_labels, sensitive=sensitive, **others)
     save_or_rescue(estimator.model_, out, overwrite=overwrite)
     if json:
         print_json(_summary(estimator.model_, out))
     else:
         _print_summary(estimator.model_, out)
+
+
+def _fit_in_blocks(
+    estimator: Any,
+    source: TableSource,
+    remove: list[str],
+    kept: str | None,
+    identity: str | None,
+    unlabelled: TableSource | None,
+    work: EngineOptions,
+) -> Any:
+    """Fit to a table that is read and not held."""
+    from sensitivenets.embeddings.checks import warn_about_rows
+    from sensitivenets.embeddings.source_rows import SourceRows
+    from sensitivenets.erasers.fit_table import fit_table
+    from sensitivenets.progress import progress_bar
+
+    if identity in remove:
+        raise InputError(f"--remove {identity}: the identity is what is kept; remove another")
+    engine = work.make()
+    with progress_bar("fit") as progress:
+        source.require_labels([*remove, *([kept] if kept else [])])
+        require_groups_of(source, remove, "--remove")
+        warn_about_rows(SourceRows(source, engine), identity=identity, attributes=remove)
+        keeps = estimator.__sklearn_tags__().target_tags.required
+        return fit_table(
+            estimator,
+            source,
+            sensitive=remove,
+            target=kept if keeps else None,
+            unlabelled=unlabelled,
+            engine=engine,
+            progress=progress,
+        )
 
 
 def _what_to_remove(
@@ -154,14 +212,17 @@ def require_torch() -> None:
 
 
 def _attributes(
-    table: EmbeddingTable | None, names: list[str], identity: str | None
+    table: EmbeddingTable | None,
+    names: list[str],
+    identity: str | None,
+    hidden_identity: str | None = None,
 ) -> dict[str, Any] | None:
     if table is None:
         return None
     if identity in names:
         raise InputError(f"--remove {identity}: the identity is what is kept; remove another")
     # Checked here, where the message can name the file.
-    require_groups(table, names, "--remove")
+    require_groups(table, [name for name in names if name != hidden_identity], "--remove")
     table.attributes(names)
     return {name: table.column(name) for name in names}
 
