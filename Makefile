@@ -1,6 +1,6 @@
 # make demo   set up, run the main job on an embedded data set, say what to open
 # make test   set up, then lint, types, every test that is not slow
-# make slow   the slow ones: a Ray cluster
+# make slow   the slow ones: engines that start a cluster, where they are installed
 # make docs   build the site into site/; a broken link is an error
 # make dist   wheel and sdist, checked, installed and run by every supported Python that is found
 PYTHON ?= python3
@@ -33,6 +33,9 @@ lint: .venv/.ready
 test: lint
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --durations 10
 
+slow: .venv/.ready
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/pytest -m slow
+
 docs: .venv/.ready
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
@@ -49,9 +52,6 @@ dist: .venv/.ready
 	  echo "$$python: installed, ran"; \
 	done; rm -rf dist/venv
 
-# Real clusters: minutes.
-slow: .venv/.ready
-	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/pytest -m slow
 
 format: .venv/.ready
 	$(BIN)/ruff format .

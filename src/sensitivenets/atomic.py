@@ -181,7 +181,8 @@ def check_parent(path: Path) -> None:
     InputError
         If the nearest parent that exists is a file, or may not be written to.
     """
-    parents = path.absolute().parents
+    # The root has no parent, and is there.
+    parents = [*path.absolute().parents] or [path.absolute()]
     parent = next(folder for folder in parents if folder.exists() or folder.is_symlink())
     if not parent.is_dir():
         raise InputError(f"{path}: cannot be made, {parent} is a file; choose another place")

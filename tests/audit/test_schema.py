@@ -8,6 +8,12 @@ from pathlib import Path
 import pytest
 
 from sensitivenets import audit, report
+from sensitivenets.audit.certificates.bayes_error import BayesErrorEstimate
+from sensitivenets.audit.certificates.certify import Certificates
+from sensitivenets.audit.certificates.finite_outputs import FiniteBound
+from sensitivenets.audit.certificates.label_forecast import LabelForecast, LabelledAccuracy
+from sensitivenets.audit.certificates.moments import MomentCertificate
+from sensitivenets.audit.certificates.power import Power
 from sensitivenets.audit.correspondence import Correspondence
 from sensitivenets.embeddings.collapse import Collapse
 from sensitivenets.report.collusion import Collusion
@@ -39,6 +45,13 @@ EARLIER = Path(__file__).parents[1] / "maps" / "saved_by_0_1" / "not_maps" / "au
         Population,
         Collusion,
         Collapse,
+        Certificates,
+        FiniteBound,
+        MomentCertificate,
+        LabelForecast,
+        LabelledAccuracy,
+        Power,
+        BayesErrorEstimate,
     ],
 )
 def test_every_key_is_documented(record):
@@ -62,7 +75,16 @@ def test_what_an_earlier_version_wrote_is_written_as_it_was():
     earlier = json.loads(EARLIER.read_text(encoding="utf-8"))
     written = json.loads(report.to_json(report.load_json(EARLIER)))
     later = set(written) - set(earlier)
-    assert later == {"rows", "correspondence", "collusion", "held", "verdict"}
+    assert later == {
+        "rows",
+        "correspondence",
+        "collusion",
+        "outsiders_read",
+        "certificates",
+        "left_out",
+        "held",
+        "verdict",
+    }
     text = json.dumps({key: written[key] for key in earlier})
     for name in ("confident", "detections", "several_templates"):
         text = text.replace(f'"{name}": [], ', "").replace(f', "{name}": []', "")

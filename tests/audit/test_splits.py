@@ -85,7 +85,9 @@ def test_a_task_leaves_out_unlabelled_rows_and_classes_missing_on_a_side():
 
 def test_one_class_on_a_side_is_an_error_that_counts_what_was_found():
     labels = encode("group", ["a"] * 12 + ["b"] * 8)
-    with pytest.raises(InputError, match=r"found training \{'a': 10\} and test \{'a': 2, 'b': 8\}"):
+    with pytest.raises(
+        InputError, match=r"found training 'a' \(10\) and test 'a' \(2\), 'b' \(8\)"
+    ):
         ClassTask.make(labels, Split(np.arange(10), np.arange(10, 20)), 0)
 
 

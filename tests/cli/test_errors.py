@@ -1,4 +1,5 @@
 import dataclasses
+import os
 import warnings
 
 import numpy as np
@@ -6,7 +7,7 @@ import pytest
 
 from sensitivenets.cli import app, fit
 from sensitivenets.cli.help_pages import TOOLS
-from sensitivenets.embeddings import read_table, write_table
+from sensitivenets.embeddings import location, read_table, write_table
 from sensitivenets.errors import DataWarning
 from sensitivenets.maps.model_folder import save_model
 from sensitivenets.maps.projection import Projection
@@ -195,3 +196,55 @@ def test_warnings_are_one_line_and_the_hook_is_put_back(run, monkeypatch):
     hook = warnings.showwarning
     assert run("info") == (0, "", "warning: two lines\n")
     assert warnings.showwarning is hook
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["key", "new", "/"], "/: already exists"),
+        (
+            [*FIT, "--remove", "gender", "--random-state", "-5"],
+            "expected 0 to 4294967295, found -5",
+        ),
+        (
+            ["verify", "table.parquet", "--identity", "subject", "--random-state", str(2**32)],
+            "--random-state: expected 0 to 4294967295, found 4294967296",
+        ),
+        (
+            ["annotate", "table.parquet", "--attribute", "../../x", "--class", "a"],
+            "--attribute ../../x: no name of a file beside the table; name one with --labels",
+        ),
+        (
+            ["embed", ".", "--aligned", "--model", "m", "--out", "o.parquet", "--min-score", "nan"],
+            "--min-score: expected a number at least 0 and at most 1; found nan",
+        ),
+        (
+            ["export", "model", "--fuse", "notes.json", "--out", "new.onnx"],
+            "notes.json: expected an ONNX model",
+        ),
+    ],
+)
+def test_what_a_fuzz_or_a_person_found(run, folder, place, arguments, message):
+    (place / "notes.json").write_text('{"library": 5}')
+    code, _, err = run(*arguments)
+    assert (code, message in err) == (2, True), err
+    assert "Traceback" not in err
+
+
+def test_a_folder_with_a_name_that_is_no_utf8(run, tmp_path):
+    (tmp_path / os.fsdecode(b"a\xff.parquet")).touch()
+    code, _, err = run("verify", tmp_path, "--identity", "subject")
+    assert (code, "the name of a file in it is no UTF-8; rename it" in err) == (2, True)
+    code, _, err = run("info", os.fsdecode(b"a\xff.parquet"))
+    assert (code, "a\\udcff.parquet: the name is no UTF-8; rename the file" in err) == (2, True)
+
+
+def test_a_whole_disk_is_no_table(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(location, "_MOST_FILES", 5)
+    for k in range(6):
+        (tmp_path / f"{k}.parquet").touch()
+    code, _, err = run("verify", tmp_path, "--identity", "subject")
+    assert (code, "more than 5 files are below it; name the folder of one table" in err) == (
+        2,
+        True,
+    )

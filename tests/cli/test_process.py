@@ -98,7 +98,7 @@ def test_an_error_does_not_command_the_terminal_nor_fill_it(run, tmp_path):
     assert code == 2
     assert len(err) < 2100
     assert "no column 'none'" in err
-    assert "name the embedding column with --embedding" in err
+    assert "name the embedding column: --embedding embedding" in err
 
 
 def test_thousands_of_columns_take_seconds(run, tmp_path):

@@ -100,6 +100,7 @@ def test_what_a_model_made_is_not_given_to_it_again(run, folder, tmp_path):
     for command in (
         ("transform", folder, once, "--out", twice),
         ("encode", once, "--model", folder, "--key", tmp_path / "k", "--out", twice),
+        ("adapt", folder, once, "--out", tmp_path / "p"),
         ("protect", once, "--reference", folder, "--remove", "gender", "--out", tmp_path / "p"),
     ):
         code, _, err = run(*command)

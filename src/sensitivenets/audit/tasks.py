@@ -443,7 +443,10 @@ def _usable_classes(
     dropped = [labels.classes[code] for code in codes if code not in kept]
     if len(kept) < 2:
         found = {
-            side: some_of(labels.classes[c] for c in codes if np.any(rows == c))
+            side: some_of(
+                (f"{labels.classes[c]!r} ({n})" for c in codes if (n := int(np.sum(rows == c)))),
+                quoted=False,
+            )
             for side, rows in (("training", train), ("test", test))
         }
         raise InputError(

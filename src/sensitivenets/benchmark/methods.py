@@ -184,12 +184,15 @@ METHODS: dict[str, Method] = {
     ),
     "pass": _adversarial("pass_ensemble", "PASS", 0.1, 1.0, 10.0),
     # for identities: who is hidden, what is kept
-    "identity_span": Method(f"{_LINEAR}.identity_span", "IdentitySpan", keeps_task=True),
+    "identity_span": Method(
+        f"{_LINEAR}.identity_span", "IdentitySpan", keeps_task=True, cost=_LINEAR_ONLY
+    ),
     "identity_transport": Method(
         f"{_TRANSPORT}.identity_transport",
         "IdentityTransport",
         _each("n_groups", 4, 8, 16),
         keeps_task=True,
+        cost=f"{_SECONDS}; what tells the people of one cluster apart stays",
     ),
     "vgan": _adversarial("vgan", "VGAN", 0.1, 1.0, 10.0),
 }

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sensitivenets.cli.output import percent, print_json, print_line, print_table
-from sensitivenets.cli.selection import open_rows
+from sensitivenets.cli.selection import open_rows, refuse_own_output
+from sensitivenets.connectors.postgres import is_postgres_url, parse_postgres
 from sensitivenets.errors import InputError
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def adapt(
     from sensitivenets.maps.rescue import save_or_rescue
 
     check_destination(out, overwrite=overwrite)
-    made = _adapted(load_model(model), table, identity, where or [], trust, embedding)
+    made = _adapted(load_model(model), model, table, identity, where or [], trust, embedding)
     save_or_rescue(made.model, out, overwrite=overwrite)
     if json:
         print_json(_summary(made, out))
@@ -67,6 +68,7 @@ def adapt(
 
 def _adapted(
     model: Model,
+    folder: Path,
     table: str,
     identity: str | None,
     where: list[str],
@@ -80,6 +82,7 @@ def _adapted(
     if is_code_file(table):
         raise InputError(f"{table}: holds codes; adapt to the embeddings they were made from")
     source = open_rows(table, where, embedding)
+    refuse_own_output(source, model, folder)
     with progress_bar("adapt") as progress:
         return adapt_table(model, source, identity=identity, trust=trust, progress=progress)
 
@@ -98,7 +101,12 @@ def _print(found: Adapted, out: Path, table: str) -> None:
     for doubt in found.doubts:
         print_line(f"doubt: {doubt}")
     print_line(f"model: {out}")
-    print_line(f"next: sensitivenets transform {out} {table} --out agnostic.parquet")
+    if is_postgres_url(table):
+        # Without what it takes to log in.
+        shown = parse_postgres(table).shown
+        print_line(f"next: sensitivenets transform {out} '{shown}' --to embedding_agnostic")
+    else:
+        print_line(f"next: sensitivenets transform {out} {table} --out agnostic.parquet")
 
 
 def _summary(made: AdaptedModel, out: Path) -> dict[str, Any]:

@@ -92,6 +92,10 @@ def annotate(
     from sensitivenets.annotation.opening import LabellingOptions, open_labelling
     from sensitivenets.embeddings import read_table
 
+    if labels is None and "/" in attribute:
+        raise InputError(
+            f"--attribute {attribute}: no name of a file beside the table; name one with --labels"
+        )
     rows = read_table(table, embedding=embedding)
     shown = None if export is not None else images
     choice = LabellingOptions(attribute, class_ or (), identity, shown, image, random_state)

@@ -45,6 +45,7 @@ _COMMANDS: dict[Group, tuple[Callable[..., None] | App, ...]] = {
 }
 
 _FAILED = 2
+_LARGEST_SEED = 2**32 - 1
 # Characters: a name in a file may be megabytes long.
 _LONGEST_LINE = 2000
 _INTERRUPTED = 128 + signal.SIGINT
@@ -69,8 +70,21 @@ def make_app() -> App:
                 app.command(command)
             else:
                 name = command.__name__
-                app.command(command, group=group, sort_key=place, help_epilogue=examples(name))
+                app.command(
+                    command,
+                    group=group,
+                    sort_key=place,
+                    help_epilogue=examples(name),
+                    validator=_check_seed,
+                )
     return app
+
+
+def _check_seed(**given: Any) -> None:
+    """Refuse a seed that no generator takes, before any work."""
+    seed = given.get("random_state")
+    if seed is not None and not 0 <= seed <= _LARGEST_SEED:
+        raise ValueError(f"--random-state: expected 0 to {_LARGEST_SEED}, found {seed}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sensitivenets.cli.output import print_json, print_line
 from sensitivenets.cli.selection import refuse_table
-from sensitivenets.errors import InputError, require_int
+from sensitivenets.errors import InputError, require_int, require_real
 
 # Files of one kind that are named here; all of them are in --json.
 _SHOWN = 3
@@ -73,6 +73,7 @@ def embed(
     refuse_table(out, overwrite=overwrite)
     if n_threads is not None:
         require_int("--n-threads", n_threads, minimum=1)
+    require_real("--min-score", min_score, minimum=0, maximum=1)
     if subject_level is not None:
         require_int("--subject-level", subject_level, minimum=1)
     if (detector is None) != aligned:

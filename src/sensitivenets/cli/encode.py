@@ -151,7 +151,7 @@ def _encoded(
     encoder = None if model is None else weights_digest(model.map.arrays())
     parameters = None
     if model is not None:
-        refuse_own_output(source.labels.metadata, source.name, model, Path(str(name)))
+        refuse_own_output(source, model, Path(str(name)))
     for block in source.blocks(columns):
         rows = EmbeddingTable(block.vectors, source.noted(block.columns), source.name)
         if model is not None:

@@ -76,7 +76,8 @@ def _read(path: Path) -> ModelProto:
     if not path.is_file():
         raise InputError(f"{path}: no such file; expected the ONNX file of a network")
     try:
-        return onnx.load(path)
+        # Whatever its name ends in: by it, onnx would choose another form.
+        return onnx.load(path, format="protobuf")
     except DecodeError as error:
         raise InputError(f"{path}: expected an ONNX model; {error}") from error
     except (OSError, ValueError, onnx.checker.ValidationError) as error:

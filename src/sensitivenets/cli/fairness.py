@@ -156,15 +156,18 @@ def _print_result(result: EqualityOfOpportunity) -> None:
     if result.decisions:
         print_line()
         print_table(
-            ["decision", "on", "told the group", "accuracy", "gap", "absolute gap", "chosen more"],
+            ["decision", "on", "told", "accuracy", "gap", "chosen more"],
             [
                 [
                     *(one.name, one.representation, "yes" if one.asks_group else "no"),
-                    *map(_estimate, (one.rates.accuracy, one.rates.gap)),
-                    *map(_estimate, (one.rates.absolute_gap, one.selection_gap)),
+                    *map(_estimate, (one.rates.accuracy, one.rates.gap, one.selection_gap)),
                 ]
                 for one in result.decisions
             ],
+        )
+        print_line(
+            f"told: whether it must be told the group; chosen more: {result.favoured} minus "
+            f"{result.other}, zero is demographic parity"
         )
     for side, search in result.rules.items():
         _print_rules(side, search)

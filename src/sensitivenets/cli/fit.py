@@ -123,13 +123,17 @@ def fit(
             # A blank identity is nobody, not one person.
             who = primary.identities(identity)
             kept_labels = [who.classes[code] if code >= 0 else None for code in who.codes]
-        sensitive = _attributes(primary if detector is None else None, remove, identity)
+        own = primary if detector is None else None
+        sensitive = _attributes(own, remove, identity, remove_identity)
         _warn(primary, identity, remove if detector is None else [])
         # Only where there are some: a method of one's own need not know of them.
         others: dict[str, Any] = {}
         if detector is not None:
             other = read_rows(detector, detector_where or [], embedding, "--detector-where")
-            others["detector"] = (other.vectors, _attributes(other, remove, None))
+            others["detector"] = (
+                other.vectors,
+                _attributes(other, remove, None, remove_identity),
+            )
             _warn(other, None, [])
         if unlabelled is not None:
             others["unlabelled"] = read_rows(unlabelled, [], embedding).vectors
@@ -208,14 +212,17 @@ def require_torch() -> None:
 
 
 def _attributes(
-    table: EmbeddingTable | None, names: list[str], identity: str | None
+    table: EmbeddingTable | None,
+    names: list[str],
+    identity: str | None,
+    hidden_identity: str | None = None,
 ) -> dict[str, Any] | None:
     if table is None:
         return None
     if identity in names:
         raise InputError(f"--remove {identity}: the identity is what is kept; remove another")
     # Checked here, where the message can name the file.
-    require_groups(table, names, "--remove")
+    require_groups(table, [name for name in names if name != hidden_identity], "--remove")
     table.attributes(names)
     return {name: table.column(name) for name in names}
 

@@ -89,8 +89,7 @@ def protect(
     print_notice("1/3 learning groups from the reference")
     known = _reference(reference, reference_where or [], remove, embedding)
     if not isinstance(known, EmbeddingTable):
-        notes = rows.columns.schema.metadata
-        refuse_own_output(notes, rows.source, known, Path(reference))
+        refuse_own_output(rows, known, Path(reference))
     if sample is not None:
         rows = with_sample(rows, read_rows(sample, [], embedding), remove)
     print_notice("2/3 finding them in the table, moving them, attacking the result")
@@ -200,6 +199,8 @@ def _recognition(found: Protected, identity: str | None) -> str:
 
 
 def _summary(found: Protected, out: Path) -> dict[str, Any]:
+    kept = found.audit.recognition
+    measured = {} if kept is None else {"before": kept.before, "after": kept.after}
     return {
         "table": str(out / "table.parquet"),
         "model": str(out / "model"),
@@ -209,5 +210,6 @@ def _summary(found: Protected, out: Path) -> dict[str, Any]:
             for one in found.audit.attributes
             if one.reduction is not None
         },
+        "recognition": {side: one.value for side, one in measured.items() if one is not None},
         "adapted": found.adapted.record(),
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,9 +14,6 @@ if TYPE_CHECKING:
     from sensitivenets.embeddings.location import Place
     from sensitivenets.embeddings.source import TableSource
     from sensitivenets.maps.base import Model
-
-# The note in the metadata of a table that says what made it.
-_MADE_BY = b"sensitivenets.made_by"
 
 
 def column_value(text: str, option: str) -> tuple[str, str]:
@@ -69,24 +66,24 @@ def read_rows(
     return table
 
 
-def refuse_own_output(
-    notes: Mapping[bytes, bytes] | None, source: str, model: Model, path: Path
-) -> None:
+def refuse_own_output(rows: EmbeddingTable | TableSource, model: Model, path: Path) -> None:
     """Refuse to apply a model to what it made: it was fitted on something else.
 
     Raises
     ------
     InputError
-        If the note that `transform` writes into a table names these weights.
+        If the table has a record of a model with these weights.
     """
+    from sensitivenets.embeddings import EmbeddingTable
     from sensitivenets.maps.digest import weights_digest
+    from sensitivenets.maps.made_by import makers_of
 
-    note = (notes or {}).get(_MADE_BY, b"")
-    # In whatever form: no other text has these 64 characters.
-    if weights_digest(model.map.arrays()).encode() in note:
+    own = weights_digest(model.map.arrays())
+    if any(maker.weights_sha256 == own for maker in makers_of(rows)):
+        name = rows.source if isinstance(rows, EmbeddingTable) else rows.name
         raise InputError(
-            f"{source}: expected embeddings as {path} was fitted on, found its own output; "
-            "give the table that this one was made from"
+            f"{name}: expected embeddings as {path} was fitted on, found its own output; give the "
+            "table that this one was made from"
         )
 
 

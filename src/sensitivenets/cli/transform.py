@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Annotated, Any
+
+from cyclopts import Parameter
 
 from sensitivenets.cli.engine_options import EngineOptions
 from sensitivenets.cli.output import print_json, print_line, print_notice
@@ -13,6 +15,9 @@ from sensitivenets.cli.selection import (
     refuse_own_output,
     table_to_write,
 )
+from sensitivenets.cli.transform_column import transform_column
+from sensitivenets.connectors.postgres import is_postgres_url
+from sensitivenets.errors import InputError
 
 _HERE = EngineOptions()
 
@@ -22,9 +27,11 @@ def transform(
     table: str,
     /,
     *,
-    out: str,
+    out: str | None = None,
+    to: str | None = None,
+    key: str | None = None,
     where: list[str] | None = None,
-    embedding: str = "embedding",
+    embedding: Annotated[str, Parameter(alias="--column")] = "embedding",
     keep: list[str] | None = None,
     overwrite: bool = False,
     work: EngineOptions = _HERE,
@@ -43,10 +50,16 @@ def transform(
         Model folder.
     table
         Embeddings of the network that the model was fitted for: a file, a folder, a glob or a URL
-        of .parquet, .feather, .csv, .jsonl, .npz, .npy or .safetensors.
+        of .parquet, .feather, .csv, .jsonl, .npz, .npy or .safetensors; or a table of a database,
+        'postgresql://host/database?table=faces'.
     out
         Parquet file to write; or, for a folder of files, a folder to write a file for each to. A
         run that was stopped goes on where it was.
+    to
+        For a table of a database: the column to fill, in place of --out. It is made if it is not
+        there; a run that was stopped goes on where it was, and several may work at once.
+    key
+        With --to: the column that tells rows apart; the primary key unless given.
     where
         Write only the rows with COLUMN=VALUE; may be given several times.
     embedding
@@ -68,11 +81,21 @@ def transform(
     )
     from sensitivenets.progress import progress_bar
 
+    if to is not None:
+        _refuse_with_to(table, out=out, where=where, keep=keep, overwrite=overwrite, work=work)
+        transform_column(model, table, key=key, column=embedding, to=to, json=json)
+        return
+    if key is not None:
+        raise InputError("--key: is for a column of a database: add --to")
+    if out is None:
+        raise InputError(
+            "expected --out, a .parquet file or a folder; for a database, --to and a new column"
+        )
     to_folder = _is_folder(table, out)
     place = folder_to_write(out) if to_folder else table_to_write(out, overwrite=overwrite)
     transformation = Transformation(load_model(model), str(model), tuple(keep or ()))
     source = open_rows(table, where or [], embedding)
-    refuse_own_output(source.labels.metadata, source.name, transformation.model, model)
+    refuse_own_output(source, transformation.model, model)
     facts: dict[str, Any] = {"table": place.shown, "rows": source.n_rows}
     with progress_bar("transform") as progress:
         if to_folder:
@@ -95,13 +118,26 @@ def transform(
         _print(facts)
 
 
+def _refuse_with_to(table: str, *, work: EngineOptions, **options: Any) -> None:
+    if not is_postgres_url(table):
+        raise InputError(
+            f"--to: is for a table of a database, such as 'postgresql://host/database?table=faces'"
+            f"; found {table}, for which give --out"
+        )
+    given = [name for name, value in options.items() if value]
+    if given:
+        raise InputError(f"--{given[0]}: is for --out; with --to all rows stay, with all columns")
+    if work != _HERE:
+        raise InputError("--engine: is for files; with --to, start the command several times")
+
+
 def _is_folder(table: str, out: str) -> bool:
     """Whether a folder is written: not if either of the two names is that of a file."""
     from pyarrow.fs import FileType
 
     from sensitivenets.embeddings.location import find_place
 
-    if PurePosixPath(out.partition("?")[0]).suffix:
+    if PurePosixPath(out.partition("?")[0]).suffix or is_postgres_url(table):
         return False
     return bool(find_place(table).info().type != FileType.File)
 

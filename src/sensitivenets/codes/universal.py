@@ -35,7 +35,8 @@ class CodeParameters:
     def __post_init__(self) -> None:
         require_int("n_features", self.n_features, minimum=1)
         require_int("n_bits", self.n_bits, minimum=8)
-        require_real("scale", self.scale, above=0)
+        # Beyond, cosines of single precision are noise.
+        require_real("scale", self.scale, above=0, maximum=1e4)
         if self.n_bits % 8:
             raise InputError(f"n_bits: expected a multiple of 8, found {self.n_bits}")
 

@@ -6,7 +6,7 @@ import fnmatch
 import json
 import os
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit, urlunsplit
@@ -14,9 +14,14 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 import pyarrow as pa
 from pyarrow import fs
 
+from sensitivenets.connectors.postgres import is_postgres_url, parse_postgres
 from sensitivenets.errors import InputError
 
+#: The kind of a part that is a table of a database.
+POSTGRES = "PostgreSQL"
 _MAGIC = re.compile(r"[*?\\[]")
+# Below one folder; a table of a billion rows has some thousand parts.
+_MOST_FILES = 200_000
 # How Hive writes a missing key.
 _HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
 # What people have that is read by other programs, and the way here.
@@ -34,18 +39,18 @@ _OTHER_KINDS = {
 
 @dataclass(frozen=True)
 class Part:
-    """One file of a table.
+    """One file of a table, or a whole table of a database.
 
     Attributes
     ----------
     name : str
         For messages: the path or URL, without keys or options.
     path : str
-        Within `filesystem`.
-    filesystem : pyarrow.fs.FileSystem
-        Local, S3, GCS or another that pyarrow knows.
+        Within `filesystem`; the URL of a database.
+    filesystem : pyarrow.fs.FileSystem or None
+        Local, S3, GCS or another that pyarrow knows; None for a database.
     suffix : str
-        What kind of file it is, such as ``".parquet"``.
+        What kind of file it is, such as ``".parquet"``; ``"PostgreSQL"`` for a database.
     relative : str
         Path below the folder that was named; the name of the file where a file was.
     keys : dict of str to str or None
@@ -53,7 +58,8 @@ class Part:
     """
 
     name: str
-    path: str
+    # The URL of a database may hold a password.
+    path: str = field(repr=False)
     filesystem: fs.FileSystem
     suffix: str
     relative: str
@@ -112,13 +118,46 @@ class Place:
         Raises
         ------
         InputError
-            If the file system cannot be asked.
+            If the file system cannot be asked, or there are far more files than a table has.
         """
+        if self.is_local:
+            return sorted(self._local_files(folder))
         try:
             found = self.filesystem.get_file_info(fs.FileSelector(folder, recursive=True))
         except (OSError, pa.ArrowException) as error:
             raise InputError(f"{self.shown}: cannot be listed: {_first_line(error)}") from error
         return sorted(one.path for one in found if one.type == fs.FileType.File)
+
+    def _local_files(self, folder: str) -> Iterator[str]:
+        """Yield files below a local folder; Arrow would list a whole disk before it is asked."""
+        seen = 0
+        for parent, folders, files in os.walk(folder, onerror=self._not_listed):
+            seen += len(folders) + len(files)
+            if seen > _MOST_FILES:
+                raise InputError(
+                    f"{self.shown}: more than {_MOST_FILES} files are below it; name the folder "
+                    "of one table"
+                )
+            for name in files:
+                path = f"{parent.rstrip('/')}/{name}"
+                if not _is_text(path):
+                    raise InputError(
+                        f"{self.shown}: the name of a file in it is no UTF-8; rename it, or name "
+                        "the files"
+                    )
+                if Path(path).is_file():
+                    yield path
+
+    def _not_listed(self, error: OSError) -> None:
+        raise InputError(f"{self.shown}: cannot be listed: {error.strerror}") from error
+
+
+def _is_text(path: str) -> bool:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def find_place(where: str | Path) -> Place:
@@ -138,16 +177,23 @@ def find_place(where: str | Path) -> Place:
     Raises
     ------
     InputError
-        If the URL is of no kind that pyarrow knows.
+        If the URL is of no kind that pyarrow knows, or the name is no text.
     """
     text = str(where)
+    if not _is_text(text):
+        raise InputError(f"{text}: the name is no UTF-8; rename the file")
     if "://" not in text:
-        if re.match(r"(s3|gs|gcs|file):/[^/]", text):
+        if re.match(r"(s3|gs|gcs|file|postgres(ql)?):/[^/]", text):
             raise InputError(
                 f"{text}: a Path swallowed a slash of the URL; give it as text, with ://"
             )
         # Workers may stand in another folder.
         return Place(text, fs.LocalFileSystem(), str(Path(text).absolute()))
+    if is_postgres_url(text):
+        raise InputError(
+            f"{parse_postgres(text).shown}: expected a file or a folder, found a table of a "
+            "database, of which a column may be filled: transform --to"
+        )
     # Not urlsplit: to it, the ? of a glob and the ? of options are one.
     address, _, options = text.partition("?")
     glob = _MAGIC.search(address)
@@ -189,6 +235,9 @@ def find_parts(where: str | Path, suffixes: Collection[str]) -> tuple[Part, ...]
     InputError
         If nothing is there, or nothing that can be read.
     """
+    if is_postgres_url(str(where)):
+        table = parse_postgres(str(where))
+        return (Part(table.shown, str(where), None, POSTGRES, table.path[-1]),)
     place = find_place(where)
     info = place.info()
     if info.type == fs.FileType.NotFound:

@@ -20,10 +20,10 @@ import pyarrow as pa
 
 from sensitivenets.embeddings.arrays import FloatArray, check_vectors
 from sensitivenets.embeddings.embedding_column import EmbeddingColumn
-from sensitivenets.embeddings.formats import FORMATS
+from sensitivenets.embeddings.formats import FORMATS, format_of
 from sensitivenets.embeddings.label_types import in_types_of, label_schema
 from sensitivenets.embeddings.labels import encode
-from sensitivenets.embeddings.location import Part, find_parts, find_place
+from sensitivenets.embeddings.location import POSTGRES, Part, find_parts, find_place
 from sensitivenets.embeddings.part_facts import PartFacts, readable
 from sensitivenets.embeddings.table import EmbeddingTable
 from sensitivenets.errors import InputError, did_you_mean, some_of
@@ -310,7 +310,7 @@ class TableSource:
         seen = 0 if self.conditions else first
         with readable(part):
             # Of a part without any of the columns, one is read to tell how many rows there are.
-            batches = FORMATS[part.suffix].batches(
+            batches = format_of(part).batches(
                 part, facts, in_file or facts.schema.names[:1], seen, block_rows
             )
             for batch in batches:
@@ -379,7 +379,7 @@ def open_table(
             )
     labels = label_schema(parts, facts, columns[0])
     facts = [in_types_of(labels, part, one) for part, one in zip(parts, facts, strict=True)]
-    name = find_place(where).shown
+    name = parts[0].name if parts[0].suffix == POSTGRES else find_place(where).shown
     rows = tuple(one.rows for one in facts)
     if not sum(rows):
         raise InputError(f"{name}: expected at least one embedding, found none")
@@ -391,7 +391,7 @@ def open_table(
 
 def _described(part: Part, embedding: str) -> PartFacts:
     with readable(part):
-        return FORMATS[part.suffix].describe(part, embedding)
+        return format_of(part).describe(part, embedding)
 
 
 def _cast(values: pa.Array, kind: pa.DataType) -> pa.Array:

@@ -17,5 +17,6 @@ def weights_digest(arrays: Mapping[str, FloatArray]) -> str:
     for name in sorted(arrays):
         array = arrays[name]
         digest.update(json.dumps([name, str(array.dtype), array.shape]).encode())
-        digest.update(np.ascontiguousarray(array).data)
+        # As bytes: types that other libraries add to numpy have no buffer.
+        digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
     return digest.hexdigest()

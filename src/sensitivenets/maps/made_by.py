@@ -10,6 +10,7 @@ from typing import Any
 from sensitivenets.embeddings import EmbeddingTable, FloatArray
 from sensitivenets.embeddings.fingerprint import fingerprint, is_among
 from sensitivenets.embeddings.rows import blas_threads
+from sensitivenets.embeddings.source import TableSource
 from sensitivenets.errors import InputError
 from sensitivenets.maps.base import Model
 from sensitivenets.maps.digest import weights_digest
@@ -85,7 +86,7 @@ def signed(table: EmbeddingTable, model: Model) -> EmbeddingTable:
     return replace(table, columns=table.columns.replace_schema_metadata(known))
 
 
-def makers_of(table: EmbeddingTable) -> tuple[Maker, ...]:
+def makers_of(table: EmbeddingTable | TableSource) -> tuple[Maker, ...]:
     """Return the models that made a table, the last one last; none if nothing says so.
 
     Raises
@@ -93,14 +94,18 @@ def makers_of(table: EmbeddingTable) -> tuple[Maker, ...]:
     InputError
         If the record is damaged.
     """
-    text = (table.columns.schema.metadata or {}).get(_METADATA)
+    if isinstance(table, EmbeddingTable):
+        schema, source = table.columns.schema, table.source
+    else:
+        schema, source = table.labels, table.name
+    text = (schema.metadata or {}).get(_METADATA)
     if text is None:
         return ()
     try:
         return tuple(_maker(one) for one in json.loads(text))
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise InputError(
-            f"{table.source}: damaged record of the model that made it ({error}); transform again"
+            f"{source}: damaged record of the model that made it ({error}); transform again"
         ) from error
 
 

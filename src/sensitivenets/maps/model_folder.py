@@ -25,6 +25,21 @@ from sensitivenets.version import __version__
 FORMAT_VERSION = 1
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
 
+# Types that numpy has by itself; some of the others it has where other libraries are loaded.
+_KINDS = frozenset({
+    "F64",
+    "F32",
+    "F16",
+    "I64",
+    "I32",
+    "I16",
+    "I8",
+    "U64",
+    "U32",
+    "U16",
+    "U8",
+    "BOOL",
+})
 # Bytes; that of a fit of thousands of epochs has some hundred thousand.
 _LARGEST_CONFIG = 16 << 20
 # The one key of the safetensors metadata: it marks the file as ours and seals config.json.
@@ -224,10 +239,14 @@ def _read_weights(path: Path) -> tuple[dict[str, FloatArray], str]:
         with safe_open(path, framework="numpy") as weights:
             seal = (weights.metadata() or {}).get(_SEAL)
             # Looked at before reading: a foreign file may hold types that numpy does not have.
-            arrays = {name: weights.get_tensor(name) for name in weights.keys()} if seal else {}  # noqa: SIM118
+            names = list(weights.keys()) if seal else []
+            kinds = {name: weights.get_slice(name).get_dtype() for name in names}
+            foreign = next((name for name, kind in kinds.items() if kind not in _KINDS), None)
+            if foreign is not None:
+                raise TypeError(f"array {foreign!r} of type {kinds[foreign]}, expected F32")
+            arrays = {name: weights.get_tensor(name) for name in names}
     except (
         *(SafetensorError, TypeError, ValueError, OSError, MemoryError, OverflowError),
-        # Of a type that numpy does not have, such as floats of eight bits.
         *(AttributeError, KeyError, ImportError),
     ) as error:
         raise ModelFolderError(
