@@ -110,6 +110,8 @@ def fit(
     if detector is None and fits_block_by_block(estimator) and not (unlabelled and where):
         source = open_rows(table, where or [], embedding)
         more = None if unlabelled is None else open_rows(unlabelled, [], embedding)
+        if remove_identity is None:
+            require_groups_of(source, remove, "--remove")
         estimator = _fit_in_blocks(estimator, source, remove, kept, identity, more, work)
     else:
         if work != _HERE:
@@ -165,7 +167,6 @@ def _fit_in_blocks(
     engine = work.make()
     with progress_bar("fit") as progress:
         source.require_labels([*remove, *([kept] if kept else [])])
-        require_groups_of(source, remove, "--remove")
         warn_about_rows(SourceRows(source, engine), identity=identity, attributes=remove)
         keeps = estimator.__sklearn_tags__().target_tags.required
         return fit_table(
