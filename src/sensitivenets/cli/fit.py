@@ -110,8 +110,9 @@ def fit(
     if detector is None and fits_block_by_block(estimator) and not (unlabelled and where):
         source = open_rows(table, where or [], embedding)
         more = None if unlabelled is None else open_rows(unlabelled, [], embedding)
-        groups = [] if remove_identity else remove  # an identity has as many values as people
-        estimator = _fit_in_blocks(estimator, source, remove, groups, kept, identity, more, work)
+        if remove_identity is None:
+            require_groups_of(source, remove, "--remove")
+        estimator = _fit_in_blocks(estimator, source, remove, kept, identity, more, work)
     else:
         if work != _HERE:
             raise InputError(
@@ -150,7 +151,6 @@ def _fit_in_blocks(
     estimator: Any,
     source: TableSource,
     remove: list[str],
-    groups: list[str],
     kept: str | None,
     identity: str | None,
     unlabelled: TableSource | None,
@@ -167,7 +167,6 @@ def _fit_in_blocks(
     engine = work.make()
     with progress_bar("fit") as progress:
         source.require_labels([*remove, *([kept] if kept else [])])
-        require_groups_of(source, groups, "--remove")
         warn_about_rows(SourceRows(source, engine), identity=identity, attributes=remove)
         keeps = estimator.__sklearn_tags__().target_tags.required
         return fit_table(
