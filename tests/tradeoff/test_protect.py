@@ -24,7 +24,9 @@ UNLABELLED = replace(MINE, columns=MINE.columns.drop_columns(["gender", "ethnici
 def protected():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return protect(UNLABELLED, KNOWN, remove=["gender"], identity="subject", quick=True, n_jobs=1)
+        return protect(
+            UNLABELLED, KNOWN, remove=["gender"], identity="subject", quick=True, n_jobs=1
+        )
 
 
 def linear_reader(vectors):
@@ -78,7 +80,9 @@ def test_true_labels_are_for_the_attackers_alone():
         labelled = protect(MINE, KNOWN, remove="gender", quick=True, n_jobs=1)
         shuffled = np.random.default_rng(0).permutation(MINE.column("gender").to_pylist())
         columns = MINE.columns.drop_columns(["gender"]).append_column("gender", pa.array(shuffled))
-        wrong = protect(replace(MINE, columns=columns), KNOWN, remove="gender", quick=True, n_jobs=1)
+        wrong = protect(
+            replace(MINE, columns=columns), KNOWN, remove="gender", quick=True, n_jobs=1
+        )
     np.testing.assert_array_equal(labelled.table.vectors, wrong.table.vectors)
     assert labelled.audit.attributes[0].name == "gender"
     assert "gender" not in labelled.table.columns.column_names
