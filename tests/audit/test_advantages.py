@@ -11,7 +11,7 @@ from sensitivenets.audit.advantages.free_labels import free_labels, routes_of
 from sensitivenets.audit.advantages.gather import Material, gather, outsiders_read
 from sensitivenets.audit.advantages.rows_on_top import LabelledRows, Tables
 from sensitivenets.audit.advantages.translation import translated
-from sensitivenets.audit.attack import run_trial
+from sensitivenets.audit.attack import Workers, run_trial
 from sensitivenets.audit.attackers.catalogue import full_plan
 from sensitivenets.audit.attackers.linear_quadratic import logistic_regression, regularised_qda
 from sensitivenets.audit.attackers.local_votes import nearest_neighbours, random_forest
@@ -43,7 +43,7 @@ def attack(X, Z, labels, split, advantages, attackers=FAST):
         plan=plan,
         split=split,
         random_state=0,
-        n_jobs=1,
+        workers=Workers(),
         progress=None,
         advantages=advantages,
     ).attributes[0]

@@ -9,12 +9,14 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
-from sensitivenets.audit.attack import Attack, Attacker, attack, run_trial
+from sensitivenets.audit.attack import Attack, Attacker, Workers, attack, run_trial
 from sensitivenets.audit.attackers.catalogue import from_estimators, full_plan
 from sensitivenets.audit.attackers.local_votes import nearest_neighbours, neighbour_regression
 from sensitivenets.audit.preparations import STANDARDISED, WHITENED, prepare
 from sensitivenets.audit.splits import Split
 from sensitivenets.audit.tasks import NumberTask, class_scores
+from sensitivenets.engines import InProcess
+from sensitivenets.engines.processes import Processes
 from sensitivenets.progress import Steps
 
 
@@ -118,7 +120,7 @@ def test_every_attack_gets_its_own_trials_in_the_order_of_its_attackers(blobs, t
     attacks = [Attack("before", prepared, task, mine), Attack("after", prepared, task, mine[1:])]
     seen = []
     steps = Steps(0, lambda done, total, what: seen.append((done, total, what)))
-    both, one = attack(attacks, seed=0, n_jobs=1, steps=steps)
+    both, one = attack(attacks, seed=0, workers=Workers(), steps=steps)
     shown = tuple(mine[0].views(prepared))
     assert [(t.attacker, t.preparation) for t in both] == [
         (name, preparation) for name in ("first", "second") for preparation in shown
@@ -128,6 +130,23 @@ def test_every_attack_gets_its_own_trials_in_the_order_of_its_attackers(blobs, t
     n = 3 * len(shown)
     assert seen[0] == (1, n, "label, before: first")
     assert seen[-1] == (n, n, "label, after: second")
+
+
+@pytest.mark.parametrize(
+    "workers",
+    [Workers(2), Workers(engine=InProcess(1).map), Workers(engine=Processes(2).map)],
+    ids=["processes", "engine here", "engine of processes"],
+)
+def test_trials_are_the_same_whoever_does_them(blobs, task_of, workers):
+    X, y = blobs(100, 2)
+    mine = from_estimators({"one": MLPClassifier((3,), max_iter=5), "two": LogisticRegression()})
+    attacks = [Attack("before", prepare(X, 70), task_of(y, 70), mine)]
+    (expected,), (found,) = (
+        attack(attacks, seed=0, workers=one, steps=Steps(0)) for one in (Workers(), workers)
+    )
+    for one, other in zip(expected, found, strict=True):
+        assert one.notes == other.notes
+        np.testing.assert_array_equal(one.outputs, other.outputs)
 
 
 def test_a_users_seed_is_kept(blobs, task_of):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from sensitivenets.audit import Split
-from sensitivenets.audit.attack import Trial, run_trial
+from sensitivenets.audit.attack import Trial, Workers, run_trial
 from sensitivenets.audit.attackers.catalogue import full_plan
 from sensitivenets.audit.attackers.linear_quadratic import (
     logistic_regression,
@@ -52,7 +52,7 @@ def attack(X, labels, attackers, n_train, groups=None):
         plan=plan,
         split=Split(np.arange(n_train), np.arange(n_train, len(X)), groups),
         random_state=0,
-        n_jobs=1,
+        workers=Workers(),
         progress=None,
     )
     return result.attributes[0]
@@ -376,7 +376,7 @@ def test_the_order_of_the_rows_is_called_out():
             plan=replace(full_plan({}, curves=False), attackers=FAST[:1]),
             split=Split(np.sort(split[:400]), np.sort(split[400:])),
             random_state=0,
-            n_jobs=1,
+            workers=Workers(),
             progress=None,
         ).attributes[0]
         called_out = [note for note in result.notes if note.startswith("the row number alone")]

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from sensitivenets.audit import Split
+from sensitivenets.audit.attack import Workers
 from sensitivenets.audit.attackers.catalogue import full_plan
 from sensitivenets.audit.attackers.linear_quadratic import (
     logistic_regression,
@@ -49,7 +50,7 @@ def attack(X, y, seed=0):
         plan=plan,
         split=Split(np.arange(N_TRAIN), np.arange(N_TRAIN, len(y))),
         random_state=seed,
-        n_jobs=1,
+        workers=Workers(),
         progress=None,
     )
     return result.attributes[0]

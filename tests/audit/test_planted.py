@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from sensitivenets.audit import Split
+from sensitivenets.audit.attack import Workers
 from sensitivenets.audit.attackers.catalogue import full_plan
 from sensitivenets.audit.attackers.linear_quadratic import (
     logistic_regression,
@@ -46,7 +47,7 @@ def audit_of(X, y):
         plan=plan,
         split=Split(np.arange(TRAIN), np.arange(TRAIN, len(X))),
         random_state=0,
-        n_jobs=1,
+        workers=Workers(),
         progress=None,
     ).attributes[0]
 

@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.naive_bayes import GaussianNB
 
 from sensitivenets.audit import Split, audit, quick_audit, split_by_identity
+from sensitivenets.audit.attack import Workers
 from sensitivenets.audit.attackers.catalogue import class_attackers, full_plan
 from sensitivenets.audit.attackers.linear_quadratic import (
     logistic_regression,
@@ -18,6 +19,7 @@ from sensitivenets.audit.attackers.linear_quadratic import (
 from sensitivenets.audit.attackers.local_votes import nearest_neighbours
 from sensitivenets.audit.run import run_audit
 from sensitivenets.embeddings import Labels
+from sensitivenets.engines.processes import Processes
 from sensitivenets.errors import InputError
 from sensitivenets.report import AuditRecord, from_json, to_json
 
@@ -34,7 +36,7 @@ def fast(**tables):
     """The full audit with four attackers on each preparation, and no curves."""
     attackers = (logistic_regression(), regularised_qda(), quadratic(), nearest_neighbours())
     plan = replace(full_plan({}, curves=False), attackers=attackers, joint_attackers=())
-    return run_audit(**tables, plan=plan, random_state=0, n_jobs=1, progress=None)
+    return run_audit(**tables, plan=plan, random_state=0, workers=Workers(), progress=None)
 
 
 class Fails(ClassifierMixin, BaseEstimator):
@@ -174,11 +176,16 @@ def test_the_same_seed_gives_the_same_report_whatever_the_processes(people):
     rows, labels, subject = people()
     split = split_by_identity(subject, 0.4)
     texts = [
-        to_json(quick_audit(rows, None, labels, split=split, random_state=seed, n_jobs=n_jobs))
-        for seed, n_jobs in ((3, 1), (3, 2), (4, 1))
+        to_json(quick_audit(rows, None, labels, split=split, random_state=seed, **workers))
+        for seed, workers in (
+            (3, {"n_jobs": 1}),
+            (3, {"n_jobs": 2}),
+            (3, {"engine": Processes(2).map}),
+            (4, {"n_jobs": 1}),
+        )
     ]
-    assert texts[0] == texts[1]
-    assert texts[0] != texts[2]
+    assert texts[0] == texts[1] == texts[2]
+    assert texts[0] != texts[3]
 
 
 def test_quick_is_table_i(people):

@@ -12,7 +12,8 @@ there and on the test rows; the test rows have no say in that.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -29,6 +30,50 @@ from sensitivenets.embeddings import FloatArray
 from sensitivenets.progress import Steps
 
 T = TypeVar("T")
+
+#: The `map` of an engine: of a function and of parts, results in the order of the parts.
+EngineMap = Callable[[Callable[[int], Any], Iterable[int]], Iterator[Any]]
+
+
+@dataclass(frozen=True)
+class Workers:
+    """Who does the jobs of an attack.
+
+    Attributes
+    ----------
+    n_jobs : int
+        Processes; 1 does them here.
+    engine : EngineMap, optional
+        Does them instead, in processes: warnings of a job become its notes, which threads mix up.
+    """
+
+    n_jobs: int = 1
+    engine: EngineMap | None = None
+
+    def call(
+        self, function: Callable[..., T], jobs: Sequence[tuple[Any, ...]]
+    ) -> Generator[T, None, None]:
+        """Yield what a function makes of each tuple of arguments, in their order."""
+        if self.engine is not None:
+            yield from self.engine(_Jobs(function, jobs), range(len(jobs)))
+        elif self.n_jobs == 1:
+            yield from map(_Jobs(function, jobs), range(len(jobs)))
+        else:
+            with parallel_config("loky", inner_max_num_threads=1), threadpool_limits(1):
+                parallel = Parallel(n_jobs=self.n_jobs, return_as="generator", max_nbytes="1M")
+                yield from parallel(delayed(function)(*job) for job in jobs)
+
+
+@dataclass(frozen=True)
+class _Jobs:
+    """Does the job of a number: arguments that jobs share are then sent to a machine once."""
+
+    function: Callable[..., Any]
+    jobs: Sequence[tuple[Any, ...]]
+
+    def __call__(self, number: int) -> Any:
+        with threadpool_limits(1):
+            return self.function(*self.jobs[number])
 
 
 @dataclass(frozen=True)
@@ -191,18 +236,18 @@ class Advantage:
 
 
 def attack(
-    attacks: Sequence[Attack], *, seed: int, n_jobs: int, steps: Steps
+    attacks: Sequence[Attack], *, seed: int, workers: Workers, steps: Steps
 ) -> list[tuple[Trial, ...]]:
     """Run every attacker of every attack on all that it is shown.
 
     Parameters
     ----------
     attacks : sequence of Attack
-        What to run; all trials share the processes.
+        What to run; all trials share the workers.
     seed : int
         Decides everything.
-    n_jobs : int
-        Processes.
+    workers : Workers
+        Who does the jobs.
     steps : Steps
         Told of each trial.
 
@@ -221,7 +266,7 @@ def attack(
             f"{attacks[k].task.name}, {attacks[k].representation}: {attacker.name}"
             for k, attacker, _, _ in jobs
         ],
-        n_jobs=n_jobs,
+        workers=workers,
         steps=steps,
     )
     trials: list[list[Trial]] = [[] for _ in attacks]
@@ -362,25 +407,25 @@ def run_jobs(
     *,
     costs: Sequence[float],
     names: Sequence[str],
-    n_jobs: int,
+    workers: Workers,
     steps: Steps,
 ) -> list[T]:
     """Call a function for each tuple of arguments, the costliest first.
 
-    One thread each, in processes or not: results do not depend on `n_jobs`.
+    One thread each, wherever they are called: results do not depend on `workers`.
 
     Parameters
     ----------
     function : callable
         Of a module, so that a process can import it.
     jobs : sequence of tuple
-        Arguments; large arrays reach the processes as memory maps.
+        Arguments; large arrays reach processes as memory maps.
     costs : sequence of float
         Rough costs.
     names : sequence of str
         What to show when done.
-    n_jobs : int
-        Processes; 1 runs them here.
+    workers : Workers
+        Who does the jobs.
     steps : Steps
         Told of each.
 
@@ -391,18 +436,10 @@ def run_jobs(
     """
     order = sorted(range(len(jobs)), key=lambda i: -costs[i])
     results: dict[int, T] = {}
-    with threadpool_limits(1):
-        if n_jobs == 1:
-            for i in order:
-                results[i] = function(*jobs[i])
-                steps.advance(names[i])
-        else:
-            with parallel_config("loky", inner_max_num_threads=1):
-                parallel = Parallel(n_jobs=n_jobs, return_as="generator", max_nbytes="1M")
-                done = parallel(delayed(function)(*jobs[i]) for i in order)
-                for i, result in zip(order, done, strict=True):
-                    results[i] = result
-                    steps.advance(names[i])
+    with closing(workers.call(function, [jobs[i] for i in order])) as done:
+        for i, result in zip(order, done, strict=True):
+            results[i] = result
+            steps.advance(names[i])
     return [results[i] for i in range(len(jobs))]
 
 

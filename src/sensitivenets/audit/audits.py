@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import ClassifierMixin
 
-from sensitivenets.audit.attack import Advantage
+from sensitivenets.audit.attack import Advantage, EngineMap, Workers
 from sensitivenets.audit.attackers.catalogue import full_plan, quick_plan
 from sensitivenets.audit.inversion import Phi
 from sensitivenets.audit.results import AuditResult
@@ -38,6 +38,7 @@ def audit(
     budget: float | None = None,
     random_state: int = 0,
     n_jobs: int = 2,
+    engine: EngineMap | None = None,
     progress: Progress | None = None,
 ) -> AuditResult:
     """Ask what an honest adversary still reads from embeddings, and whether to believe it.
@@ -86,6 +87,8 @@ def audit(
         The seed; the same seed gives the same result, whatever `n_jobs`.
     n_jobs : int
         Processes; each uses one thread.
+    engine : EngineMap, optional
+        Runs the attackers instead; it changes nothing of the result.
     progress : Progress, optional
         Told of each step.
 
@@ -119,7 +122,7 @@ def audit(
         plan=plan,
         split=split,
         random_state=random_state,
-        n_jobs=n_jobs,
+        workers=Workers(n_jobs, engine),
         progress=progress,
         continuous=continuous,
         phi=phi,
@@ -136,6 +139,7 @@ def quick_audit(
     split: Split,
     random_state: int = 0,
     n_jobs: int = 2,
+    engine: EngineMap | None = None,
     progress: Progress | None = None,
 ) -> AuditResult:
     """Ask whether the attackers of Table I still read the attributes: NN, SVM and RF.
@@ -154,6 +158,8 @@ def quick_audit(
         The seed; the same seed gives the same result.
     n_jobs : int
         Processes; each uses one thread.
+    engine : EngineMap, optional
+        Runs the attackers instead; it changes nothing of the result.
     progress : Progress, optional
         Told of each step.
 
@@ -174,6 +180,6 @@ def quick_audit(
         plan=quick_plan(),
         split=split,
         random_state=random_state,
-        n_jobs=n_jobs,
+        workers=Workers(n_jobs, engine),
         progress=progress,
     )

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.linear_model import LogisticRegression
 
-from sensitivenets.audit.attack import Attacker, Trial, run_jobs, run_trial, seeded
+from sensitivenets.audit.attack import Attacker, Trial, Workers, run_jobs, run_trial, seeded
 from sensitivenets.audit.battery import Battery, selected_trial
 from sensitivenets.audit.metrics import TrueLabels, balanced_accuracy
 from sensitivenets.audit.preparations import (
@@ -335,7 +335,7 @@ def add_curves(
     identities: IntArray,
     *,
     seed: int,
-    n_jobs: int,
+    workers: Workers,
     steps: Steps,
 ) -> None:
     """Put learning curve, removal curve and description length into finished batteries.
@@ -356,8 +356,8 @@ def add_curves(
         Identity of each prepared row.
     seed : int
         Decides everything.
-    n_jobs : int
-        Processes.
+    workers : Workers
+        Who does the jobs.
     steps : Steps
         Told of each curve.
     """
@@ -374,7 +374,7 @@ def add_curves(
         calls,
         costs=[1.0] * len(calls),
         names=[f"{one.task.name}, {one.representation}: curves" for one in drawn for _ in range(3)],
-        n_jobs=n_jobs,
+        workers=workers,
         steps=steps,
     )
     for i, one in enumerate(drawn):

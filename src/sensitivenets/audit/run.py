@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from sensitivenets.audit.attack import Advantage, Attack, Trial, attack, run_trial
+from sensitivenets.audit.attack import Advantage, Attack, Trial, Workers, attack, run_trial
 from sensitivenets.audit.attackers.catalogue import AuditPlan
 from sensitivenets.audit.attackers.local_votes import row_number_reader
 from sensitivenets.audit.battery import Battery, summarise_classes, summarise_numbers
@@ -56,7 +56,7 @@ def run_audit(
     plan: AuditPlan,
     split: Split,
     random_state: int,
-    n_jobs: int,
+    workers: Workers,
     progress: Progress | None,
     continuous: Mapping[str, FloatArray] | None = None,
     phi: Phi | None = None,
@@ -77,8 +77,8 @@ def run_audit(
         Who trains and who is attacked.
     random_state : int
         The seed.
-    n_jobs : int
-        Processes.
+    workers : Workers
+        Who does the jobs.
     progress : Progress or None
         Told of each step.
     continuous : mapping of str to ndarray, optional
@@ -126,7 +126,7 @@ def run_audit(
         identities,
         columns,
         random_state,
-        n_jobs,
+        workers,
     )
     results, numbers = adversary.read(tasks, values, Steps(0, progress))
     reasons = _copies(tables[BEFORE], n_train)
@@ -216,7 +216,7 @@ class _Adversary:
     identities: IntArray
     columns: Mapping[str, Labels]
     seed: int
-    n_jobs: int
+    workers: Workers
 
     def read(
         self, tasks: Sequence[ClassTask], values: Sequence[NumberTask], steps: Steps
@@ -224,7 +224,7 @@ class _Adversary:
         """Attack the attributes and join what was read, in the order of the tasks."""
         attacks = [self._attacks_on(task, self.seed) for task in (*tasks, *values)]
         every = [one for own in attacks for one in own]
-        trials = iter(attack(every, seed=self.seed, n_jobs=self.n_jobs, steps=steps))
+        trials = iter(attack(every, seed=self.seed, workers=self.workers, steps=steps))
         done = [[(one, next(trials)) for one in own] for own in attacks]
         truths = [task.truth(self.identities, self.seed) for task in tasks]
         batteries = [
@@ -276,7 +276,7 @@ class _Adversary:
         if batteries[SHUFFLED].result.strongest.above_chance:
             # One shuffle in a hundred beats the noise bound by luck; a broken audit does it twice.
             again = self._attacks_on(task, self.seed + 1)[-1]
-            (trials,) = attack([again], seed=self.seed + 1, n_jobs=1, steps=Steps(0))
+            (trials,) = attack([again], seed=self.seed + 1, workers=Workers(), steps=Steps(0))
             batteries[SHUFFLED] = self._control(again, trials, self.seed + 1)
         return batteries
 
@@ -323,7 +323,7 @@ class _Adversary:
             {k: v for k, v in self.representations.items() if k in (BEFORE, AFTER)},
             self.identities,
             seed=self.seed,
-            n_jobs=self.n_jobs,
+            workers=self.workers,
             steps=steps,
         )
 

@@ -7,13 +7,23 @@ from typing import TYPE_CHECKING
 
 from sensitivenets.cli.attributes import require_groups
 from sensitivenets.cli.audit_options import AuditOptions
+from sensitivenets.cli.engine_options import AttackEngineOptions
 from sensitivenets.errors import InputError
 
 if TYPE_CHECKING:
     from sensitivenets.embeddings import EmbeddingTable
 
+_HERE = AttackEngineOptions()
 
-def audit(before: str, after: str | None = None, /, *, options: AuditOptions) -> None:
+
+def audit(
+    before: str,
+    after: str | None = None,
+    /,
+    *,
+    options: AuditOptions,
+    work: AttackEngineOptions = _HERE,
+) -> None:
     """Attack embeddings and report what still leaks: before and after a map, or in one table.
 
     Parameters
@@ -26,6 +36,8 @@ def audit(before: str, after: str | None = None, /, *, options: AuditOptions) ->
         The same rows after a map, whoever made it.
     options
         What to attack, who attacks, and where the report goes.
+    work
+        Who runs the attackers.
     """
     from sensitivenets import report
     from sensitivenets.cli.audit_inputs import Tables, read_sides, split_of
@@ -65,7 +77,8 @@ def audit(before: str, after: str | None = None, /, *, options: AuditOptions) ->
             verification={side: path for side, path in measured.items() if path is not None},
             fairness=options.fairness,
             random_state=options.random_state,
-            n_jobs=options.n_jobs,
+            n_jobs=work.processes,
+            engine=work.make(),
             progress=progress,
         )
     show(result, write(result, options.out, save_pictures=options.save_pictures), json=options.json)

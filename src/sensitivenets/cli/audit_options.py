@@ -71,8 +71,6 @@ class AuditOptions:
         What `fairness --json` wrote, for the report; give the option once for each target.
     embedding
         Name of the embedding column.
-    n_jobs
-        Processes.
     random_state
         The seed; the same seed gives the same report.
     save_pictures
@@ -104,7 +102,6 @@ class AuditOptions:
     verification_after: Path | None = None
     fairness: Annotated[list[Path], Parameter(show_default=False)] = field(default_factory=list)
     embedding: str = "embedding"
-    n_jobs: int = 2
     random_state: int = 0
     save_pictures: bool = False
     overwrite: bool = False

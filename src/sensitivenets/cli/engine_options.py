@@ -1,4 +1,7 @@
-"""Options of every command that an engine can carry past one process."""
+"""Options of every command that an engine can carry past one process.
+
+Rows are added up by threads as well as by processes; attackers need processes.
+"""
 
 from __future__ import annotations
 
@@ -37,3 +40,36 @@ class EngineOptions:
         from sensitivenets.engines import engine_named
 
         return engine_named(self.engine, n_workers=self.workers, address=self.ray_address)
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class AttackEngineOptions:
+    """Who runs the attackers.
+
+    Attributes
+    ----------
+    engine
+        processes are --n-jobs on this machine; process is this one alone; ray is a cluster, of
+        which each core takes an attacker. Results are the same to the last bit.
+    n_jobs
+        Processes, and what --budget counts with.
+    ray_address
+        Ray cluster to join: HOST:PORT, or auto for the one that runs on this machine. Without it
+        one is started here.
+    """
+
+    engine: Literal["process", "processes", "ray"] = "processes"
+    n_jobs: int = 2
+    ray_address: str | None = None
+
+    @property
+    def processes(self) -> int:
+        """Processes on this machine."""
+        return 1 if self.engine == "process" else self.n_jobs
+
+    def make(self) -> Engine | None:
+        """Return the engine, if it is not this machine."""
+        from sensitivenets.engines import engine_named
+
+        return engine_named("ray", address=self.ray_address) if self.engine == "ray" else None

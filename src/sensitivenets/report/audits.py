@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 from sklearn.base import ClassifierMixin
 
+from sensitivenets.audit.attack import Workers
 from sensitivenets.audit.inversion import Phi
 from sensitivenets.audit.splits import Split
 from sensitivenets.embeddings import EmbeddingTable, FloatArray
+from sensitivenets.engines import Engine
 from sensitivenets.errors import DataWarning, InputError
 from sensitivenets.fairness import EqualityOfOpportunity
 from sensitivenets.maps.base import Model
@@ -70,6 +72,7 @@ def audit(
     fairness: Sequence[EqualityOfOpportunity | str | Path] = (),
     random_state: int = 0,
     n_jobs: int = 2,
+    engine: Engine | None = None,
     progress: Progress | None = None,
 ) -> Audit:
     """Ask what an honest adversary still reads from embeddings, what was kept, and is it so.
@@ -136,6 +139,9 @@ def audit(
         The seed; the same seed and data give the same result, whatever `n_jobs`.
     n_jobs : int, default=2
         Processes; each uses one thread.
+    engine : Engine, optional
+        Runs the attackers instead, in processes here or elsewhere (`engine_named`); it changes
+        nothing of the result.
     progress : Progress, optional
         Told of each step.
 
@@ -194,7 +200,7 @@ def audit(
         versions=read_versions(inputs, before, also, random_state),
         budget=budget,
         random_state=random_state,
-        n_jobs=n_jobs,
+        workers=Workers(n_jobs, None if engine is None else engine.map),
         progress=progress,
     )
     given = Given(
@@ -227,6 +233,7 @@ def quick_audit(
     fairness: Sequence[EqualityOfOpportunity | str | Path] = (),
     random_state: int = 0,
     n_jobs: int = 2,
+    engine: Engine | None = None,
     progress: Progress | None = None,
 ) -> Audit:
     """Ask whether the attackers of Table I still read the attributes: NN, SVM and RF.
@@ -257,6 +264,7 @@ def quick_audit(
         fairness=fairness,
         random_state=random_state,
         n_jobs=n_jobs,
+        engine=engine,
         progress=progress,
     )
 

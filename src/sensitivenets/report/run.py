@@ -11,7 +11,7 @@ from sklearn.base import ClassifierMixin
 from sensitivenets.audit import audits as attacks
 from sensitivenets.audit.advantages.gather import Material, gather, outsiders_read
 from sensitivenets.audit.advantages.rows_on_top import LabelledRows
-from sensitivenets.audit.attack import Advantage
+from sensitivenets.audit.attack import Advantage, Workers
 from sensitivenets.audit.certificates.certify import Certificates, certify
 from sensitivenets.audit.correspondence import Correspondence
 from sensitivenets.audit.results import AuditResult, Headline
@@ -47,8 +47,10 @@ class Means:
         More protected versions of the same rows.
     budget : float or None
         Minutes to stay within.
-    random_state, n_jobs : int
-        The seed, and processes.
+    random_state : int
+        The seed.
+    workers : Workers
+        Who runs the attackers.
     progress : Progress or None
         Told of each step.
     """
@@ -63,7 +65,7 @@ class Means:
     versions: tuple[FloatArray, ...]
     budget: float | None
     random_state: int
-    n_jobs: int
+    workers: Workers
     progress: Progress | None
 
     def learning_from(self, inputs: AuditInputs, others: Split | None) -> Means:
@@ -160,7 +162,7 @@ def audit_rows(
 
 def _has_time(means: Means, inputs: AuditInputs) -> bool:
     """Whether the budget, if there is one, is long against the certificates."""
-    needed = _CERTIFICATE_MINUTES * len(inputs.attributes) / means.n_jobs
+    needed = _CERTIFICATE_MINUTES * len(inputs.attributes) / means.workers.n_jobs
     return means.budget is None or means.budget > 4 * needed
 
 
@@ -170,7 +172,7 @@ def _certificates(inputs: AuditInputs, split: Split, means: Means) -> Certificat
         inputs.attributes,
         split,
         random_state=means.random_state,
-        n_jobs=means.n_jobs,
+        workers=means.workers,
     )
 
 
@@ -184,7 +186,7 @@ def _outsiders_read(inputs: AuditInputs, split: Split, means: Means) -> dict[str
         split,
         means.material,
         random_state=means.random_state,
-        n_jobs=means.n_jobs,
+        workers=means.workers,
     )
 
 
@@ -197,7 +199,8 @@ def _attack(inputs: AuditInputs, split: Split, means: Means) -> AuditResult:
             attributes,
             split=split,
             random_state=means.random_state,
-            n_jobs=means.n_jobs,
+            n_jobs=means.workers.n_jobs,
+            engine=means.workers.engine,
             progress=means.progress,
         )
     advantages: tuple[Advantage, ...] = ()
@@ -222,7 +225,8 @@ def _attack(inputs: AuditInputs, split: Split, means: Means) -> AuditResult:
         curves=means.curves,
         budget=means.budget,
         random_state=means.random_state,
-        n_jobs=means.n_jobs,
+        n_jobs=means.workers.n_jobs,
+        engine=means.workers.engine,
         progress=means.progress,
     )
 

@@ -12,7 +12,7 @@ from sensitivenets.audit.advantages.free_labels import MOST_ROWS, free_labels
 from sensitivenets.audit.advantages.outsiders import outsiders, read_outsiders
 from sensitivenets.audit.advantages.rows_on_top import LabelledRows, Tables
 from sensitivenets.audit.advantages.translation import translation
-from sensitivenets.audit.attack import Advantage, Attacker
+from sensitivenets.audit.attack import Advantage, Attacker, Workers
 from sensitivenets.audit.attackers.linear_quadratic import logistic_regression, regularised_qda
 from sensitivenets.audit.attackers.local_votes import nearest_neighbours
 from sensitivenets.audit.inversion import Phi, push
@@ -106,7 +106,7 @@ def outsiders_read(
     material: Material,
     *,
     random_state: int = 0,
-    n_jobs: int = 1,
+    workers: Workers | None = None,
 ) -> dict[str, Headline]:
     """Say what the table teaches about outsiders, the reverse of the attack by them.
 
@@ -114,8 +114,8 @@ def outsiders_read(
     ----------
     before, after, attributes, split, material, random_state
         As for `gather`.
-    n_jobs : int
-        Processes.
+    workers : Workers, optional
+        Who does the jobs; this process unless given.
 
     Returns
     -------
@@ -133,7 +133,7 @@ def outsiders_read(
         split.identities(len(before))[order],
         _readers(),
         random_state=random_state,
-        n_jobs=n_jobs,
+        workers=workers or Workers(),
     )
 
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from sensitivenets.audit.advantages.rows_on_top import LabelledRows, Tables, with_labels
-from sensitivenets.audit.attack import Advantage, Attack, Attacker, attack
+from sensitivenets.audit.attack import Advantage, Attack, Attacker, Workers, attack
 from sensitivenets.audit.battery import summarise_classes
 from sensitivenets.audit.preparations import STANDARDISED, WHITENED
 from sensitivenets.audit.results import AFTER, INVERTED, Headline
@@ -66,7 +66,7 @@ def read_outsiders(
     attackers: tuple[Attacker, ...],
     *,
     random_state: int,
-    n_jobs: int,
+    workers: Workers,
 ) -> dict[str, Headline]:
     """Train attackers on the table, and let them read outsiders.
 
@@ -84,8 +84,8 @@ def read_outsiders(
         Who learns from the table.
     random_state : int
         The seed.
-    n_jobs : int
-        Processes.
+    workers : Workers
+        Who does the jobs.
 
     Returns
     -------
@@ -101,7 +101,7 @@ def read_outsiders(
             attacks.append(
                 Attack(AFTER, prepared, replace(known, test=labelled), attackers, "outsiders")
             )
-    trials = attack(attacks, seed=random_state, n_jobs=n_jobs, steps=Steps(0))
+    trials = attack(attacks, seed=random_state, workers=workers, steps=Steps(0))
     found = {}
     for one, own in zip(attacks, trials, strict=True):
         assert isinstance(one.task, ClassTask)

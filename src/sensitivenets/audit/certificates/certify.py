@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from sensitivenets.audit.attack import Attacker, run_jobs
+from sensitivenets.audit.attack import Attacker, Workers, run_jobs
 from sensitivenets.audit.attackers.linear_quadratic import logistic_regression, regularised_qda
 from sensitivenets.audit.certificates.bayes_error import BayesErrorEstimate, bayes_error
 from sensitivenets.audit.certificates.finite_outputs import FiniteBound, finite_outputs
@@ -59,7 +59,7 @@ def certify(
     split: Split,
     *,
     random_state: int = 0,
-    n_jobs: int = 1,
+    workers: Workers | None = None,
 ) -> Certificates:
     """Make every certificate of a table.
 
@@ -73,8 +73,8 @@ def certify(
         Who trains attackers and who is attacked.
     random_state : int, default=0
         The seed.
-    n_jobs : int, default=1
-        Processes.
+    workers : Workers, optional
+        Who does the jobs; this process unless given.
 
     Returns
     -------
@@ -97,7 +97,7 @@ def certify(
         ],
         costs=[1.0] * len(attributes),
         names=[f"{name}: certificates" for name in attributes],
-        n_jobs=n_jobs,
+        workers=workers or Workers(),
         steps=Steps(0),
     )
     own = dict(zip(attributes, of_attributes, strict=True))
