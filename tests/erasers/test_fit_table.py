@@ -10,7 +10,7 @@ from sensitivenets.embeddings.fingerprint import table_record
 from sensitivenets.embeddings.source import open_table
 from sensitivenets.engines import InProcess
 from sensitivenets.engines.processes import Processes
-from sensitivenets.erasers.fit_table import fit_table
+from sensitivenets.erasers.fit_table import adapt_table, fit_table
 from sensitivenets.erasers.linear.inlp import INLP
 from sensitivenets.erasers.linear.leace import LEACE
 from sensitivenets.erasers.linear.sal import SAL
@@ -31,8 +31,9 @@ def large():
     X = rng.standard_normal((N_ROWS, 8)).astype(np.float32)
     X[:, 2] += 3 * gender
     X[:, 5] += 2 * (task := rng.integers(3, size=N_ROWS))
+    subject = np.arange(N_ROWS) // 3
     text = [None if k % 10 == 0 else "fm"[code] for k, code in enumerate(gender)]
-    return EmbeddingTable(X, pa.table({"gender": text, "task": task}))
+    return EmbeddingTable(X, pa.table({"gender": text, "task": task, "subject": subject}))
 
 
 @pytest.fixture(scope="module", params=CUTS, ids=["one file", "four files"])
@@ -71,7 +72,10 @@ ERASERS = [
 ]
 
 
-@pytest.mark.parametrize("engine", [InProcess(1), InProcess(3), Processes(2)], ids=repr)
+ENGINES = [InProcess(1), InProcess(3), Processes(2)]
+
+
+@pytest.mark.parametrize("engine", ENGINES, ids=repr)
 @pytest.mark.parametrize("eraser", ERASERS[1:], ids=lambda eraser: type(eraser).__name__)
 def test_neither_engine_nor_cut_changes_a_bit(reference, source, eraser, engine):
     fitted = fit_table(eraser, source, sensitive=["gender"], engine=engine).model_
@@ -150,3 +154,26 @@ def test_fits_that_cannot_be(source, large, tmp_path):
     write_table(large.where("gender", "f"), tmp_path / "women.parquet")
     with pytest.raises(InputError, match="'gender': expected at least two classes, found 'f'"):
         fit_table(LEACE(), tmp_path / "women.parquet", sensitive=["gender"])
+
+
+@pytest.fixture(scope="module")
+def adapted(reference, large, tmp_path_factory):
+    """What one thread makes of one file, with and without subjects."""
+    path = tmp_path_factory.mktemp("one") / "t.parquet"
+    write_table(large, path)
+    model = reference["RoutedTransport"].model_
+    return model, {
+        identity: adapt_table(model, path, identity=identity, trust=True, engine=InProcess(1))
+        for identity in (None, "subject")
+    }
+
+
+@pytest.mark.parametrize("identity", [None, "subject"])
+@pytest.mark.parametrize("engine", ENGINES, ids=repr)
+def test_neither_engine_nor_cut_changes_a_bit_of_what_is_adapted(adapted, source, engine, identity):
+    model, expected = adapted[0], adapted[1][identity]
+    found = adapt_table(model, source, identity=identity, trust=True, engine=engine)
+    assert found.adapted.record() == expected.adapted.record()
+    assert found.model.fingerprint == expected.model.fingerprint
+    for name, array in expected.model.map.arrays().items():
+        np.testing.assert_array_equal(found.model.map.arrays()[name], array)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sensitivenets.cli.engine_options import EngineOptions
 from sensitivenets.cli.output import percent, print_json, print_line, print_table
 from sensitivenets.cli.selection import open_rows, refuse_own_output
 from sensitivenets.connectors.postgres import is_postgres_url, parse_postgres
@@ -13,7 +14,8 @@ from sensitivenets.errors import InputError
 if TYPE_CHECKING:
     from sensitivenets.erasers.fit_table import AdaptedModel
     from sensitivenets.erasers.transport.adapt import Adapted
-    from sensitivenets.maps.base import Model
+
+_HERE = EngineOptions()
 
 
 def adapt(
@@ -28,6 +30,7 @@ def adapt(
     embedding: str = "embedding",
     overwrite: bool = False,
     json: bool = False,
+    work: EngineOptions = _HERE,
 ) -> None:
     """Adapt a model to a table, which needs no labels: its own groups, its own moments.
 
@@ -53,12 +56,28 @@ def adapt(
         Replace a model folder that is already there.
     json
         Write the result as JSON.
+    work
+        Who goes through the table.
     """
+    from sensitivenets.erasers.fit_table import adapt_table
     from sensitivenets.maps.model_folder import check_destination, load_model
     from sensitivenets.maps.rescue import save_or_rescue
+    from sensitivenets.progress import progress_bar
 
     check_destination(out, overwrite=overwrite)
-    made = _adapted(load_model(model), model, table, identity, where or [], trust, embedding)
+    _refuse_codes(table)
+    source = open_rows(table, where or [], embedding)
+    parent = load_model(model)
+    refuse_own_output(source, parent, model)
+    with progress_bar("adapt") as progress:
+        made = adapt_table(
+            parent,
+            source,
+            identity=identity,
+            trust=trust,
+            engine=work.make(),
+            progress=progress,
+        )
     save_or_rescue(made.model, out, overwrite=overwrite)
     if json:
         print_json(_summary(made, out))
@@ -66,25 +85,11 @@ def adapt(
         _print(made.adapted, out, table)
 
 
-def _adapted(
-    model: Model,
-    folder: Path,
-    table: str,
-    identity: str | None,
-    where: list[str],
-    trust: bool,
-    embedding: str,
-) -> AdaptedModel:
+def _refuse_codes(table: str) -> None:
     from sensitivenets.codes.code_files import is_code_file
-    from sensitivenets.erasers.fit_table import adapt_table
-    from sensitivenets.progress import progress_bar
 
     if is_code_file(table):
         raise InputError(f"{table}: holds codes; adapt to the embeddings they were made from")
-    source = open_rows(table, where, embedding)
-    refuse_own_output(source, model, folder)
-    with progress_bar("adapt") as progress:
-        return adapt_table(model, source, identity=identity, trust=trust, progress=progress)
 
 
 def _print(found: Adapted, out: Path, table: str) -> None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast
 
 from sklearn.base import clone
-from threadpoolctl import threadpool_limits
 
 from sensitivenets.embeddings import FloatArray, encode
 from sensitivenets.embeddings.fingerprint import (
@@ -21,16 +19,19 @@ from sensitivenets.embeddings.fingerprint import (
 from sensitivenets.embeddings.label_doubts import without_blanks
 from sensitivenets.embeddings.labels import encode_attributes, encode_columns
 from sensitivenets.embeddings.rows import Stretch
-from sensitivenets.embeddings.source import BLOCK_ROWS, Block, TableSource, open_table
+from sensitivenets.embeddings.source import TableSource, open_table
 from sensitivenets.embeddings.source_rows import SourceRows
 from sensitivenets.embeddings.stretches import chunks_of
 from sensitivenets.engines import Engine, InProcess
 from sensitivenets.erasers.linear.streaming import StreamingEraser
 from sensitivenets.erasers.moments.attribute import AttributeStream
 from sensitivenets.erasers.transport.adapt import Adapted, adapt_passes, adapted_model
+from sensitivenets.erasers.transport.passes import Chunks
 from sensitivenets.errors import InputError
 from sensitivenets.maps.base import Fitted, Model, model_of
 from sensitivenets.progress import Progress
+
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def adapt_table(
     identity: str | None = None,
     trust: bool = False,
     embedding: str = "embedding",
-    block_rows: int = BLOCK_ROWS,
+    engine: Engine | None = None,
     progress: Progress | None = None,
 ) -> AdaptedModel:
     """Adapt a routed model to an unlabelled table that need not fit into memory.
@@ -74,8 +75,9 @@ def adapt_table(
         Adapt even where the table shows no groups like the reference's.
     embedding : str, default="embedding"
         Column of the embeddings, where `table` says where they lie.
-    block_rows : int, default=16384
-        Rows of a block; it changes nothing but memory.
+    engine : Engine, optional
+        Who goes through the rows: this process unless given. It changes no bit of the result, and
+        neither does how the table is cut into files.
     progress : Progress, optional
         Told of the rows that are done.
 
@@ -95,33 +97,61 @@ def adapt_table(
     if identity is not None:
         who = encode(identity, source.read_labels([identity])[identity])
         subjects = without_blanks(who).codes
-    found = Fingerprint()
-    with other_cores() as pool:
-
-        def blocks() -> Iterator[FloatArray]:
-            nonlocal found
-            for block in source.blocks(block_rows=block_rows):
-                _require_features(block, n_features, source)
-                # Identified in the first pass, so that it needs none of its own.
-                is_new = found.rows < source.n_rows
-                hashing = Hashing(block.vectors, pool, found) if is_new else None
-                yield block.vectors
-                found = found if hashing is None else hashing.result()
-                if progress is not None:
-                    progress(block.start + len(block), source.n_rows, "rows")
-
-        with threadpool_limits(max(1, (os.cpu_count() or 1) - 1), user_api="blas"):
-            adapted = adapt_passes(fitted, blocks, source.n_rows, subjects=subjects, trust=trust)
-    return AdaptedModel(adapted_model(fitted, adapted, found.to_record()), adapted)
+    rows = _Identified(SourceRows(source, engine or InProcess(), progress), n_features)
+    adapted = adapt_passes(fitted, rows, subjects=subjects, trust=trust)
+    return AdaptedModel(adapted_model(fitted, adapted, rows.fingerprint.to_record()), adapted)
 
 
-def _require_features(block: Block, n_features: int, source: TableSource) -> None:
-    found = block.vectors.shape[1]
-    if found != n_features:
-        raise InputError(
-            f"{source.name}: expected embeddings of {n_features} features as the model was fitted "
-            f"on, found {found}; use the network that made the training embeddings"
-        )
+class _Identified:
+    """Rows of a table that are identified in the first pass, so that it needs none of its own."""
+
+    def __init__(self, rows: SourceRows, n_features: int) -> None:
+        self._rows, self._n_features = rows, n_features
+        self.fingerprint = Fingerprint()
+
+    @property
+    def n_rows(self) -> int:
+        return self._rows.n_rows
+
+    def over(self, function: Callable[..., R], *arrays: Any) -> Iterator[R]:
+        if self.fingerprint.rows:
+            yield from self._rows.over(function, *arrays)
+            return
+        found = Fingerprint()
+        hashed = _Hashed(self._rows.source.name, self._n_features, function)
+        for result, digests in self._rows.over(hashed, *arrays):
+            found = found.followed_by(digests)
+            yield result
+        self.fingerprint = found
+
+
+@dataclass(frozen=True)
+class _Hashed:
+    """Hands a function the rows of a stretch, which it requires to fit the model and hashes."""
+
+    name: str
+    n_features: int
+    function: Callable[..., Any]
+
+    def __call__(self, chunks: Chunks, *arrays: Any) -> tuple[Any, StretchDigests]:
+        digests = StretchDigests()
+
+        def read() -> Iterator[tuple[slice, FloatArray]]:
+            nonlocal digests
+            for where, X in chunks:
+                self._require_features(X.shape[1])
+                digests = digests.followed_by(X)
+                yield where, X
+
+        result = self.function(read(), *arrays)
+        return result, digests
+
+    def _require_features(self, found: int) -> None:
+        if found != self.n_features:
+            raise InputError(
+                f"{self.name}: expected embeddings of {self.n_features} features as the model was "
+                f"fitted on, found {found}; use the network that made the training embeddings"
+            )
 
 
 def as_source(table: TableSource | str | Path, embedding: str) -> TableSource:

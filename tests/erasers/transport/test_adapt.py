@@ -12,7 +12,6 @@ from threadpoolctl import threadpool_limits
 from sensitivenets.embeddings.fingerprint import fingerprint, is_among
 from sensitivenets.erasers.transport.adapt import adapt, adapt_passes, adapted_model
 from sensitivenets.erasers.transport.expectation_maximisation import (
-    chunks,
     find_routes,
     shared_routes,
 )
@@ -25,6 +24,7 @@ from sensitivenets.erasers.transport.own_moments import (
     lean,
     weighted_barycentre,
 )
+from sensitivenets.erasers.transport.passes import HeldRows, chunks
 from sensitivenets.erasers.transport.place import find_place, table_routes, transform_table
 from sensitivenets.erasers.transport.reference_groups import reference_groups
 from sensitivenets.erasers.transport.routed_transport import RoutedTransport
@@ -84,7 +84,7 @@ def test_moved_groups_are_found_without_labels():
     model = fitted()
     X, groups = population(6000, 1, shift=0.6, shares=(0.8, 0.2))
     shipped = find_place(model.map).router(X)
-    found = find_routes(lambda: [X], len(X), reference(model)).groups
+    found = find_routes(HeldRows(lambda: [X], len(X)), reference(model)).groups
     balanced = lambda p: np.mean([np.mean(p[groups == c] == c) for c in (0, 1)])  # noqa: E731
     assert balanced(found) > balanced(shipped) + 0.02
     assert balanced(found) > 0.93
@@ -127,7 +127,7 @@ def test_block_size_does_not_matter(with_subjects):
 
     one = adapt(model, X, subjects=subjects).map(X)
     for size in (977, 8192, 12_345):
-        other = adapt_passes(model, blocks(size), len(X), subjects=subjects)
+        other = adapt_passes(model, HeldRows(blocks(size), len(X)), subjects=subjects)
         np.testing.assert_allclose(other.map(X), one, atol=1e-4)
 
 
@@ -144,7 +144,7 @@ def test_no_more_than_a_few_blocks_are_held():
             most = max(most, sum(ref() is not None for ref in refs))
             yield block
 
-    adapt_passes(model, blocks, len(X))
+    adapt_passes(model, HeldRows(blocks, len(X)))
     assert most <= 4
 
 

@@ -24,7 +24,7 @@ from sensitivenets.erasers.transport.own_moments import (
     halves_of,
     lean,
 )
-from sensitivenets.erasers.transport.passes import Blocks, chunks
+from sensitivenets.erasers.transport.passes import Chunks, HeldRows, Passes
 from sensitivenets.erasers.transport.place import Place, find_place
 from sensitivenets.erasers.transport.reference_groups import reference_groups
 from sensitivenets.erasers.transport.trust import doubts
@@ -139,8 +139,7 @@ def adapt(
     require_features(X, map_of(fitted).n_features_in)
     return adapt_passes(
         fitted,
-        lambda: iter([X]),
-        len(X),
+        HeldRows(lambda: iter([X]), len(X)),
         subjects=subjects,
         shrinkage=shrinkage,
         strength=strength,
@@ -150,8 +149,7 @@ def adapt(
 
 def adapt_passes(
     fitted: Model | Fitted | FittedMap,
-    blocks: Blocks,
-    n_rows: int,
+    rows: Passes,
     *,
     subjects: Int64 | None = None,
     shrinkage: float | None = None,
@@ -164,11 +162,8 @@ def adapt_passes(
 
     Parameters
     ----------
-    blocks : callable
-        Returns all rows block by block, each time it is called; the size of blocks does not
-        matter.
-    n_rows : int
-        Rows in all. Five passes are made at most, ten with subjects, and one more for a code.
+    rows : Passes
+        All rows. Five passes are made at most, ten with subjects, and one more for a code.
 
     Returns
     -------
@@ -179,15 +174,15 @@ def adapt_passes(
     reference = reference_groups(
         place.router, recorded_shrinkage(fitted) if shrinkage is None else shrinkage
     )
-    inside = FirstLook(place, blocks, n_rows, reference)
-    routes = find_routes(inside, n_rows, reference, subjects=subjects)
-    halves = halves_of(0, n_rows, None if subjects is None else halving_keys(subjects))
+    inside = FirstLook(place, rows, reference)
+    routes = find_routes(inside, reference, subjects=subjects)
+    halves = halves_of(0, rows.n_rows, None if subjects is None else halving_keys(subjects))
     gained = evidence(inside.sample, halves[inside.where], routes.moments, reference)
     if gained < 0 and not trust:
         return _fallen_back(map_of(fitted), routes, lean(routes.moments, reference), gained)
     leaned = lean(routes.moments, reference, strength)
     moved: FittedMap = place.moved_by(routes.router, leaned)
-    parts = [*place.before, moved, *_recentred(place, moved, blocks, n_rows)]
+    parts = [*place.before, moved, *_recentred(place, moved, rows)]
     return _recorded(Chain(tuple(parts)), routes, leaned, gained)
 
 
@@ -267,17 +262,28 @@ def recorded_shrinkage(fitted: Model | Fitted | FittedMap) -> float:
     return float(curve[0].get("router", {}).get("shrinkage", 0.0)) if curve else 0.0
 
 
-def _recentred(place: Place, moved: FittedMap, blocks: Blocks, n_rows: int) -> Sequence[FittedMap]:
+def _recentred(place: Place, moved: FittedMap, rows: Passes) -> Sequence[FittedMap]:
     """Return the parts behind the rounds; a code is centred on the table."""
     after = place.after
     if not (len(after) > 1 and isinstance(after[0], Projection)):
         return after
     if not isinstance(after[1], UniversalCode):
         return after
-    total: Float64 = np.zeros(moved.n_features_out)
-    for _, X in chunks(blocks, n_rows):
-        for part in (*place.before, moved):
-            X = part(X)
-        total += X.sum(axis=0, dtype=np.float64)
-    bias = (-total / max(n_rows, 1)).astype(np.float32)
+    total = sum(rows.over(_Total((*place.before, moved))), np.zeros(moved.n_features_out))
+    bias = (-total / max(rows.n_rows, 1)).astype(np.float32)
     return (replace(after[0], bias=bias), *after[1:])
+
+
+@dataclass(frozen=True)
+class _Total:
+    """Sums the rows of a stretch, mapped."""
+
+    parts: tuple[FittedMap, ...]
+
+    def __call__(self, chunks: Chunks) -> Float64:
+        total: Float64 | float = 0.0
+        for _, X in chunks:
+            for part in self.parts:
+                X = part(X)
+            total = total + X.sum(axis=0, dtype=np.float64)
+        return np.asarray(total)

@@ -22,7 +22,7 @@ from sensitivenets.erasers.transport.own_moments import (
     halves_of,
     lean,
 )
-from sensitivenets.erasers.transport.passes import Blocks, chunks
+from sensitivenets.erasers.transport.passes import Chunks, Passes
 from sensitivenets.erasers.transport.reference_groups import GaussianGroups
 from sensitivenets.maps.routed import Groups, Router
 
@@ -62,8 +62,7 @@ class Routes:
 
 
 def find_routes(
-    blocks: Blocks,
-    n_rows: int,
+    rows: Passes,
     reference: GaussianGroups,
     *,
     subjects: Int64 | None = None,
@@ -78,10 +77,8 @@ def find_routes(
 
     Parameters
     ----------
-    blocks : callable
-        Returns all rows, in blocks of any size, each time it is called.
-    n_rows : int
-        Rows in all.
+    rows : Passes
+        All rows.
     reference : GaussianGroups
         Where to start, and what rare groups lean on.
     subjects : ndarray of shape (n_rows,), int64, optional
@@ -92,18 +89,18 @@ def find_routes(
     Returns
     -------
     Routes
-        The same for any size of block.
+        The same, however the rows are cut and wherever they are gone through.
     """
     # Shares of the reference say nothing about the table: all groups alike to begin with.
     shares = np.full(len(reference.shares), 1 / len(reference.shares))
     router = GaussianGroups(
         shares, reference.means, _pooled(reference.covariances, shares)
     ).router()
-    shipped, moments = _step(blocks, n_rows, router, subjects)
+    shipped, moments = _step(rows, router, subjects)
     groups, moved = shipped, []
     for _ in range(max_steps):
         router = next_router(moments, reference)
-        following, moments = _step(blocks, n_rows, router, subjects)
+        following, moments = _step(rows, router, subjects)
         moved.append(float(np.mean(following != groups)))
         groups = following
         if moved[-1] < _SETTLED:
@@ -124,24 +121,54 @@ def _pooled(covariances: Float64, shares: Float64) -> Float64:
     return np.asarray((1 - _POOLED) * covariances + _POOLED * mean)
 
 
-def _step(
-    blocks: Blocks, n_rows: int, router: Router, subjects: Int64 | None
-) -> tuple[Groups, HalvedMoments]:
+def _step(rows: Passes, router: Router, subjects: Int64 | None) -> tuple[Groups, HalvedMoments]:
     """Route all rows, and take the moments of the groups: one pass, or two with subjects."""
-    groups = np.empty(n_rows, dtype=np.int64)
-    keys = None if subjects is None else halving_keys(subjects)
+    known: tuple[Int64, ...] = ()
     if subjects is not None:
-        scores = np.empty((n_rows, router.n_groups), dtype=np.float32)
-        for where, X in chunks(blocks, n_rows):
-            scores[where] = router.scores(X)
-        groups[:] = shared_routes(scores, subjects)
-    stream = HalvedMomentStream(router.n_groups, router.means.shape[1])
-    for where, X in chunks(blocks, n_rows):
-        if subjects is None:
-            groups[where] = router(X)
-        known = None if keys is None else keys[where]
-        stream.update(X, groups[where], halves_of(where.start, len(X), known))
-    return groups, stream.moments()
+        scores = np.concatenate(list(rows.over(_Scores(router))))
+        known = (shared_routes(scores, subjects), halving_keys(subjects))
+    groups: list[Groups] = []
+    moments: HalvedMoments | None = None
+    for found, own in rows.over(_Halved(router), *known):
+        groups.append(found)
+        moments = own if moments is None else moments.merge(own)
+    if moments is None:
+        return np.empty(0, dtype=np.int64), _stream_of(router).moments()
+    return np.concatenate(groups), moments
+
+
+@dataclass(frozen=True)
+class _Scores:
+    """Scores the rows of a stretch: their log posteriors, up to a constant of the row."""
+
+    router: Router
+
+    def __call__(self, chunks: Chunks) -> FloatArray:
+        return np.concatenate([self.router.scores(X) for _, X in chunks]).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class _Halved:
+    """Takes the groups of the rows of a stretch, and the moments of both halves of them."""
+
+    router: Router
+
+    def __call__(
+        self, chunks: Chunks, groups: Groups | None = None, keys: Int64 | None = None
+    ) -> tuple[Groups, HalvedMoments]:
+        stream, found, start = _stream_of(self.router), [], 0
+        for where, X in chunks:
+            mine = slice(start, start + len(X))
+            start += len(X)
+            routes = self.router(X) if groups is None else groups[mine]
+            halves = halves_of(where.start, len(X), None if keys is None else keys[mine])
+            stream.update(X, routes, halves)
+            found.append(routes)
+        return np.concatenate(found), stream.moments()
+
+
+def _stream_of(router: Router) -> HalvedMomentStream:
+    return HalvedMomentStream(router.n_groups, router.means.shape[1])
 
 
 def shared_routes(scores: FloatArray, subjects: Int64) -> Groups:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,7 +10,6 @@ from sensitivenets.embeddings import FloatArray
 from sensitivenets.erasers.moments.group import Int64
 from sensitivenets.erasers.transport.expectation_maximisation import shared_routes
 from sensitivenets.erasers.transport.own_moments import LeanedMoments, transport_to_barycentre
-from sensitivenets.erasers.transport.passes import Blocks
 from sensitivenets.errors import InputError
 from sensitivenets.maps.affine import Affine
 from sensitivenets.maps.base import FittedMap
@@ -50,15 +48,6 @@ class Place:
         for part in self.before:
             X = part(X)
         return self.routed.seen(X)
-
-    def coordinates(self, blocks: Blocks) -> Blocks:
-        """Return passes over the rows as the router sees them."""
-
-        def inside() -> Iterator[FloatArray]:
-            for X in blocks():
-                yield self.seen(X)
-
-        return inside
 
     def moved(self, X: FloatArray, groups: Groups) -> FloatArray:
         """Map rows (n, d) of the table by the group of each, through all parts."""
