@@ -188,6 +188,11 @@ def test_a_place_below_a_file_is_refused_before_any_work(tmp_path):
     check_parent(tmp_path / "new" / "a" / "model")
 
 
+def test_a_url_is_no_folder_of_this_machine():
+    with pytest.raises(InputError, match=r"s3:/lake/model: expected a path on this machine"):
+        check_parent(Path("s3://lake/model"))
+
+
 def test_a_place_without_permission_is_refused_before_any_work(tmp_path, monkeypatch):
     # Asked of the system, because root may write anywhere.
     monkeypatch.setattr(os, "access", lambda path, mode: False)

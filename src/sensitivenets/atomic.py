@@ -179,8 +179,13 @@ def check_parent(path: Path) -> None:
     Raises
     ------
     InputError
-        If the nearest parent that exists is a file, or may not be written to.
+        If the nearest parent that exists is a file, or may not be written to; or it is a URL.
     """
+    if re.match(r"(s3|gs|gcs|file):/", str(path)):
+        raise InputError(
+            f"{path}: expected a path on this machine, found a URL, to which this is not written; "
+            "write it here and copy it there"
+        )
     # The root has no parent, and is there.
     parents = [*path.absolute().parents] or [path.absolute()]
     parent = next(folder for folder in parents if folder.exists() or folder.is_symlink())

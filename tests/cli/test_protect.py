@@ -3,8 +3,11 @@
 import json
 
 import pytest
+from pyarrow.fs import FileSelector
 
 from sensitivenets import load_model, read_table, synthetic_diveface, write_table
+from sensitivenets.cli.protect_output import folder_made, place_to_make
+from sensitivenets.errors import InputError
 
 
 @pytest.fixture(scope="module")
@@ -59,3 +62,34 @@ def test_a_folder_with_other_things_in_it_is_refused(command, tmp_path):
     assert code == 2
     assert "found 'mine' in it, which would be lost" in err
     assert (tmp_path / "mine").read_text() == "precious"
+
+
+def test_the_folder_may_be_a_bucket(command, bucket):
+    url, files = bucket
+    code, text, err = command("labelled.parquet", "--out", url("protected"))
+    assert code == 0, err
+    assert text.splitlines()[-1] == "open: s3://lake/protected/report/report.html"
+    names = {one.base_name for one in files.get_file_info(FileSelector("lake/protected"))}
+    assert names == {"table.parquet", "model", "report"}
+    assert read_table(url("protected/table.parquet")).columns.column_names[0] == "subject"
+    code, _, err = command("labelled.parquet", "--out", url("protected"))
+    assert code == 2
+    assert "s3://lake/protected: already exists; choose another folder" in err
+
+
+def test_in_a_bucket_nothing_of_a_former_run_stays(bucket):
+    url, files = bucket
+    for names in (("report/old.svg", "table.parquet"), ("table.parquet", "model/config.json")):
+        with folder_made(place_to_make(url("made"), overwrite=True)) as folder:
+            for name in names:
+                (folder / name).parent.mkdir(exist_ok=True)
+                (folder / name).write_text(name)
+    found = files.get_file_info(FileSelector("lake/made", recursive=True))
+    assert {one.path.removeprefix("lake/made/") for one in found if one.is_file} == {
+        "model/config.json",
+        "table.parquet",
+    }
+    with files.open_output_stream("lake/made/mine.txt") as stream:
+        stream.write(b"precious")
+    with pytest.raises(InputError, match=r"found 'mine\.txt' in it, which would be lost"):
+        place_to_make(url("made"), overwrite=True)

@@ -8,16 +8,18 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from sensitivenets.embeddings import EmbeddingTable, write_table
+from sensitivenets.embeddings import EmbeddingTable, read_table, write_table
 from sensitivenets.embeddings import rows as row_cuts
 from sensitivenets.embeddings.location import find_place
 from sensitivenets.embeddings.source import open_table
 from sensitivenets.engines import InProcess, engine_named
-from sensitivenets.erasers.fit_table import fit_table
+from sensitivenets.erasers.fit_table import adapt_table, fit_table
 from sensitivenets.erasers.linear.leace import LEACE
 from sensitivenets.erasers.transport.routed_transport import RoutedTransport
 from sensitivenets.errors import InputError
 from sensitivenets.maps.transform_files import Transformation, transform_to_folder
+from sensitivenets.report import audit
+from sensitivenets.report.audit_json import to_json
 
 ray = pytest.importorskip("ray", reason="Ray is not installed")
 from ray.cluster_utils import Cluster  # noqa: E402
@@ -65,7 +67,8 @@ def folder(tmp_path_factory):
         gender = rng.integers(2, size=N_ROWS // PARTS)
         X = rng.standard_normal((len(gender), 16)).astype(np.float32)
         X[:, 0] += gender
-        columns = pa.table({"gender": np.array(["f", "m"])[gender]})
+        subject = (k * N_ROWS // PARTS + np.arange(len(gender))) // 3
+        columns = pa.table({"gender": np.array(["f", "m"])[gender], "subject": subject})
         write_table(EmbeddingTable(X, columns), folder / f"{k}.parquet")
     return folder
 
@@ -115,3 +118,26 @@ def test_a_folder_is_the_same_though_a_node_is_lost(cluster, folder, tmp_path):
 def test_a_part_that_fails_is_named(cluster):
     with pytest.raises(InputError, match=r"^part-0\.parquet: no such file or folder$"):
         list(engine_named("ray").map(open_table, ["part-0.parquet", "part-1.parquet"]))
+
+
+@pytest.mark.parametrize("identity", [None, "subject"])
+def test_an_adapted_model_is_the_same_though_a_node_is_lost(cluster, folder, identity):
+    eraser = RoutedTransport(n_rounds=1, random_state=0)
+    parent = fit_table(eraser, folder, sensitive=["gender"]).model_
+    expected, found = (
+        adapt_table(parent, folder, identity=identity, trust=True, engine=engine)
+        for engine in (InProcess(1), LosesANode(cluster))
+    )
+    assert found.adapted.record() == expected.adapted.record()
+    assert found.model.fingerprint == expected.model.fingerprint
+    for name, array in expected.model.map.arrays().items():
+        np.testing.assert_array_equal(found.model.map.arrays()[name], array)
+
+
+def test_an_audit_is_the_same_though_a_node_is_lost(cluster, folder):
+    table = read_table(folder / "0.parquet").take(np.arange(600))
+    expected, found = (
+        audit(table, None, "gender", quick=True, n_jobs=1, engine=engine)
+        for engine in (None, LosesANode(cluster))
+    )
+    assert to_json(found) == to_json(expected)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from sensitivenets.cli.engine_options import AttackEngineOptions
 from sensitivenets.cli.output import print_line, print_notice
 from sensitivenets.cli.protect import protect
 from sensitivenets.cli.selection import refuse_table
@@ -67,9 +68,9 @@ def demo(
         reference=str(reference),
         remove=_REMOVED,
         identity="subject",
-        out=protected,
+        out=str(protected),
         quick=True,
         overwrite=overwrite,
         random_state=random_state,
-        n_jobs=n_jobs,
+        work=AttackEngineOptions(n_jobs=n_jobs),
     )

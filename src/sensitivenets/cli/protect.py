@@ -6,18 +6,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sensitivenets.cli.attributes import require_groups
+from sensitivenets.cli.engine_options import AttackEngineOptions
 from sensitivenets.cli.options import Quick, Removed
 from sensitivenets.cli.output import percent, print_json, print_line, print_notice
+from sensitivenets.cli.protect_output import TABLE, folder_made, place_to_make
 from sensitivenets.errors import InputError
 
 if TYPE_CHECKING:
     from sensitivenets.embeddings import EmbeddingTable
+    from sensitivenets.embeddings.location import Place
     from sensitivenets.maps.base import Model
     from sensitivenets.tradeoff.protect import Protected
 
 # Rows of the sample to label: enough for an interval of about six points to either side.
 _SAMPLE = 300
-_WRITTEN = {"table.parquet", "model", "report", "sample.parquet"}
+_HERE = AttackEngineOptions()
 
 
 def protect(
@@ -26,17 +29,17 @@ def protect(
     *,
     reference: str,
     remove: Removed,
-    out: Path,
+    out: str,
     identity: str | None = None,
     sample: str | None = None,
     where: list[str] | None = None,
     reference_where: list[str] | None = None,
     quick: Quick = False,
     random_state: int = 0,
-    n_jobs: int = 2,
     embedding: str = "embedding",
     overwrite: bool = False,
     json: bool = False,
+    work: AttackEngineOptions = _HERE,
 ) -> None:
     """Hide attributes of the table you hold, which needs no labels, and say what is left.
 
@@ -47,13 +50,14 @@ def protect(
     Parameters
     ----------
     table
-        Embeddings to protect: .parquet, .npz, or .npy beside .csv.
+        Embeddings to protect, held in memory: a file, a folder, a glob or a URL of .parquet,
+        .feather, .csv, .jsonl, .npz, .npy or .safetensors.
     reference
         Embeddings of the same network with labels, or a model folder fitted on them.
     remove
         Attribute to hide, a column of the reference; give the option once for each.
     out
-        Folder to make.
+        Folder to make: a path, or a URL such as s3://bucket/folder.
     identity
         Column that says who a row shows: rows of a person are moved alike, and recognition is
         measured.
@@ -67,24 +71,22 @@ def protect(
         Attack with the three attackers of the paper only: seconds, and easier to withstand.
     random_state
         The seed.
-    n_jobs
-        Processes of the audit.
     embedding
         Name of the embedding column.
     overwrite
         Replace what a former run left in the folder.
     json
         Write the result as JSON.
+    work
+        Who runs the attackers.
     """
-    from sensitivenets.atomic import check_parent
     from sensitivenets.cli.selection import read_rows, refuse_own_output
     from sensitivenets.embeddings import EmbeddingTable
     from sensitivenets.progress import progress_bar
     from sensitivenets.tradeoff.protect import protect as protected_table
     from sensitivenets.tradeoff.protect import with_sample
 
-    check_parent(out)
-    _refuse(out, overwrite=overwrite)
+    place = place_to_make(out, overwrite=overwrite)
     rows = read_rows(table, where or [], embedding)
     print_notice("1/3 learning groups from the reference")
     known = _reference(reference, reference_where or [], remove, embedding)
@@ -101,31 +103,16 @@ def protect(
             identity=identity,
             quick=quick,
             random_state=random_state,
-            n_jobs=n_jobs,
+            n_jobs=work.processes,
+            engine=work.make(),
             progress=progress,
         )
     print_notice("3/3 writing")
-    page = _write(found, rows, out, random_state)
+    page = _write(found, rows, place, random_state)
     if json:
-        print_json(_summary(found, out))
+        print_json(_summary(found, place))
         return
-    _print(found, out, page, identity)
-
-
-def _refuse(out: Path, *, overwrite: bool) -> None:
-    """Refuse a folder whose content would be lost."""
-    if not out.exists():
-        return
-    if not out.is_dir():
-        raise InputError(f"{out}: expected a folder to make, found a file; choose another")
-    other = sorted({entry.name for entry in out.iterdir()} - _WRITTEN)
-    if other:
-        raise InputError(
-            f"{out}: expected no folder or one that protect made, found {other[0]!r} in it, which "
-            "would be lost; choose another"
-        )
-    if any(out.iterdir()) and not overwrite:
-        raise InputError(f"{out}: already exists; choose another folder or add --overwrite")
+    _print(found, place, page, identity)
 
 
 def _reference(
@@ -143,24 +130,23 @@ def _reference(
     return load_model(path)
 
 
-def _write(found: Protected, rows: EmbeddingTable, out: Path, random_state: int) -> Path:
+def _write(found: Protected, rows: EmbeddingTable, out: Place, random_state: int) -> str:
     """Write all that there is, there whole or not at all; return what to open."""
-    from sensitivenets.atomic import atomic_folder
     from sensitivenets.cli.audit_output import write
     from sensitivenets.embeddings import write_table
     from sensitivenets.maps.model_folder import save_model
     from sensitivenets.tradeoff.protect import draw_sample
 
-    with atomic_folder(out) as folder:
-        write_table(found.table, folder / "table.parquet")
+    with folder_made(out) as folder:
+        write_table(found.table, folder / TABLE)
         save_model(found.model, folder / "model")
         page = write(found.audit, folder / "report")
         if found.unlabelled:
             write_table(draw_sample(rows, _SAMPLE, random_state), folder / "sample.parquet")
-    return out / page.relative_to(folder)
+        return out.below(page.relative_to(folder).as_posix()).shown
 
 
-def _print(found: Protected, out: Path, page: Path, identity: str | None) -> None:
+def _print(found: Protected, out: Place, page: str, identity: str | None) -> None:
     mode = "three attackers" if found.audit.mode == "quick" else "every attacker"
     for attribute in found.audit.attributes:
         gone = attribute.reduction
@@ -173,7 +159,7 @@ def _print(found: Protected, out: Path, page: Path, identity: str | None) -> Non
     for line in found.adapted.forecast.lines():
         print_line(line)
     if found.unlabelled:
-        sample, name = out / "sample.parquet", found.unlabelled[0]
+        sample, name = out.below("sample.parquet").shown, found.unlabelled[0]
         print_line(
             f"next: labels of {' and '.join(found.unlabelled)} are estimates; to know, label a "
             f"random sample: sensitivenets annotate {sample} --attribute {name} --images PHOTOS, "
@@ -181,8 +167,8 @@ def _print(found: Protected, out: Path, page: Path, identity: str | None) -> Non
         )
     else:
         print_line(
-            f"next: map people who come later: sensitivenets transform {out / 'model'} LATER "
-            "--out later_agnostic.parquet"
+            "next: map people who come later: sensitivenets transform "
+            f"{out.below('model').shown} LATER --out later_agnostic.parquet"
         )
     print_line(f"open: {page}")
 
@@ -198,13 +184,13 @@ def _recognition(found: Protected, identity: str | None) -> str:
     )
 
 
-def _summary(found: Protected, out: Path) -> dict[str, Any]:
+def _summary(found: Protected, out: Place) -> dict[str, Any]:
     kept = found.audit.recognition
     measured = {} if kept is None else {"before": kept.before, "after": kept.after}
     return {
-        "table": str(out / "table.parquet"),
-        "model": str(out / "model"),
-        "report": str(out / "report"),
+        "table": out.below(TABLE).shown,
+        "model": out.below("model").shown,
+        "report": out.below("report").shown,
         "attributes": {
             one.name: {"before": one.reduction.before, "after": one.reduction.after}
             for one in found.audit.attributes

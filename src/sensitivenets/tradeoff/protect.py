@@ -14,6 +14,7 @@ from sensitivenets.audit.splits import Split, split_by_identity, split_rows
 from sensitivenets.embeddings import EmbeddingTable, Labels, canonical_values
 from sensitivenets.embeddings.fingerprint import table_record
 from sensitivenets.embeddings.labels import UNLABELLED
+from sensitivenets.engines import Engine
 from sensitivenets.erasers.transport.adapt import Adapted, adapt, adapted_model
 from sensitivenets.erasers.transport.place import find_place, table_routes
 from sensitivenets.erasers.transport.routed_transport import RoutedTransport
@@ -69,6 +70,7 @@ def protect(
     quick: bool = False,
     random_state: int = 0,
     n_jobs: int = 2,
+    engine: Engine | None = None,
     progress: Progress | None = None,
 ) -> Protected:
     """Hide attributes of a table that need not be labelled in it.
@@ -96,6 +98,8 @@ def protect(
         The seed.
     n_jobs : int, default=2
         Processes of the audit.
+    engine : Engine, optional
+        Runs the attackers instead; it changes nothing of the result.
     progress : Progress, optional
         Told of each step of the audit.
 
@@ -153,6 +157,7 @@ def protect(
         model=None if quick else adapted.map,
         random_state=random_state,
         n_jobs=n_jobs,
+        engine=engine,
         progress=progress,
     )
     return Protected(
