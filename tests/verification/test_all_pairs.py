@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from sensitivenets.embeddings import encode, read_table
+from sensitivenets.engines import InProcess
+from sensitivenets.engines.processes import Processes
 from sensitivenets.errors import InputError
 from sensitivenets.intervals import Estimate
 from sensitivenets.verification import make_pairs, verify, verify_all_pairs
@@ -89,8 +91,14 @@ def test_counts_are_exact_whatever_blocks_and_threads(n_each):
     upper = np.triu(np.ones_like(gram, bool), 1)
     same = subject[:, None] == subject
     smallest = 4 * 8 * (2**18 + 512) + 24 * 256**2
-    for n_jobs, memory in ((1, ROOM), (1, smallest), (3, ROOM)):
-        histograms = count_scores(rows, memory_limit=memory, n_jobs=n_jobs)
+    for n_jobs, memory, engine in (
+        (1, ROOM, None),
+        (1, smallest, None),
+        (3, ROOM, None),
+        (1, ROOM, InProcess(2)),
+        (1, ROOM, Processes(2)),
+    ):
+        histograms = count_scores(rows, memory_limit=memory, n_jobs=n_jobs, engine=engine)
         for counts, mask in (
             (histograms.genuine, upper & same),
             (histograms.impostor, upper & ~same),
@@ -386,3 +394,13 @@ def test_vectors_come_as_a_person_has_them(frame):
     given = module.DataFrame(rows) if frame == "pandas" else module.tensor(rows, requires_grad=True)
     found = verify_all_pairs(given, people, n_bootstrap=0)
     assert found.eer.value == verify_all_pairs(rows, people, n_bootstrap=0).eer.value
+
+
+def test_an_engine_changes_no_digit_of_the_result():
+    vectors, subject = _population(n_subjects=150)
+    labels = encode("subject", subject)
+    here, there = (
+        verify_all_pairs(vectors, labels, n_bootstrap=10, engine=engine)
+        for engine in (InProcess(1), Processes(2))
+    )
+    assert here.to_dict() == there.to_dict()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from sensitivenets.cli.engine_options import EngineOptions
 from sensitivenets.cli.output import percent, print_json, print_line, print_notice, print_table
 from sensitivenets.cli.selection import open_rows, read_rows
 from sensitivenets.errors import InputError, require_int
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 # Of one core, at 128 features.
 _PAIRS_PER_SECOND = 3e7
+
+_HERE = EngineOptions()
 
 
 def verify(
@@ -40,6 +43,7 @@ def verify(
     exact: bool = False,
     random_state: int = 0,
     json: bool = False,
+    work: EngineOptions = _HERE,
 ) -> None:
     """Measure verification: on given pairs, or on all pairs of a table.
 
@@ -78,6 +82,8 @@ def verify(
         Seed of the intervals, and of the draw of subjects.
     json
         Write the result as JSON.
+    work
+        Who compares all pairs.
     """
     require_int("--memory-limit", memory_limit, minimum=1)
     whole = exact or refit or pairs is not None
@@ -127,6 +133,7 @@ def verify(
                 groups,
                 memory_limit=memory_limit * 2**20,
                 random_state=random_state,
+                engine=None if work.engine == "process" else work.make(),
                 progress=progress,
             )
         result = replace(result, drawn=None if drawn is None else drawn.sentence())

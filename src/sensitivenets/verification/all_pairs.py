@@ -10,6 +10,7 @@ import numpy as np
 from joblib import effective_n_jobs
 
 from sensitivenets.embeddings import Labels, as_vectors, check_vectors
+from sensitivenets.engines import Engine
 from sensitivenets.errors import InputError
 from sensitivenets.intervals import Estimate
 from sensitivenets.serialisation import decode_fields
@@ -127,6 +128,7 @@ def verify_all_pairs(
     random_state: int = 0,
     memory_limit: int = 2**30,
     n_jobs: int = 1,
+    engine: Engine | None = None,
     progress: Progress | None = None,
 ) -> AllPairsResult:
     """Measure verification over all pairs of a table, and within groups.
@@ -156,6 +158,8 @@ def verify_all_pairs(
         The curve and the sample behind the intervals take about 40 MiB more, whatever the rows.
     n_jobs : int, default=1
         Threads; -1 is all cores. With 1, matrix products still use the threads of BLAS.
+    engine : Engine, optional
+        Scores the pairs instead, on one thread of BLAS a worker; each has a copy of the rows.
     progress : callable, optional
         Told (blocks done, blocks in total, what).
 
@@ -174,7 +178,9 @@ def verify_all_pairs(
     targets = check_targets(fmr_targets)
     groups = groups or {}
     check_group_labels(len(vectors), {f"identity {subject.name!r}": subject, **groups})
-    measure = _Measurement(targets, random_state, memory_limit, effective_n_jobs(n_jobs), progress)
+    measure = _Measurement(
+        targets, random_state, memory_limit, effective_n_jobs(n_jobs), engine, progress
+    )
     known = int(np.count_nonzero(subject.labelled))
     measure = measure.with_room_for(known, vectors.shape[1], copies=2 if groups else 1)
     rows = SubjectRows.of(vectors, subject.codes)
@@ -218,6 +224,7 @@ class _Measurement:
     random_state: int
     memory_limit: int
     n_jobs: int
+    engine: Engine | None
     progress: Progress | None
 
     def with_room_for(self, n_rows: int, dim: int, copies: int) -> _Measurement:
@@ -265,6 +272,7 @@ class _Measurement:
             plan,
             memory_limit=self.memory_limit,
             n_jobs=self.n_jobs,
+            engine=self.engine,
             progress=self.progress,
             what=what,
         )

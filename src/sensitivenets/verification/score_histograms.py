@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,7 @@ from threadpoolctl import threadpool_limits
 
 from sensitivenets.embeddings import FloatArray
 from sensitivenets.embeddings.rows import row_blocks
+from sensitivenets.engines import Engine
 from sensitivenets.errors import InputError
 from sensitivenets.verification.bootstrap import ScoredPairs
 from sensitivenets.verification.pair_sampling import SamplingPlan
@@ -36,6 +38,8 @@ _N_BINS = 2 * _OFFSET
 _BLOCK_ROWS = 256
 # Wider blocks leave the cache between the product and the counting.
 _BLOCK_COLUMNS = 2048
+# Parts for an engine; each hands back four MiB of counts.
+_SHARES = 64
 # One float32 score, its int64 bin and masks, for each pair of a block.
 _BYTES_PER_PAIR = 24
 
@@ -101,6 +105,7 @@ def count_scores(
     *,
     memory_limit: int,
     n_jobs: int = 1,
+    engine: Engine | None = None,
     progress: Progress | None = None,
     what: str = "all pairs",
 ) -> ScoreHistograms:
@@ -113,9 +118,11 @@ def count_scores(
     plan : SamplingPlan, optional
         Which pairs to keep for the bootstrap; none unless given.
     memory_limit : int
-        Bytes for the blocks of all threads together.
+        Bytes for the blocks of all threads together, or of each worker of an engine.
     n_jobs : int
         Threads. The result does not depend on them.
+    engine : Engine, optional
+        Scores the pairs instead of threads of this process.
     progress : callable, optional
         Told (blocks of rows done, in total, `what`).
     what : str
@@ -130,6 +137,8 @@ def count_scores(
     InputError
         If the memory is too little for one block.
     """
+    if engine is not None:
+        return _count_on(engine, rows, plan, memory_limit, progress, what)
     columns = block_columns(memory_limit, n_jobs)
     firsts = range(0, len(rows), _BLOCK_ROWS)
 
@@ -149,6 +158,41 @@ def count_scores(
         with threadpool_limits(1, "blas"), ThreadPoolExecutor(n_jobs) as threads:
             counters = list(threads.map(count, range(n_jobs)))
     return _merge(counters)
+
+
+def _count_on(
+    engine: Engine,
+    rows: SubjectRows,
+    plan: SamplingPlan | None,
+    memory_limit: int,
+    progress: Progress | None,
+    what: str,
+) -> ScoreHistograms:
+    count = _Share(rows, plan, block_columns(memory_limit, 1), -(-len(rows) // _BLOCK_ROWS))
+    n_shares = min(_SHARES, count.n_blocks)
+    counters = []
+    for done, counter in enumerate(engine.map(count, range(n_shares)), start=1):
+        counters.append(counter)
+        if progress is not None:
+            progress(done, n_shares, what)
+    return _merge(counters)
+
+
+@dataclass(frozen=True)
+class _Share:
+    """Counts every so many-th block of rows: shares are about alike, though blocks are not."""
+
+    rows: SubjectRows
+    plan: SamplingPlan | None
+    columns: int
+    n_blocks: int
+
+    def __call__(self, share: int) -> _Counter:
+        counter = _Counter(self.rows, self.plan, self.columns)
+        for number in range(share, self.n_blocks, min(_SHARES, self.n_blocks)):
+            for block in _blocks(self.rows.codes, number * _BLOCK_ROWS, self.columns):
+                counter.add(block)
+        return counter
 
 
 def block_columns(memory_limit: int, n_jobs: int) -> int:
@@ -188,6 +232,10 @@ class _Counter:
         self._position = np.empty(size, dtype=np.float32)
         self._bins = np.empty(size, dtype=np.int64)
         self._high = np.empty(size, dtype=np.bool_)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # What was counted, without the rows and the room that it was counted in.
+        return {name: getattr(self, name) for name in ("genuine", "impostor", "kept")}
 
     def _room(self, shape: tuple[int, int]) -> tuple[FloatArray, BinCounts, BoolArray]:
         n = shape[0] * shape[1]
