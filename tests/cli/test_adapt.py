@@ -11,6 +11,7 @@ from sensitivenets.embeddings import read_table, write_table
 from sensitivenets.embeddings.fingerprint import table_record
 from sensitivenets.erasers.transport.coded_transport import CodedTransport
 from sensitivenets.erasers.transport.routed_transport import RoutedTransport
+from sensitivenets.maps.digest import weights_digest
 from sensitivenets.maps.model_folder import load_model, save_model
 
 
@@ -117,3 +118,11 @@ def test_fit_says_what_new_people_will_show(run, faces, tmp_path):
     assert code == 0
     assert printed.startswith("new rows: a Gaussian attacker reads about")
     assert "Forecast for new people" in (tmp_path / "m" / "README.md").read_text()
+
+
+def test_an_engine_adapts_alike(run, tmp_path):
+    for name in ("process", "processes"):
+        own = ("--engine", name, "--workers", "2", "--out", tmp_path / name)
+        assert run("adapt", "routed", "faces.parquet", *own)[0] == 0
+    here, there = (load_model(tmp_path / name) for name in ("process", "processes"))
+    assert weights_digest(here.map.arrays()) == weights_digest(there.map.arrays())

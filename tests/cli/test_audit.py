@@ -221,3 +221,11 @@ def test_an_identity_without_a_name_makes_no_genuine_pairs(run, tmp_path):
         for name in ("t.parquet", "known.parquet")
     ]
     assert pairs[0] == pairs[1]
+
+
+def test_one_process_reads_what_two_do(run, tmp_path):
+    for name in ("process", "processes"):
+        audit = ("audit", "table.parquet", *QUICK, "--engine", name, "--out", tmp_path / name)
+        assert run(*audit)[0] == 0
+    one, two = ((tmp_path / name / "audit.json").read_text() for name in ("process", "processes"))
+    assert one == two

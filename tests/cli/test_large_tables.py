@@ -123,3 +123,21 @@ def test_an_engine_that_would_do_nothing_is_refused(run, tmp_path):
     )
     assert code == 2
     assert "--engine: inlp, as it is set, holds all rows in this process" in err
+
+
+def test_verify_on_an_engine_says_the_same(run):
+    verify = ("verify", "table.parquet", "--identity", "subject", "--json")
+    here, there = (
+        run(*verify, "--engine", name, "--workers", "2") for name in ("process", "processes")
+    )
+    assert here[0] == there[0] == 0
+    found, expected = json.loads(there[1]), json.loads(here[1])
+    assert found["eer"] == pytest.approx(expected["eer"], abs=1e-4)
+    assert found["n_impostor"] == expected["n_impostor"]
+
+
+def test_pairs_that_are_given_need_no_engine(run):
+    given = ("verify", "table.parquet", "--pairs", "pairs.parquet", "--engine", "processes")
+    code, _, err = run(*given)
+    assert code == 2
+    assert "--engine: expected all pairs to compare, without --pairs or --refit" in err

@@ -65,9 +65,9 @@ def adapt(
     from sensitivenets.progress import progress_bar
 
     check_destination(out, overwrite=overwrite)
+    parent = load_model(model)
     _refuse_codes(table)
     source = open_rows(table, where or [], embedding)
-    parent = load_model(model)
     refuse_own_output(source, parent, model)
     with progress_bar("adapt") as progress:
         made = adapt_table(

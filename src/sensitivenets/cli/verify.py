@@ -87,6 +87,8 @@ def verify(
     """
     require_int("--memory-limit", memory_limit, minimum=1)
     whole = exact or refit or pairs is not None
+    if work.engine != "process" and (refit or pairs is not None):
+        raise InputError("--engine: expected all pairs to compare, without --pairs or --refit")
     rows, drawn = _read(table, embedding, identity, attribute or [], whole, random_state)
     groups = {name: rows.labels(name) for name in attribute or []}
     subject = None if identity is None else rows.identities(identity)
