@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import scipy.linalg
 
 from sensitivenets.embeddings import FloatArray
 from sensitivenets.erasers.moments.group import GroupMoments, GroupMomentStream
@@ -37,6 +38,34 @@ def psd_power(matrix: FloatArray, power: float) -> npt.NDArray[np.float64]:
     values, vectors = np.linalg.eigh(np.asarray(matrix, dtype=np.float64))
     values = np.maximum(values, max(values[-1] * _FLOOR, np.finfo(np.float64).tiny))
     return np.asarray((vectors * values**power) @ vectors.T)
+
+
+def whitening_of(covariance: FloatArray) -> npt.NDArray[np.float64]:
+    """Whiten rows of a covariance C by an upper triangle: W with W W^T = C^-1.
+
+    Found in half the time of the symmetric root, and half of its work for who multiplies by it.
+
+    Parameters
+    ----------
+    covariance : ndarray of shape (d, d)
+        Symmetric.
+
+    Returns
+    -------
+    ndarray of shape (d, d), float64
+        W; eigenvalues of C below 1e-8 of the largest count as that, as in `psd_power`.
+    """
+    wide = np.asarray(covariance, dtype=np.float64)
+    try:
+        factor = scipy.linalg.cholesky(wide, lower=True)
+        triangle = scipy.linalg.solve_triangular(factor, np.eye(len(wide)), lower=True).T
+    except np.linalg.LinAlgError:
+        triangle = np.full_like(wide, np.inf)
+    # Frobenius norms bound the largest eigenvalue, and one over the smallest, from above.
+    spread = np.linalg.norm(wide) * np.linalg.norm(triangle @ triangle.T)
+    if spread <= 1 / _FLOOR:
+        return np.asarray(triangle)
+    return np.asarray(scipy.linalg.rq(psd_power(wide, -0.5), mode="r"))
 
 
 def shrink(covariances: FloatArray, amount: float) -> npt.NDArray[np.float64]:
