@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,7 +14,7 @@ from sensitivenets.cli.attributes import require_groups, require_groups_of
 from sensitivenets.cli.engine_options import EngineOptions
 from sensitivenets.cli.method_options import estimator_parameters, kept_column
 from sensitivenets.cli.output import percent, print_json, print_line
-from sensitivenets.cli.selection import open_rows, read_rows
+from sensitivenets.cli.selection import open_rows, read_rows, require_files
 from sensitivenets.errors import InputError
 
 if TYPE_CHECKING:
@@ -104,13 +105,15 @@ def fit(
         require_torch()
     if detector is None and detector_where:
         raise InputError("--detector-where: expected --detector with it; give both or neither")
+    require_files(table)
     kept = kept_column(method, parameters, identity, task)
+    hidden = _Hidden(tuple(remove), remove_identity, identity)
     estimator = chosen.load()(**parameters)
     # Unlabelled rows cannot stand behind selected ones of a table that is not held.
     if detector is None and fits_block_by_block(estimator) and not (unlabelled and where):
         source = open_rows(table, where or [], embedding)
         more = None if unlabelled is None else open_rows(unlabelled, [], embedding)
-        estimator = _fit_in_blocks(estimator, source, remove, kept, identity, more, work)
+        estimator = _fit_in_blocks(estimator, source, hidden, kept, more, work)
     else:
         if work != _HERE:
             raise InputError(
@@ -118,26 +121,14 @@ def fit(
                 "or take a method such as leace or routed_transport, without --detector"
             )
         primary = read_rows(table, where or [], embedding)
-        kept_labels = None if kept is None else primary.column(kept)
-        if identity is not None and kept == identity:
-            # A blank identity is nobody, not one person.
-            who = primary.identities(identity)
-            kept_labels = [who.classes[code] if code >= 0 else None for code in who.codes]
-        own = primary if detector is None else None
-        sensitive = _attributes(own, remove, identity, remove_identity)
-        _warn(primary, identity, remove if detector is None else [])
-        # Only where there are some: a method of one's own need not know of them.
-        others: dict[str, Any] = {}
+        others = None
         if detector is not None:
-            other = read_rows(detector, detector_where or [], embedding, "--detector-where")
-            others["detector"] = (
-                other.vectors,
-                _attributes(other, remove, None, remove_identity),
-            )
-            _warn(other, None, [])
+            others = read_rows(detector, detector_where or [], embedding, "--detector-where")
+        # Only where there are some: a method of one's own need not know of them.
+        rest = {}
         if unlabelled is not None:
-            others["unlabelled"] = read_rows(unlabelled, [], embedding).vectors
-        estimator.fit(primary.vectors, kept_labels, sensitive=sensitive, **others)
+            rest["unlabelled"] = read_rows(unlabelled, [], embedding).vectors
+        _fit_in_memory(estimator, primary, hidden, kept, others, rest)
     save_or_rescue(estimator.model_, out, overwrite=overwrite)
     if json:
         print_json(_summary(estimator.model_, out))
@@ -145,12 +136,37 @@ def fit(
         _print_summary(estimator.model_, out)
 
 
+@dataclass(frozen=True)
+class _Hidden:
+    """What is removed: attributes, or who a row shows; and who it shows, where that is kept."""
+
+    columns: tuple[str, ...]
+    who: str | None
+    identity: str | None
+
+    def __post_init__(self) -> None:
+        if self.identity in self.columns:
+            raise InputError(
+                f"--remove {self.identity}: the identity is what is kept; remove another"
+            )
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The columns that many rows share a value of: an identity has as many as people."""
+        return tuple(name for name in self.columns if name != self.who)
+
+    def labels(self, table: EmbeddingTable) -> dict[str, Any]:
+        """Return the columns, checked here, where the message can name the file."""
+        require_groups(table, self.groups, "--remove")
+        table.attributes(self.columns)
+        return {name: table.column(name) for name in self.columns}
+
+
 def _fit_in_blocks(
     estimator: Any,
     source: TableSource,
-    remove: list[str],
+    hidden: _Hidden,
     kept: str | None,
-    identity: str | None,
     unlabelled: TableSource | None,
     work: EngineOptions,
 ) -> Any:
@@ -160,23 +176,48 @@ def _fit_in_blocks(
     from sensitivenets.erasers.fit_table import fit_table
     from sensitivenets.progress import progress_bar
 
-    if identity in remove:
-        raise InputError(f"--remove {identity}: the identity is what is kept; remove another")
+    require_groups_of(source, list(hidden.groups), "--remove")
     engine = work.make()
     with progress_bar("fit") as progress:
-        source.require_labels([*remove, *([kept] if kept else [])])
-        require_groups_of(source, remove, "--remove")
-        warn_about_rows(SourceRows(source, engine), identity=identity, attributes=remove)
+        source.require_labels([*hidden.columns, *([kept] if kept else [])])
+        rows = SourceRows(source, engine)
+        warn_about_rows(rows, identity=hidden.identity, attributes=hidden.columns)
         keeps = estimator.__sklearn_tags__().target_tags.required
         return fit_table(
             estimator,
             source,
-            sensitive=remove,
+            sensitive=hidden.columns,
             target=kept if keeps else None,
             unlabelled=unlabelled,
             engine=engine,
             progress=progress,
         )
+
+
+def _fit_in_memory(
+    estimator: Any,
+    table: EmbeddingTable,
+    hidden: _Hidden,
+    kept: str | None,
+    detector: EmbeddingTable | None,
+    rest: dict[str, Any],
+) -> None:
+    """Fit to a table that is held, with the attributes of its own or of another."""
+    from sensitivenets.embeddings.checks import warn_about
+
+    target = None if kept is None else table.column(kept)
+    if kept is not None and kept == hidden.identity:
+        # A blank identity is nobody, not one person.
+        who = table.identities(kept)
+        target = [who.classes[code] if code >= 0 else None for code in who.codes]
+    if detector is None:
+        rest |= {"sensitive": hidden.labels(table)}
+        warn_about(table, identity=hidden.identity, attributes=hidden.columns)
+    else:
+        rest |= {"detector": (detector.vectors, hidden.labels(detector))}
+        warn_about(table, identity=hidden.identity)
+        warn_about(detector)
+    estimator.fit(table.vectors, target, **rest)
 
 
 def _what_to_remove(
@@ -209,28 +250,6 @@ def require_torch() -> None:
     """
     if importlib.util.find_spec("torch") is None:
         raise InputError("fitting needs torch: pip install 'sensitivenets[train]'")
-
-
-def _attributes(
-    table: EmbeddingTable | None,
-    names: list[str],
-    identity: str | None,
-    hidden_identity: str | None = None,
-) -> dict[str, Any] | None:
-    if table is None:
-        return None
-    if identity in names:
-        raise InputError(f"--remove {identity}: the identity is what is kept; remove another")
-    # Checked here, where the message can name the file.
-    require_groups(table, [name for name in names if name != hidden_identity], "--remove")
-    table.attributes(names)
-    return {name: table.column(name) for name in names}
-
-
-def _warn(table: EmbeddingTable, identity: str | None, attributes: list[str]) -> None:
-    from sensitivenets.embeddings.checks import warn_about
-
-    warn_about(table, identity=identity, attributes=attributes)
 
 
 def _summary(model: Model, out: Path) -> dict[str, Any]:

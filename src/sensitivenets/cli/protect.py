@@ -99,7 +99,7 @@ def protect(
             known,
             remove=remove,
             identity=identity,
-            whole=not quick,
+            quick=quick,
             random_state=random_state,
             n_jobs=n_jobs,
             progress=progress,

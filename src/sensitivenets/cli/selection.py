@@ -30,6 +30,20 @@ def column_value(text: str, option: str) -> tuple[str, str]:
     return column, value
 
 
+def require_files(where: str) -> None:
+    """Refuse a table that is not there, before anything else is asked of it.
+
+    Raises
+    ------
+    InputError
+        If there is no such file, folder or place.
+    """
+    from sensitivenets.embeddings.formats import FORMATS
+    from sensitivenets.embeddings.location import find_parts
+
+    find_parts(where, FORMATS)
+
+
 def open_rows(
     where: str, conditions: Sequence[str], embedding: str, option: str = "--where"
 ) -> TableSource:

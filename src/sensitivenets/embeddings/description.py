@@ -19,6 +19,8 @@ from sensitivenets.errors import InputError
 # Rows whose rank is measured, and classes that are named.
 _RANK_ROWS = 2000
 _CLASSES = 6
+# Labels in memory at a time.
+_CELLS = 4_000_000
 
 
 def describe_rows(rows: SourceRows) -> dict[str, Any]:
@@ -38,8 +40,13 @@ def describe_rows(rows: SourceRows) -> dict[str, Any]:
     """
     source = rows.source
     seen = list(rows.over(_Look(max(1, source.n_rows // _RANK_ROWS))))
-    # One column at a time: all names of all people are more than one of them.
-    columns = {n: _describe(n, source.read_labels([n])[n]) for n in source.labels.names}
+    names = source.labels.names
+    columns: dict[str, Any] = {}
+    # Of a long table one column at a time, of a short one many: each reading costs a footer.
+    at_once = max(1, _CELLS // source.n_rows)
+    for first in range(0, len(names), at_once):
+        read = source.read_labels(names[first : first + at_once])
+        columns |= {name: _describe(name, read[name]) for name in read.column_names}
     return _facts(source.n_rows, seen, columns)
 
 

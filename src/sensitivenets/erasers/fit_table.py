@@ -193,7 +193,7 @@ def fit_table(
         If the eraser needs all rows at once, the table cannot be used, or an attribute has fewer
         than two classes in the whole of it.
     """
-    if not fits_block_by_block(eraser):
+    if not (hasattr(eraser, "fit_passes") or isinstance(eraser, StreamingEraser)):
         raise InputError(
             f"{type(eraser).__name__}: needs all rows at once; read the table with read_table and "
             "call fit, or take a closed-form method such as LEACE"
