@@ -35,9 +35,14 @@ def psd_power(matrix: FloatArray, power: float) -> npt.NDArray[np.float64]:
     ndarray of shape (d, d), float64
         The power; eigenvalues below 1e-8 of the largest count as that.
     """
+    return _psd_powers(matrix, power)[0]
+
+
+def _psd_powers(matrix: FloatArray, *powers: float) -> list[npt.NDArray[np.float64]]:
+    """Raise one matrix to several powers: the eigenvectors are what takes time."""
     values, vectors = np.linalg.eigh(np.asarray(matrix, dtype=np.float64))
     values = np.maximum(values, max(values[-1] * _FLOOR, np.finfo(np.float64).tiny))
-    return np.asarray((vectors * values**power) @ vectors.T)
+    return [np.asarray((vectors * values**power) @ vectors.T) for power in powers]
 
 
 def whitening_of(covariance: FloatArray) -> npt.NDArray[np.float64]:
@@ -106,7 +111,7 @@ def barycentre(covariances: FloatArray) -> npt.NDArray[np.float64]:
     center = covariances.mean(axis=0)
     scale = float(np.trace(center))
     for _ in range(_STEPS):
-        root, inverse = psd_power(center, 0.5), psd_power(center, -0.5)
+        root, inverse = _psd_powers(center, 0.5, -0.5)
         mean = np.mean([psd_power(root @ c @ root, 0.5) for c in covariances], axis=0)
         following = inverse @ mean @ mean @ inverse
         moved = float(np.linalg.norm(following - center))
@@ -136,7 +141,7 @@ def transport_matrices(covariances: FloatArray, target: FloatArray) -> npt.NDArr
     """
 
     def matrix(covariance: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-        root, inverse = psd_power(covariance, 0.5), psd_power(covariance, -0.5)
+        root, inverse = _psd_powers(covariance, 0.5, -0.5)
         return np.asarray(inverse @ psd_power(root @ target @ root, 0.5) @ inverse)
 
     return np.stack([matrix(covariance) for covariance in covariances])
