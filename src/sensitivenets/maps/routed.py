@@ -19,8 +19,8 @@ Groups = npt.NDArray[np.int64]
 
 # Rows that stay in the cache from the first product in a subspace to the last.
 _SUBSPACE_ROWS = 2048
-# Rows, less a mean, that stay in the cache while all columns of a whitening read them.
-_SCORED_ROWS = 1024
+# Values of a block of rows that stay in the cache while all columns of a whitening read them.
+_SCORED_VALUES = 2**19
 # Columns of a triangular whitening that one product takes: narrower ones multiply fewer zeros, and
 # are slower at it.
 _STRIPE = 64
@@ -57,7 +57,7 @@ class Router(DeclaredArrays):
         """Log posterior of each group up to a constant of the row, shape (n, groups)."""
         require_features(X, self.means.shape[1])
         scores = np.empty((len(X), self.n_groups), dtype=np.float32)
-        for rows in row_blocks(len(X), _SCORED_ROWS):
+        for rows in row_blocks(len(X), max(1, _SCORED_VALUES // X.shape[1])):
             block = X[rows].astype(np.float32, copy=False)
             for g, (mean, whitening) in enumerate(zip(self.means, self.whitening, strict=True)):
                 centred = block - mean
