@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,7 @@ def protect(
     remove: Removed,
     out: Path,
     identity: str | None = None,
+    utility_budget: float = 0.02,
     sample: Path | None = None,
     where: list[str] | None = None,
     reference_where: list[str] | None = None,
@@ -56,7 +58,9 @@ def protect(
         Folder to make.
     identity
         Column that says who a row shows: rows of a person are moved alike, and recognition is
-        measured.
+        measured. Where the reference has the column too, what is done is chosen on its rows.
+    utility_budget
+        Verification accuracy that may be lost there, a fraction: 0.02 is two points.
     sample
         The sample.parquet of a former run with labels: attackers are tested on them.
     where
@@ -92,6 +96,8 @@ def protect(
         refuse_own_output(rows, known, reference)
     if sample is not None:
         rows = with_sample(rows, read_rows(sample, [], embedding), remove)
+    for line in _few_rows(rows, known, remove):
+        print_notice(line)
     print_notice("2/3 finding them in the table, moving them, attacking the result")
     with progress_bar("audit") as progress:
         found = protected_table(
@@ -99,6 +105,7 @@ def protect(
             known,
             remove=remove,
             identity=identity,
+            utility_budget=utility_budget,
             whole=not quick,
             random_state=random_state,
             n_jobs=n_jobs,
@@ -143,6 +150,21 @@ def _reference(
     return load_model(path)
 
 
+def _few_rows(rows: EmbeddingTable, known: EmbeddingTable | Model, remove: list[str]) -> list[str]:
+    """Say before any work where rows are too few for people who come later."""
+    from sensitivenets.embeddings import EmbeddingTable
+    from sensitivenets.erasers.transport.forecast import forecast_of_size
+
+    classes = (
+        {name: known.labels(name).classes for name in remove}
+        if isinstance(known, EmbeddingTable)
+        else known.removed
+    )
+    n_groups = prod(map(len, classes.values()))
+    expected = forecast_of_size(len(rows), n_groups, rows.vectors.shape[1])
+    return [f"few rows: {line}" for line in expected.lines()] if expected.thin else []
+
+
 def _write(found: Protected, rows: EmbeddingTable, out: Path, random_state: int) -> Path:
     """Write all that there is, there whole or not at all; return what to open."""
     from sensitivenets.atomic import atomic_folder
@@ -170,7 +192,7 @@ def _print(found: Protected, out: Path, page: Path, identity: str | None) -> Non
                 f"after; chance {percent(attribute.chance)} ({mode})"
             )
     print_line(_recognition(found, identity))
-    for line in found.adapted.forecast.lines():
+    for line in found.lines():
         print_line(line)
     if found.unlabelled:
         sample, name = out / "sample.parquet", found.unlabelled[0]
@@ -209,4 +231,6 @@ def _summary(found: Protected, out: Path) -> dict[str, Any]:
             if one.reduction is not None
         },
         "adapted": found.adapted.record(),
+        "taken": str(found.taken),
+        "why": found.why,
     }
