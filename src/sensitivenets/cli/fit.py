@@ -26,6 +26,7 @@ def fit(
     *,
     out: Path,
     remove: Annotated[list[str] | None, Parameter(name=("--remove", "--attribute"))] = None,
+    continuous: list[str] | None = None,
     remove_identity: str | None = None,
     identity: str | None = None,
     task: str | None = None,
@@ -50,6 +51,9 @@ def fit(
         Model folder to make.
     remove
         Attribute to remove, a column; give the option once for each.
+    continuous
+        Number to remove, such as an age: its eight bands of as many rows are made alike; give the
+        option once for each.
     remove_identity
         Column that says who a row shows: hide who, keep the label of --task.
     identity
@@ -85,7 +89,8 @@ def fit(
     from sensitivenets.maps.model_folder import check_destination
     from sensitivenets.maps.rescue import save_or_rescue
 
-    remove = _what_to_remove(remove, remove_identity, identity, task)
+    remove = _what_to_remove(remove, continuous, remove_identity, identity, task)
+    numbers = continuous or []
     method = method or ("identity_span" if remove_identity else "sensitivenet")
     chosen = method_named(method)
     parameters = estimator_parameters(method, settings or [], random_state)
@@ -101,12 +106,12 @@ def fit(
         # A blank identity is nobody, not one person.
         who = primary.identities(identity)
         kept_labels = [who.classes[code] if code >= 0 else None for code in who.codes]
-    sensitive = _attributes(primary if detector is None else None, remove, identity)
+    sensitive = _attributes(primary if detector is None else None, remove, numbers, identity)
     _warn(primary, identity, remove if detector is None else [])
     detectors = None
     if detector is not None:
         other = read_rows(detector, detector_where or [], embedding, "--detector-where")
-        detectors = (other.vectors, _attributes(other, remove, None))
+        detectors = (other.vectors, _attributes(other, remove, numbers, None))
         _warn(other, None, [])
     # Only where there are some: a method of one's own need not know of them.
     more = (
@@ -122,14 +127,18 @@ def fit(
 
 
 def _what_to_remove(
-    remove: list[str] | None, remove_identity: str | None, identity: str | None, task: str | None
+    remove: list[str] | None,
+    continuous: list[str] | None,
+    remove_identity: str | None,
+    identity: str | None,
+    task: str | None,
 ) -> list[str]:
     if remove_identity is None:
-        if not remove:
+        if not remove and not continuous:
             raise InputError("expected --remove or --remove-identity, a column to hide, found none")
-        return remove
-    if remove or identity:
-        other = "--remove" if remove else "--identity"
+        return remove or []
+    if remove or continuous or identity:
+        other = "--remove" if remove else "--continuous" if continuous else "--identity"
         raise InputError(
             f"--remove-identity hides who, and {other} asks for something else; give one of them"
         )
@@ -154,16 +163,19 @@ def require_torch() -> None:
 
 
 def _attributes(
-    table: EmbeddingTable | None, names: list[str], identity: str | None
+    table: EmbeddingTable | None, names: list[str], numbers: list[str], identity: str | None
 ) -> dict[str, Any] | None:
+    from sensitivenets.embeddings.number_bands import number_bands
+
     if table is None:
         return None
-    if identity in names:
+    if identity in [*names, *numbers]:
         raise InputError(f"--remove {identity}: the identity is what is kept; remove another")
     # Checked here, where the message can name the file.
     require_groups(table, names, "--remove")
     table.attributes(names)
-    return {name: table.column(name) for name in names}
+    columns: dict[str, Any] = {name: table.column(name) for name in names}
+    return columns | {name: number_bands(table.numbers(name)) for name in numbers}
 
 
 def _warn(table: EmbeddingTable, identity: str | None, attributes: list[str]) -> None:
