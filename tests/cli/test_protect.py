@@ -49,6 +49,9 @@ def test_what_it_writes_and_says(command, tmp_path):
     assert "it leaks least within 2 points of verification, rehearsed on the reference" in lines[2]
     assert "few rows: new rows: " in err
     assert any(line.startswith("next: labels of gender are estimates") for line in lines)
+    # A table may be of voices or texts as well.
+    said = (text + err).replace(str(tmp_path), "").lower()
+    assert not [word for word in ("face", "photo", "portrait") if word in said]
     later = read_table(out / "table.parquet").vectors
     assert load_model(out / "model").map.n_features_out == later.shape[1]
 

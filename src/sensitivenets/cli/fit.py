@@ -29,6 +29,7 @@ def fit(
     continuous: list[str] | None = None,
     remove_identity: str | None = None,
     identity: str | None = None,
+    domain: str | None = None,
     task: str | None = None,
     where: list[str] | None = None,
     detector: Path | None = None,
@@ -59,6 +60,9 @@ def fit(
     identity
         Column that says who or what a row shows; sensitivenet, as it is set, and some others need
         it.
+    domain
+        Column of the source of a row, such as a camera or a country: each source has groups and
+        moments of its own, found without it later. It is removed like an attribute.
     task
         Column of the label to keep, instead of identities.
     where
@@ -91,6 +95,7 @@ def fit(
 
     remove = _what_to_remove(remove, continuous, remove_identity, identity, task)
     numbers = continuous or []
+    remove = [*remove, domain] if domain else remove
     method = method or ("identity_span" if remove_identity else "sensitivenet")
     chosen = method_named(method)
     parameters = estimator_parameters(method, settings or [], random_state)

@@ -29,6 +29,7 @@ def protect(
     remove: Removed,
     out: Path,
     identity: str | None = None,
+    domain: str | None = None,
     utility_budget: float = 0.02,
     sample: Path | None = None,
     where: list[str] | None = None,
@@ -59,6 +60,8 @@ def protect(
     identity
         Column that says who a row shows: rows of a person are moved alike, and recognition is
         measured. Where the reference has the column too, what is done is chosen on its rows.
+    domain
+        Column of the reference that says which source a row is from: each has groups of its own.
     utility_budget
         Verification accuracy that may be lost there, a fraction: 0.02 is two points.
     sample
@@ -96,7 +99,7 @@ def protect(
         refuse_own_output(rows, known, reference)
     if sample is not None:
         rows = with_sample(rows, read_rows(sample, [], embedding), remove)
-    for line in _few_rows(rows, known, remove):
+    for line in _few_rows(rows, known, [*remove, domain] if domain else remove):
         print_notice(line)
     print_notice("2/3 finding them in the table, moving them, attacking the result")
     with progress_bar("audit") as progress:
@@ -105,6 +108,7 @@ def protect(
             known,
             remove=remove,
             identity=identity,
+            domain=domain,
             utility_budget=utility_budget,
             whole=not quick,
             random_state=random_state,
@@ -198,8 +202,8 @@ def _print(found: Protected, out: Path, page: Path, identity: str | None) -> Non
         sample, name = out / "sample.parquet", found.unlabelled[0]
         print_line(
             f"next: labels of {' and '.join(found.unlabelled)} are estimates; to know, label a "
-            f"random sample: sensitivenets annotate {sample} --attribute {name} --images PHOTOS, "
-            "--export it, and protect again with --sample"
+            f"random sample: sensitivenets annotate {sample} --attribute {name} (with --images, if "
+            "there are some), --export it, and protect again with --sample"
         )
     else:
         print_line(

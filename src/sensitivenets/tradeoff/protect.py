@@ -85,6 +85,7 @@ def protect(
     *,
     remove: str | Sequence[str],
     identity: str | None = None,
+    domain: str | None = None,
     utility_budget: float | None = 0.02,
     whole: bool = False,
     random_state: int = 0,
@@ -115,6 +116,9 @@ def protect(
         Column of `table` that says who a row shows: rows of a person are moved alike, nobody is
         on both sides of the attack, and recognition is measured. The reference is rehearsed on if
         it has the column too.
+    domain : str, optional
+        Column of the reference that says which source a row is from, such as a camera or a
+        country: each source has groups and moments of its own, found in the table without it.
     utility_budget : float, optional
         Verification accuracy that may be lost in the rehearsal, a fraction; None for none.
     whole : bool, default=False
@@ -156,9 +160,14 @@ def protect(
     if isinstance(reference, EmbeddingTable):
         require_features(table.vectors, reference.vectors.shape[1])
     subject = None if identity is None else table.identities(identity)
-    trade_off, why = _compared(reference, names, identity, utility_budget, random_state, progress)
+    if domain is not None and domain in [*names, identity]:
+        raise InputError(f"domain: {domain!r} is what is removed or kept; name a source of rows")
+    grouped = names if domain is None else [*names, domain]
+    trade_off, why = _compared(
+        reference, names, identity, domain, utility_budget, random_state, progress
+    )
     taken = Candidate() if trade_off is None else trade_off.taken
-    fitted = _fitted(reference, names, taken, table, random_state)
+    fitted = _fitted(reference, grouped, taken, table, random_state)
     codes = None if subject is None else subject.codes
     moved = on_table(fitted, taken, table.vectors, codes, random_state)
     adapted = moved.adapted
@@ -170,7 +179,9 @@ def protect(
     attributes = {name: _evidence(table, name, guessed) for name in names}
     split = _split(table, attributes.values(), subject, random_state)
     made = _recorded(fitted, moved, taken, trade_off, table)
-    shown = [name for name in table.columns.column_names if name not in fitted.removed]
+    shown = [
+        name for name in table.columns.column_names if name not in fitted.removed or name == domain
+    ]
     written = signed(replace(table, vectors=after, columns=table.columns.select(shown)), made)
     found = audit_of(
         table,
@@ -344,6 +355,7 @@ def _compared(
     reference: EmbeddingTable | Model,
     names: list[str],
     identity: str | None,
+    domain: str | None,
     budget: float | None,
     seed: int,
     progress: Progress | None,
@@ -355,11 +367,14 @@ def _compared(
     if isinstance(reference, Model):
         return None, "nothing was compared: the reference is a model, without rows"
     # Checked here, where the message can name the file.
-    reference.attributes(names)
-    impossible = why_not(reference, names, identity)
+    grouped = names if domain is None else [*names, domain]
+    reference.attributes(grouped)
+    impossible = why_not(reference, grouped, identity)
     if impossible or identity is None:
         return None, f"nothing was compared: {impossible}"
-    found = rehearse(reference, names, identity, budget, seed=seed, progress=progress)
+    found = rehearse(
+        reference, names, identity, budget, domain=domain, seed=seed, progress=progress
+    )
     return found, in_words(found)
 
 

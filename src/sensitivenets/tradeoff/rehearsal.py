@@ -33,6 +33,7 @@ def rehearse(
     identity: str,
     budget: float,
     *,
+    domain: str | None = None,
     shared_routes: bool = True,
     seed: int = 0,
     progress: Progress | None = None,
@@ -54,6 +55,8 @@ def rehearse(
         Column that says who a row shows.
     budget : float
         Verification accuracy that may be lost, a fraction.
+    domain : str, optional
+        Column of the source of a row: each has groups of its own, and nobody reads it.
     shared_routes : bool, default=True
         Whether rows of a subject are moved alike, as they are where the table's are known.
     seed : int, default=0
@@ -72,13 +75,14 @@ def rehearse(
     halves = split_by_identity(subject.take(rows), 0.5, seed)
     first, second = reference.take(rows[halves.train]), reference.take(rows[halves.test])
     turns = [(first, second), (second, first)][: 2 if len(rows) < _FEW else 1]
-    n_groups = len(joint(reference.attributes(names)).classes)
+    grouped = [*names, domain] if domain else list(names)
+    n_groups = len(joint(reference.attributes(grouped)).classes)
     candidates = candidates_for(reference.vectors.shape[1], len(second) // n_groups)
     steps = Steps(len(candidates) + 3, progress)
 
     def measure(candidate: Candidate | None) -> tuple[TradeOffPoint, float]:
         plays = [
-            _play(candidate, known, table, names, identity, shared_routes, seed)
+            _play(candidate, known, table, (grouped, names), identity, shared_routes, seed)
             for known, table in turns
         ]
         steps.advance("unchanged" if candidate is None else str(candidate))
@@ -133,19 +137,20 @@ def _play(
     candidate: Candidate | None,
     known: EmbeddingTable,
     table: EmbeddingTable,
-    names: Sequence[str],
+    names: tuple[Sequence[str], Sequence[str]],
     identity: str,
     shared_routes: bool,
     seed: int,
 ) -> _Play:
     """Carry out one candidate on a pretended table; return what is read, and the accuracy."""
+    grouped, hidden = names
     subject = table.identities(identity)
     Z = table.vectors
     if candidate is not None:
         with warnings.catch_warnings():
             # Doubts of the pretended table are not about the real one.
             warnings.simplefilter("ignore", DataWarning)
-            model = fitted_on(known, names, candidate, Z, seed)
+            model = fitted_on(known, grouped, candidate, Z, seed)
             codes = subject.codes if shared_routes else None
             Z = on_table(model, candidate, Z, codes, seed).vectors
     pairs = draw_pairs(subject, _PAIRS, 1, random_state=seed)
@@ -153,7 +158,7 @@ def _play(
     who = np.where(subject.labelled, subject.codes, len(subject.classes) + np.arange(len(table)))
     leakage = {
         name: strongest_reading(Z[read], table.labels(name).take(read), who[read], seed)
-        for name in names
+        for name in hidden
     }
     return leakage, accuracy_of_pairs(Z, pairs)
 
