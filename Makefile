@@ -1,5 +1,6 @@
 # make demo   set up, run the main job on an embedded data set, say what to open
-# make test   set up, then lint, types, every test
+# make test   set up, then lint, types, every test that is not slow
+# make slow   the slow ones: engines that start a cluster, where they are installed
 # make docs   build the site into site/; a broken link is an error
 # make dist   wheel and sdist, checked, installed and run by every supported Python that is found
 PYTHON ?= python3
@@ -7,7 +8,7 @@ BIN := .venv/bin
 PIP_VERSION := 26.3
 PYTHONS ?= python3.11 python3.12 python3.13
 
-.PHONY: help demo test lint docs dist format clean
+.PHONY: help demo test slow lint docs dist format clean
 .DEFAULT_GOAL := help
 
 help:
@@ -31,6 +32,9 @@ lint: .venv/.ready
 # One thread a worker: two workers on two cores, and sums that do not depend on the machine.
 test: lint
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --durations 10
+
+slow: .venv/.ready
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/pytest -m slow
 
 docs: .venv/.ready
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet

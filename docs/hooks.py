@@ -10,6 +10,7 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
 import sensitivenets
+from sensitivenets.arrow import agnostic, agnostic_batches
 from sensitivenets.benchmark.methods import METHODS
 from sensitivenets.cli.app import make_app
 
@@ -29,12 +30,14 @@ def command_line() -> str:
 
 
 def public_names() -> str:
-    """Write the names of `sensitivenets`, then the estimator of each method."""
+    """Write the names of `sensitivenets` and of its Arrow face, then each method's estimator."""
     top = {name: _function(getattr(sensitivenets, name)) for name in sensitivenets.__all__}
     methods = {m.name: getattr(import_module(m.module), m.name) for m in METHODS.values()}
     return (
         "# Python\n\n`from sensitivenets import ...`; the API of 0.2 that will stay.\n\n"
         + _entries(top)
+        + "\n# Arrow\n\n`from sensitivenets.arrow import ...`\n\n"
+        + _entries({"agnostic": agnostic, "agnostic_batches": agnostic_batches})
         + "\n# Methods\n\nThe estimator of each name that `fit --method` takes.\n\n"
         + _entries({name: found for name, found in methods.items() if name not in top})
     )

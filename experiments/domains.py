@@ -55,6 +55,7 @@ def ways(reference: EmbeddingTable, mine: EmbeddingTable, identity: str) -> Iter
             remove="gender",
             identity=identity,
             utility_budget=budget,
+            quick=True,
             n_jobs=1,
         )
         print(f"  {found.lines()[0]}; {time.perf_counter() - started:.0f} s with its quick audit")

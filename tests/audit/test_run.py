@@ -98,6 +98,8 @@ def test_the_battery_holds_every_attacker_of_the_design(full):
         "nearest neighbours",
         "gallery vote",
         "label spreading",
+        "pseudo-labels",
+        "learned-metric kernel",
         "number reader",
         "naive Bayes",
         "unlucky",

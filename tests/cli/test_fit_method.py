@@ -119,7 +119,8 @@ def test_a_budget_prints_the_whole_front(run, tmp_path):
 
 def test_who_is_hidden_and_a_label_kept(run, tmp_path):
     hide = ("fit", "table.parquet", "--remove-identity", "subject", "--out", tmp_path / "m")
-    assert run(*hide, "--task", "gender")[0] == 0
+    code, _, err = run(*hide, "--task", "gender")
+    assert code == 0, err
     model = load_model(tmp_path / "m")
     assert model.method == "IdentitySpan"
     assert list(model.removed) == ["subject"]

@@ -43,7 +43,7 @@ def test_minus_zero_equals_zero():
 
 
 def test_a_hash_collision_is_not_a_duplicate(monkeypatch):
-    monkeypatch.setattr(rows, "_row_hashes", lambda X: np.zeros(len(X), np.uint64))
+    monkeypatch.setattr(rows, "row_hashes", lambda X: np.zeros(len(X), np.uint64))
     assert find_duplicates(np.array([[1.0], [2.0], [2.0]])).examples == ((1, 2),)
 
 

@@ -14,7 +14,6 @@ from sensitivenets.embeddings import (
     vectors_to_arrow,
     write_table,
 )
-from sensitivenets.embeddings import files as embedding_files
 from sensitivenets.errors import InputError
 
 ROWS = np.arange(1, 13, dtype=np.float32).reshape(4, 3)
@@ -119,11 +118,10 @@ def test_a_disk_that_fills_up_leaves_the_old_table_and_nothing_else(table, tmp_p
     write_table(table, tmp_path / "t.parquet")
     before = (tmp_path / "t.parquet").read_bytes()
 
-    def full_disk(data, where, **kwargs):
-        where.write_bytes(b"half a fi")
+    def full_disk(self, *args, **kwargs):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(embedding_files.pq, "write_table", full_disk)
+    monkeypatch.setattr(pq.ParquetWriter, "write_table", full_disk)
     with pytest.raises(OSError, match="No space left on device"):
         write_table(table, tmp_path / "t.parquet")
     assert os.listdir(tmp_path) == ["t.parquet"]  # noqa: PTH208

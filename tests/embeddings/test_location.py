@@ -158,3 +158,12 @@ def test_a_url_that_went_through_a_path_is_recognised(tmp_path):
 def test_keys_and_options_are_never_shown():
     url = "s3://KEY:SECRET@lake/faces?endpoint_override=127.0.0.1:1&scheme=http"
     assert find_place(url).shown == "s3://lake/faces"
+
+
+def test_what_was_named_from_here_is_found_from_elsewhere_and_shown_as_it_was_named(
+    lake, monkeypatch
+):
+    monkeypatch.chdir(lake)
+    parts = find_parts("a", SUFFIXES)
+    assert [part.name for part in parts] == ["a/1.parquet", "a/10.parquet"]
+    assert parts[0].path == str(lake / "a" / "1.parquet")

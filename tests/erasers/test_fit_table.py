@@ -6,7 +6,7 @@ import pytest
 
 from sensitivenets.embeddings import EmbeddingTable, write_table
 from sensitivenets.embeddings import rows as row_cuts
-from sensitivenets.embeddings.fingerprint import fingerprint
+from sensitivenets.embeddings.fingerprint import table_record
 from sensitivenets.embeddings.source import open_table
 from sensitivenets.engines import InProcess
 from sensitivenets.engines.processes import Processes
@@ -97,13 +97,13 @@ def test_a_fit_from_files_is_the_fit_from_memory(short_stretches, large, source,
         streamed.transform(large.vectors), fitted.transform(large.vectors), atol=1e-4
     )
     assert streamed.model_.removed == {"gender": ("f", "m")}
-    assert streamed.model_.fingerprint == {"primary": fingerprint(large.vectors)}
+    assert streamed.model_.fingerprint["primary"] == table_record(large.vectors)
 
 
 def test_a_fit_of_some_rows_is_that_of_a_table_of_them(short_stretches, large, source):
     chosen = large.where("task", "1")
     streamed = fit_table(SAL(), source.where("task", "1"), sensitive=["gender"])
-    assert streamed.model_.fingerprint == {"primary": fingerprint(chosen.vectors)}
+    assert streamed.model_.fingerprint["primary"] == table_record(chosen.vectors)
 
 
 def test_a_target_is_kept(short_stretches, large, source):

@@ -165,7 +165,14 @@ def test_the_officer_has_one_page_with_every_threat(audit):
         audit, provenance=dataclasses.replace(audit.provenance, date="2028-02-29")
     )
     threats = {threat.name: threat for threat in threat_models(dated)}
-    assert list(threats) == ["Naive", "Map secret", "Map public", "Collusion", "Insider"]
+    assert list(threats) == [
+        "Naive",
+        "Map secret",
+        "Map public",
+        "Collusion",
+        "Outsiders",
+        "Insider",
+    ]
     assert threats["Map secret"].risk[0].startswith("gender: moderate, 62.0")
     assert threats["Collusion"].risk == ("not measured",)
     assert threats["Insider"].risk[0].startswith("gender: high, 90.0")

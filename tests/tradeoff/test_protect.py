@@ -28,7 +28,9 @@ UNLABELLED = replace(MINE, columns=MINE.columns.drop_columns(["gender", "ethnici
 def protected():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return protect(UNLABELLED, KNOWN, remove=["gender"], identity="subject", n_jobs=1)
+        return protect(
+            UNLABELLED, KNOWN, remove=["gender"], identity="subject", quick=True, n_jobs=1
+        )
 
 
 def linear_reader(vectors):
@@ -60,7 +62,7 @@ def test_the_record_names_the_table_and_the_reference(protected):
 def test_the_reference_does_not_warn_of_its_own_people():
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        protect(UNLABELLED, KNOWN.take(np.arange(900)), remove="gender", n_jobs=1)
+        protect(UNLABELLED, KNOWN.take(np.arange(900)), remove="gender", quick=True, n_jobs=1)
     assert not [one for one in caught if issubclass(one.category, FewRowsWarning)]
 
 
@@ -79,10 +81,12 @@ def test_the_digits_of_what_is_written_tell_nothing(protected):
 def test_true_labels_are_for_the_attackers_alone():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        labelled = protect(MINE, KNOWN, remove="gender", n_jobs=1)
+        labelled = protect(MINE, KNOWN, remove="gender", quick=True, n_jobs=1)
         shuffled = np.random.default_rng(0).permutation(MINE.column("gender").to_pylist())
         columns = MINE.columns.drop_columns(["gender"]).append_column("gender", pa.array(shuffled))
-        wrong = protect(replace(MINE, columns=columns), KNOWN, remove="gender", n_jobs=1)
+        wrong = protect(
+            replace(MINE, columns=columns), KNOWN, remove="gender", quick=True, n_jobs=1
+        )
     np.testing.assert_array_equal(labelled.table.vectors, wrong.table.vectors)
     assert labelled.audit.attributes[0].name == "gender"
     assert "gender" not in labelled.table.columns.column_names
@@ -95,7 +99,7 @@ def test_a_labelled_sample_is_what_attackers_are_tested_on():
     assert table.labels("gender").labelled.sum() == 120
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        found = protect(table, KNOWN, remove="gender", identity="subject", n_jobs=1)
+        found = protect(table, KNOWN, remove="gender", identity="subject", quick=True, n_jobs=1)
     assert found.audit.attributes[0].name == "gender (labelled sample)"
     assert found.audit.split.n_test == 120
 
@@ -111,7 +115,7 @@ def test_a_model_stands_in_for_the_reference():
     fitted = eraser.fit(KNOWN.vectors, sensitive={"gender": KNOWN.column("gender")}).model_
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        found = protect(UNLABELLED, fitted, remove="gender", n_jobs=1)
+        found = protect(UNLABELLED, fitted, remove="gender", quick=True, n_jobs=1)
     assert linear_reader(found.table.vectors) < 0.6
     with pytest.raises(InputError, match="expected a model that removes 'ethnicity'"):
         protect(UNLABELLED, fitted, remove="ethnicity")

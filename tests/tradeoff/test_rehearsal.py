@@ -165,7 +165,9 @@ def test_what_cannot_be_rehearsed_says_why():
 
 def test_protect_takes_it_says_why_and_records_it(few, tmp_path):
     known, mine = people(200, shift=2.0), people(200, seed=1, shift=2.0)
-    found = protect(mine, known, remove="gender", identity="subject", utility_budget=0.3, n_jobs=1)
+    found = protect(
+        mine, known, remove="gender", identity="subject", utility_budget=0.3, quick=True, n_jobs=1
+    )
     assert found.taken == found.trade_off.chosen.candidate
     assert found.lines()[0].startswith(f"taken: {found.taken}; of 3 candidates it leaks least")
     save_model(found.model, tmp_path / "model")
@@ -229,7 +231,7 @@ def test_a_protected_table_keeps_its_sources_and_audits_what_was_asked(few):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         found = protect(
-            mine, known, remove="gender", domain="source", utility_budget=None, n_jobs=1
+            mine, known, remove="gender", domain="source", utility_budget=None, quick=True, n_jobs=1
         )
     assert found.table.columns.column_names == ["subject", "source"]
     assert [one.name for one in found.audit.attributes] == ["gender"]

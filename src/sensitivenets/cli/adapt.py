@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sensitivenets.cli.output import percent, print_json, print_line, print_table
-from sensitivenets.cli.selection import read_rows, refuse_own_output
+from sensitivenets.cli.selection import open_rows, refuse_own_output
+from sensitivenets.connectors.postgres import is_postgres_url, parse_postgres
 from sensitivenets.errors import InputError
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 def adapt(
     model: Path,
-    table: Path,
+    table: str,
     /,
     *,
     out: Path,
@@ -35,7 +36,8 @@ def adapt(
     model
         Model folder of routed_transport, coded_transport or budgeted_transport; it stays.
     table
-        Embeddings of the same network: .parquet, .npz, or .npy. Parquet is read block by block.
+        Embeddings of the same network: a file, a folder, a glob or a URL of .parquet, .feather,
+        .csv, .jsonl, .npz, .npy or .safetensors, read block by block.
     out
         Model folder to make, for these rows and for people who come later.
     identity
@@ -67,44 +69,25 @@ def adapt(
 def _adapted(
     model: Model,
     folder: Path,
-    table: Path,
+    table: str,
     identity: str | None,
     where: list[str],
     trust: bool,
     embedding: str,
 ) -> AdaptedModel:
     from sensitivenets.codes.code_files import is_code_file
-    from sensitivenets.embeddings.fingerprint import table_record
-    from sensitivenets.embeddings.source import open_table
-    from sensitivenets.erasers.fit_table import AdaptedModel, adapt_table
-    from sensitivenets.erasers.transport.adapt import adapt, adapted_model
+    from sensitivenets.erasers.fit_table import adapt_table
     from sensitivenets.progress import progress_bar
 
-    if table.suffix == ".parquet" and not where and not is_code_file(table):
-        source = open_table(table, embedding=embedding)
-        refuse_own_output(source, model, folder)
-        with progress_bar("adapt") as progress:
-            return adapt_table(
-                model,
-                source,
-                identity=identity,
-                trust=trust,
-                embedding=embedding,
-                progress=progress,
-            )
-    rows = read_rows(table, where, embedding)
-    refuse_own_output(rows, model, folder)
-    if rows.dim != model.map.n_features_in:
-        raise InputError(
-            f"{table}: expected embeddings of {model.map.n_features_in} features as the model was "
-            f"fitted on, found {rows.dim}; use the network that made the training embeddings"
-        )
-    subjects = None if identity is None else rows.identities(identity).codes
-    found = adapt(model, rows.vectors, subjects=subjects, trust=trust)
-    return AdaptedModel(adapted_model(model, found, table_record(rows.vectors)), found)
+    if is_code_file(table):
+        raise InputError(f"{table}: holds codes; adapt to the embeddings they were made from")
+    source = open_rows(table, where, embedding)
+    refuse_own_output(source, model, folder)
+    with progress_bar("adapt") as progress:
+        return adapt_table(model, source, identity=identity, trust=trust, progress=progress)
 
 
-def _print(found: Adapted, out: Path, table: Path) -> None:
+def _print(found: Adapted, out: Path, table: str) -> None:
     print_table(
         ["predicted group", "rows", "own share"],
         [
@@ -118,7 +101,12 @@ def _print(found: Adapted, out: Path, table: Path) -> None:
     for doubt in found.doubts:
         print_line(f"doubt: {doubt}")
     print_line(f"model: {out}")
-    print_line(f"next: sensitivenets transform {out} {table} --out agnostic.parquet")
+    if is_postgres_url(table):
+        # Without what it takes to log in.
+        shown = parse_postgres(table).shown
+        print_line(f"next: sensitivenets transform {out} '{shown}' --to embedding_agnostic")
+    else:
+        print_line(f"next: sensitivenets transform {out} {table} --out agnostic.parquet")
 
 
 def _summary(made: AdaptedModel, out: Path) -> dict[str, Any]:

@@ -13,28 +13,29 @@ if TYPE_CHECKING:
     from sensitivenets.embeddings import EmbeddingTable
 
 
-def audit(before: Path, after: Path | None = None, /, *, options: AuditOptions) -> None:
+def audit(before: str, after: str | None = None, /, *, options: AuditOptions) -> None:
     """Attack embeddings and report what still leaks: before and after a map, or in one table.
 
     Parameters
     ----------
     before
-        The embeddings as they were, or the only ones: .parquet, .npz, or .npy beside .csv.
+        The embeddings as they were, or the only ones: a file, a folder, a glob or a URL of
+        .parquet, .feather, .csv, .jsonl, .npz, .npy or .safetensors. Of more than 200 000 rows
+        some are drawn: whole subjects where --identity is given, attributes in proportion.
     after
         The same rows after a map, whoever made it.
     options
         What to attack, who attacks, and where the report goes.
     """
     from sensitivenets import report
-    from sensitivenets.cli.audit_inputs import Tables, split_of
+    from sensitivenets.cli.audit_inputs import Tables, read_sides, split_of
     from sensitivenets.cli.audit_output import show, write
     from sensitivenets.cli.selection import read_rows
     from sensitivenets.progress import progress_bar
 
     if options.model is not None and after is None:
         raise InputError("--model: expected the table after the map too; give both tables")
-    first = read_rows(before, [], options.embedding)
-    second = None if after is None else read_rows(after, [], options.embedding)
+    first, second = read_sides(before, after, options)
     subject = None if options.identity is None else first.identities(options.identity)
     require_groups(first, options.attribute, "--attribute")
     split = None
@@ -70,7 +71,7 @@ def audit(before: Path, after: Path | None = None, /, *, options: AuditOptions) 
     show(result, write(result, options.out, save_pictures=options.save_pictures), json=options.json)
 
 
-def _optional(path: Path | None, embedding: str) -> EmbeddingTable | None:
+def _optional(path: str | Path | None, embedding: str) -> EmbeddingTable | None:
     from sensitivenets.cli.selection import read_rows
 
     return None if path is None else read_rows(path, [], embedding)

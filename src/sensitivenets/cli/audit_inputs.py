@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sensitivenets.cli.selection import column_value, read_rows
+from sensitivenets.cli.output import print_notice
+from sensitivenets.cli.selection import column_value, open_rows, read_rows
 from sensitivenets.errors import InputError
 
 if TYPE_CHECKING:
     from sensitivenets.audit import Split
+    from sensitivenets.cli.audit_options import AuditOptions
     from sensitivenets.embeddings import EmbeddingTable, Labels
 
 
@@ -35,7 +36,7 @@ class Tables:
 
 
 def read_tables(
-    before: Path, after: Path | None, identity: str | None, labels: Sequence[str], embedding: str
+    before: str, after: str | None, identity: str | None, labels: Sequence[str], embedding: str
 ) -> Tables:
     """Read one or two tables.
 
@@ -55,6 +56,51 @@ def read_tables(
     mapped = read_rows(after, [], embedding)
     matched = match_rows(table, mapped)
     return Tables(table, matched.table, subject)
+
+
+def read_sides(
+    before: str, after: str | None, options: AuditOptions
+) -> tuple[EmbeddingTable, EmbeddingTable | None]:
+    """Read the tables to attack, or of large ones the same rows of both, which are drawn.
+
+    Raises
+    ------
+    InputError
+        If a table cannot be read, or large ones have not as many rows.
+    """
+    from sensitivenets.codes.code_files import is_code_file
+    from sensitivenets.embeddings.drawn_rows import MOST_ROWS, draw_rows
+    from sensitivenets.embeddings.label_doubts import without_blanks
+    from sensitivenets.embeddings.labels import encode
+
+    where, embedding = [before, *([] if after is None else [after])], options.embedding
+    if any(is_code_file(one) for one in where):
+        tables = [read_rows(one, [], embedding) for one in where]
+        return tables[0], tables[1] if len(tables) > 1 else None
+    sources = [open_rows(one, [], embedding) for one in where]
+    first = sources[0]
+    if first.n_rows <= MOST_ROWS:
+        return first.read(), sources[1].read() if len(sources) > 1 else None
+    if options.also:
+        raise InputError(
+            f"--also: {first.name} has {first.n_rows} rows, of which some would be drawn; expected "
+            f"{MOST_ROWS} at most with it: write a selection of all tables first"
+        )
+    for other in sources[1:]:
+        if other.n_rows != first.n_rows:
+            raise InputError(
+                f"{other.name}: expected {first.n_rows} rows as in {first.name}, found "
+                f"{other.n_rows}; give the same rows in the same order"
+            )
+    sides = [] if options.train is None else [column_value(options.train, "--train")[0]]
+    names = dict.fromkeys([*options.attribute, *sides])
+    labels = {n: encode(n, first.read_labels([n])[n]) for n in (*names, options.identity) if n}
+    subject = None if options.identity is None else without_blanks(labels[options.identity])
+    strata = [labels[name] for name in names]
+    drawn = draw_rows(first.n_rows, subject, strata, seed=options.random_state)
+    print_notice(f"{drawn.sentence()}; these are attacked")
+    tables = [source.take(drawn.rows) for source in sources]
+    return tables[0], tables[1] if len(tables) > 1 else None
 
 
 def split_of(tables: Tables, train: str | None, test: str | None, random_state: int) -> Split:

@@ -63,8 +63,8 @@ def demo(
         f"--quick --out {protected}"
     )
     protect(
-        faces,
-        reference=reference,
+        str(faces),
+        reference=str(reference),
         remove=_REMOVED,
         identity="subject",
         out=protected,

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sensitivenets.cli.output import print_json, print_line
-from sensitivenets.cli.selection import read_rows, refuse_existing, refuse_own_output
+from sensitivenets.cli.selection import open_rows, refuse_existing, refuse_own_output
 from sensitivenets.errors import InputError
 
 if TYPE_CHECKING:
-    from sensitivenets.codes import CodeParameters
-    from sensitivenets.embeddings import EmbeddingTable
+    from sensitivenets.codes import CodeKey, CodeParameters, CodeTable
+    from sensitivenets.embeddings.source import TableSource
+    from sensitivenets.maps.base import Model
 
 _BITS = 1024
 _SCALE = 1.5
 
 
 def encode(
-    table: Path,
+    table: str,
     /,
     *,
     key: Path,
@@ -40,7 +43,8 @@ def encode(
     Parameters
     ----------
     table
-        Embeddings: .parquet, .npz, or .npy beside .csv.
+        Embeddings: a file, a folder, a glob or a URL of .parquet, .feather, .csv, .jsonl, .npz,
+        .npy or .safetensors; read and written block by block.
     key
         Key file, made by `sensitivenets key new`.
     out
@@ -65,8 +69,8 @@ def encode(
     json
         Write the result as JSON.
     """
-    from sensitivenets.codes import CodeKey, encode_table, write_codes
-    from sensitivenets.codes.code_files import is_code_file
+    from sensitivenets.codes import CodeKey, code_writer, is_code_file
+    from sensitivenets.progress import progress_bar
 
     if is_code_file(table):
         raise InputError(f"{table}: holds codes already; encode the embeddings they were made from")
@@ -74,68 +78,89 @@ def encode(
         raise InputError(f"{out}: codes are written as .parquet; choose a name that ends so")
     refuse_existing(out, overwrite=overwrite)
     secret = CodeKey.load(key)
-    rows = _keep_labels(read_rows(table, where or [], embedding), keep)
-    encoder = None
-    if model is not None:
-        rows, encoder = _through_model(rows, model, table)
-    parameters = _parameters(rows.dim, bits, scale, like)
-    codes = encode_table(rows, secret, parameters, encoder=encoder)
-    if like is not None:
-        from sensitivenets.codes import read_codes
-
-        codes.require_comparable(read_codes(like))
-    write_codes(codes, out)
+    source = open_rows(table, where or [], embedding)
+    transformation = _before_encoding(model, keep, source)
+    done = 0
+    with progress_bar("encode") as progress, code_writer(out) as write:
+        for codes in _encoded(source, transformation, secret, _Wanted(bits, scale, like)):
+            write(codes)
+            done += len(codes)
+            progress(done, source.n_rows, "rows")
+    parameters = codes.parameters
     if json:
-        facts = {"rows": len(codes), "n_bits": parameters.n_bits, "scale": parameters.scale}
+        facts = {"rows": done, "n_bits": parameters.n_bits, "scale": parameters.scale}
         print_json({"table": str(out), "key_id": codes.key_id} | facts)
     else:
         print_line(
-            f"{len(codes)} codes of {parameters.n_bits} bits at scale {parameters.scale:g}, key "
+            f"{done} codes of {parameters.n_bits} bits at scale {parameters.scale:g}, key "
             f"{codes.key_id}: {out}"
         )
 
 
-def _keep_labels(rows: EmbeddingTable, keep: list[str] | None) -> EmbeddingTable:
-    import dataclasses
+@dataclass(frozen=True)
+class _Wanted:
+    """What kind of codes, as far as it was said."""
 
-    import pyarrow as pa
+    bits: int | None
+    scale: float | None
+    like: Path | None
 
-    if keep is None:
-        return rows
-    kept = pa.table({name: rows.column(name) for name in keep})
-    return dataclasses.replace(rows, columns=kept)
+    def parameters(self, n_features: int) -> CodeParameters:
+        """Return what to encode with."""
+        from sensitivenets.codes import CodeParameters, read_codes
 
-
-def _through_model(rows: EmbeddingTable, model: Path, table: Path) -> tuple[EmbeddingTable, str]:
-    """Map the rows, and name the model by the SHA-256 of its arrays."""
-    from sensitivenets.embeddings import check_vectors
-    from sensitivenets.maps.digest import weights_digest
-    from sensitivenets.maps.made_by import signed
-    from sensitivenets.maps.model_folder import load_model
-
-    loaded = load_model(model)
-    phi = loaded.map
-    refuse_own_output(rows, loaded, model)
-    if rows.dim != phi.n_features_in:
-        raise InputError(
-            f"{table}: expected embeddings of {phi.n_features_in} features as {model} was fitted "
-            f"on, found {rows.dim}; use the network that made the training embeddings"
-        )
-    mapped = phi(rows.vectors)
-    check_vectors(mapped, f"{model}: what it makes of {table}")
-    return signed(rows.with_vectors(mapped), loaded), weights_digest(phi.arrays())
-
-
-def _parameters(
-    n_features: int, bits: int | None, scale: float | None, like: Path | None
-) -> CodeParameters:
-    from sensitivenets.codes import CodeParameters, read_codes
-
-    if like is None:
+        bits, scale = self.bits, self.scale
+        if self.like is not None:
+            if bits is not None or scale is not None:
+                raise InputError(
+                    "--like: takes bits and scale from those codes; leave out --bits, --scale"
+                )
+            theirs = read_codes(self.like).parameters
+            bits, scale = theirs.n_bits, theirs.scale
         return CodeParameters(
             n_features, _BITS if bits is None else bits, _SCALE if scale is None else scale
         )
-    if bits is not None or scale is not None:
-        raise InputError("--like: takes bits and scale from those codes; leave out --bits, --scale")
-    theirs = read_codes(like).parameters
-    return CodeParameters(n_features, theirs.n_bits, theirs.scale)
+
+
+def _before_encoding(
+    model: Path | None, keep: list[str] | None, source: TableSource
+) -> tuple[Model | None, str | None, list[str]]:
+    """Return the model that rows go through, its name, and the labels that stay beside codes."""
+    from sensitivenets.maps.model_folder import load_model
+
+    columns = source.labels.names if keep is None else keep
+    source.require_labels(columns)
+    return (None, None, columns) if model is None else (load_model(model), str(model), columns)
+
+
+def _encoded(
+    source: TableSource,
+    before: tuple[Model | None, str | None, list[str]],
+    secret: CodeKey,
+    wanted: _Wanted,
+) -> Iterator[CodeTable]:
+    """Yield the codes of a table, block by block."""
+    from sensitivenets.codes import encode_table, read_codes
+    from sensitivenets.embeddings import EmbeddingTable
+    from sensitivenets.maps.digest import weights_digest
+    from sensitivenets.maps.made_by import signed
+    from sensitivenets.maps.transform_files import mapped_block
+
+    model, name, columns = before
+    # The model that the embeddings go through is named by the SHA-256 of its arrays.
+    encoder = None if model is None else weights_digest(model.map.arrays())
+    parameters = None
+    if model is not None:
+        refuse_own_output(source, model, Path(str(name)))
+    for block in source.blocks(columns):
+        rows = EmbeddingTable(block.vectors, source.noted(block.columns), source.name)
+        if model is not None:
+            rows = signed(rows.with_vectors(mapped_block(model, str(name), source, block)), model)
+        if parameters is None:
+            parameters = wanted.parameters(rows.dim)
+            codes = encode_table(rows, secret, parameters, encoder=encoder)
+            if wanted.like is not None:
+                codes.require_comparable(read_codes(wanted.like))
+            yield codes
+        else:
+            yield encode_table(rows, secret, parameters, encoder=encoder)

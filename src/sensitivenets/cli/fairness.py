@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
@@ -24,8 +23,8 @@ _SHOWN = 8
 
 
 def fairness(
-    before: Path,
-    after: Path | None = None,
+    before: str,
+    after: str | None = None,
     /,
     *,
     target: str,
@@ -157,15 +156,18 @@ def _print_result(result: EqualityOfOpportunity) -> None:
     if result.decisions:
         print_line()
         print_table(
-            ["decision", "on", "told the group", "accuracy", "gap", "absolute gap", "chosen more"],
+            ["decision", "on", "told", "accuracy", "gap", "chosen more"],
             [
                 [
                     *(one.name, one.representation, "yes" if one.asks_group else "no"),
-                    *map(_estimate, (one.rates.accuracy, one.rates.gap)),
-                    *map(_estimate, (one.rates.absolute_gap, one.selection_gap)),
+                    *map(_estimate, (one.rates.accuracy, one.rates.gap, one.selection_gap)),
                 ]
                 for one in result.decisions
             ],
+        )
+        print_line(
+            f"told: whether it must be told the group; chosen more: {result.favoured} minus "
+            f"{result.other}, zero is demographic parity"
         )
     for side, search in result.rules.items():
         _print_rules(side, search)

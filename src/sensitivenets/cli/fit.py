@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from sensitivenets.cli.attributes import require_groups
+from sensitivenets.cli.attributes import require_groups, require_groups_of
+from sensitivenets.cli.engine_options import EngineOptions
 from sensitivenets.cli.method_options import estimator_parameters, kept_column
 from sensitivenets.cli.output import percent, print_json, print_line
-from sensitivenets.cli.selection import read_rows
+from sensitivenets.cli.selection import open_rows, read_rows, require_files
 from sensitivenets.errors import InputError
 
 if TYPE_CHECKING:
     from sensitivenets.embeddings import EmbeddingTable
+    from sensitivenets.embeddings.source import TableSource
     from sensitivenets.maps.base import Model
+
+_HERE = EngineOptions()
 
 
 def fit(
-    table: Path,
+    table: str,
     /,
     *,
     out: Path,
@@ -32,13 +37,14 @@ def fit(
     domain: str | None = None,
     task: str | None = None,
     where: list[str] | None = None,
-    detector: Path | None = None,
+    detector: str | None = None,
     detector_where: list[str] | None = None,
-    unlabelled: Path | None = None,
+    unlabelled: str | None = None,
     method: str | None = None,
     settings: Annotated[list[str] | None, Parameter(name="--set")] = None,
     random_state: int = 0,
     embedding: str = "embedding",
+    work: EngineOptions = _HERE,
     overwrite: bool = False,
     json: bool = False,
 ) -> None:
@@ -47,7 +53,9 @@ def fit(
     Parameters
     ----------
     table
-        Embeddings to learn from: .parquet, .npz, or .npy beside .csv.
+        Embeddings to learn from: a file, a folder, a glob or a URL of .parquet, .feather, .csv,
+        .jsonl, .npz, .npy or .safetensors. Methods in closed form and routed_transport read it
+        block by block; the others hold it in memory.
     out
         Model folder to make.
     remove
@@ -83,18 +91,20 @@ def fit(
     random_state
         The seed, which decides everything random.
     embedding
-        Name of the embedding column.
+        Name of the embedding column, or of the columns of its features, such as 'f*'.
+    work
+        Who does the work, where a table is read block by block.
     overwrite
         Replace a model folder that is already there.
     json
         Write the result as JSON.
     """
     from sensitivenets.benchmark.methods import method_named
+    from sensitivenets.erasers.fit_table import fits_block_by_block
     from sensitivenets.maps.model_folder import check_destination
     from sensitivenets.maps.rescue import save_or_rescue
 
     remove = _what_to_remove(remove, continuous, remove_identity, identity, task)
-    numbers = continuous or []
     remove = [*remove, domain] if domain else remove
     method = method or ("identity_span" if remove_identity else "sensitivenet")
     chosen = method_named(method)
@@ -104,31 +114,125 @@ def fit(
         require_torch()
     if detector is None and detector_where:
         raise InputError("--detector-where: expected --detector with it; give both or neither")
-    primary = read_rows(table, where or [], embedding)
+    require_files(table)
     kept = kept_column(method, parameters, identity, task)
-    kept_labels = None if kept is None else primary.column(kept)
-    if identity is not None and kept == identity:
-        # A blank identity is nobody, not one person.
-        who = primary.identities(identity)
-        kept_labels = [who.classes[code] if code >= 0 else None for code in who.codes]
-    sensitive = _attributes(primary if detector is None else None, remove, numbers, identity)
-    _warn(primary, identity, remove if detector is None else [])
-    detectors = None
-    if detector is not None:
-        other = read_rows(detector, detector_where or [], embedding, "--detector-where")
-        detectors = (other.vectors, _attributes(other, remove, numbers, None))
-        _warn(other, None, [])
-    # Only where there are some: a method of one's own need not know of them.
-    more = (
-        {} if unlabelled is None else {"unlabelled": read_rows(unlabelled, [], embedding).vectors}
-    )
+    hidden = _Hidden(tuple(remove), remove_identity, identity, tuple(continuous or []))
     estimator = chosen.load()(**parameters)
-    estimator.fit(primary.vectors, kept_labels, sensitive=sensitive, detector=detectors, **more)
+    # Unlabelled rows cannot stand behind selected ones of a table that is not held, and bands of
+    # numbers are cut with all of them in hand.
+    in_blocks = detector is None and not continuous and not (unlabelled and where)
+    if in_blocks and fits_block_by_block(estimator):
+        source = open_rows(table, where or [], embedding)
+        more = None if unlabelled is None else open_rows(unlabelled, [], embedding)
+        estimator = _fit_in_blocks(estimator, source, hidden, kept, more, work)
+    else:
+        if work != _HERE:
+            raise InputError(
+                f"--engine: {method}, as it is set, holds all rows in this process; leave it out, "
+                "or take a method such as leace or routed_transport, without --detector"
+            )
+        primary = read_rows(table, where or [], embedding)
+        others = None
+        if detector is not None:
+            others = read_rows(detector, detector_where or [], embedding, "--detector-where")
+        # Only where there are some: a method of one's own need not know of them.
+        rest = {}
+        if unlabelled is not None:
+            rest["unlabelled"] = read_rows(unlabelled, [], embedding).vectors
+        _fit_in_memory(estimator, primary, hidden, kept, others, rest)
     save_or_rescue(estimator.model_, out, overwrite=overwrite)
     if json:
         print_json(_summary(estimator.model_, out))
     else:
         _print_summary(estimator.model_, out)
+
+
+@dataclass(frozen=True)
+class _Hidden:
+    """What is removed: attributes, or who a row shows; and who it shows, where that is kept."""
+
+    columns: tuple[str, ...]
+    who: str | None
+    identity: str | None
+    numbers: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.identity in (*self.columns, *self.numbers):
+            raise InputError(
+                f"--remove {self.identity}: the identity is what is kept; remove another"
+            )
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The columns that many rows share a value of: an identity has as many as people."""
+        return tuple(name for name in self.columns if name != self.who)
+
+    def labels(self, table: EmbeddingTable) -> dict[str, Any]:
+        """Return the columns, checked here, where the message can name the file."""
+        from sensitivenets.embeddings.number_bands import number_bands
+
+        require_groups(table, self.groups, "--remove")
+        table.attributes(self.columns)
+        columns: dict[str, Any] = {name: table.column(name) for name in self.columns}
+        return columns | {name: number_bands(table.numbers(name)) for name in self.numbers}
+
+
+def _fit_in_blocks(
+    estimator: Any,
+    source: TableSource,
+    hidden: _Hidden,
+    kept: str | None,
+    unlabelled: TableSource | None,
+    work: EngineOptions,
+) -> Any:
+    """Fit to a table that is read and not held."""
+    from sensitivenets.embeddings.checks import warn_about_rows
+    from sensitivenets.embeddings.source_rows import SourceRows
+    from sensitivenets.erasers.fit_table import fit_table
+    from sensitivenets.progress import progress_bar
+
+    require_groups_of(source, list(hidden.groups), "--remove")
+    engine = work.make()
+    with progress_bar("fit") as progress:
+        source.require_labels([*hidden.columns, *([kept] if kept else [])])
+        rows = SourceRows(source, engine)
+        warn_about_rows(rows, identity=hidden.identity, attributes=hidden.columns)
+        keeps = estimator.__sklearn_tags__().target_tags.required
+        return fit_table(
+            estimator,
+            source,
+            sensitive=hidden.columns,
+            target=kept if keeps else None,
+            unlabelled=unlabelled,
+            engine=engine,
+            progress=progress,
+        )
+
+
+def _fit_in_memory(
+    estimator: Any,
+    table: EmbeddingTable,
+    hidden: _Hidden,
+    kept: str | None,
+    detector: EmbeddingTable | None,
+    rest: dict[str, Any],
+) -> None:
+    """Fit to a table that is held, with the attributes of its own or of another."""
+    from sensitivenets.embeddings.checks import warn_about
+
+    target = None if kept is None else table.column(kept)
+    if kept is not None and kept == hidden.identity:
+        # A blank identity is nobody, not one person.
+        who = table.identities(kept)
+        target = [who.classes[code] if code >= 0 else None for code in who.codes]
+    if detector is None:
+        rest |= {"sensitive": hidden.labels(table)}
+        warn_about(table, identity=hidden.identity, attributes=hidden.columns)
+    else:
+        rest |= {"detector": (detector.vectors, hidden.labels(detector))}
+        warn_about(table, identity=hidden.identity)
+        warn_about(detector)
+    estimator.fit(table.vectors, target, **rest)
 
 
 def _what_to_remove(
@@ -165,28 +269,6 @@ def require_torch() -> None:
     """
     if importlib.util.find_spec("torch") is None:
         raise InputError("fitting needs torch: pip install 'sensitivenets[train]'")
-
-
-def _attributes(
-    table: EmbeddingTable | None, names: list[str], numbers: list[str], identity: str | None
-) -> dict[str, Any] | None:
-    from sensitivenets.embeddings.number_bands import number_bands
-
-    if table is None:
-        return None
-    if identity in [*names, *numbers]:
-        raise InputError(f"--remove {identity}: the identity is what is kept; remove another")
-    # Checked here, where the message can name the file.
-    require_groups(table, names, "--remove")
-    table.attributes(names)
-    columns: dict[str, Any] = {name: table.column(name) for name in names}
-    return columns | {name: number_bands(table.numbers(name)) for name in numbers}
-
-
-def _warn(table: EmbeddingTable, identity: str | None, attributes: list[str]) -> None:
-    from sensitivenets.embeddings.checks import warn_about
-
-    warn_about(table, identity=identity, attributes=attributes)
 
 
 def _summary(model: Model, out: Path) -> dict[str, Any]:

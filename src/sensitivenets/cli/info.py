@@ -7,23 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sensitivenets.cli.output import print_json, print_line, print_table
-from sensitivenets.errors import InputError
 
 if TYPE_CHECKING:
-    from pyarrow import ChunkedArray
-
-    from sensitivenets.embeddings import EmbeddingTable
     from sensitivenets.maps.base import Model
 
-# Rows whose rank is measured, and classes that are named.
-_RANK_ROWS = 2000
-_CLASSES = 6
 # Columns that are printed.
 _COLUMNS = 200
 
 
 def info(
-    path: Path,
+    path: str,
     /,
     *,
     identity: str | None = None,
@@ -36,18 +29,19 @@ def info(
     Parameters
     ----------
     path
-        A model folder, or a table: .parquet, .npz, or .npy beside .csv.
+        A model folder, or a table: a file, a folder, a glob or a URL of .parquet, .feather, .csv,
+        .jsonl, .npz, .npy or .safetensors.
     identity
         For a table: the column that says who a row shows.
     attribute
         For a table, with --identity: warn where the rows of an identity contradict each other on
         this column; give the option once for each.
     embedding
-        Name of the embedding column.
+        Name of the embedding column, or of the columns of its features, such as 'f*'.
     json
         Write the result as JSON.
     """
-    if path.is_dir():
+    if _is_model(Path(path)):
         from sensitivenets.maps.model_folder import load_model
 
         model = load_model(path)
@@ -56,21 +50,16 @@ def info(
         else:
             _print_model(model)
         return
-    from sensitivenets.codes.code_files import is_code_file, read_codes
-    from sensitivenets.embeddings import read_table
-    from sensitivenets.embeddings.checks import warn_about
-
-    codes = read_codes(path) if is_code_file(path) else None
-    table = read_table(path, embedding=embedding) if codes is None else codes.as_embeddings()
-    warn_about(table, identity=identity, attributes=attribute or [])
-    facts = _table_facts(table)
-    if codes is not None:
-        bits, scale = codes.parameters.n_bits, codes.parameters.scale
-        facts["codes"] = {"key_id": codes.key_id, "n_bits": bits, "scale": scale}
+    facts = _code_facts(path) or _table_facts(path, embedding, identity, attribute or [])
     if json:
         print_json(facts)
     else:
         _print_table(facts)
+
+
+def _is_model(path: Path) -> bool:
+    """Whether a folder is a model rather than a table of many files."""
+    return path.is_dir() and (path / "config.json").exists()
 
 
 def _model_facts(model: Model) -> dict[str, Any]:
@@ -106,43 +95,33 @@ def _print_model(model: Model) -> None:
     print_line(f"records of the training curve: {len(model.curve)}")
 
 
-def _table_facts(table: EmbeddingTable) -> dict[str, Any]:
-    import numpy as np
+def _code_facts(path: str) -> dict[str, Any] | None:
+    from sensitivenets.codes.code_files import is_code_file, read_codes
+    from sensitivenets.embeddings.description import describe_table
 
-    from sensitivenets.embeddings import squared_norms
-    from sensitivenets.embeddings.collapse import measure_collapse
-
-    norms = np.sqrt(squared_norms(table.vectors))
-    sample = table.vectors[:: max(1, len(table) // _RANK_ROWS)]
-    return {
-        "rows": len(table),
-        "n_features": table.dim,
-        "norm": {"smallest": float(norms.min()), "largest": float(norms.max())},
-        "effective_rank": measure_collapse(sample).effective_rank,
-        "columns": {
-            name: _column_facts(name, column)
-            for name, column in zip(table.columns.column_names, table.columns.columns, strict=True)
-        },
-    }
+    if not is_code_file(path):
+        return None
+    codes = read_codes(path)
+    parameters = codes.parameters
+    about = {"key_id": codes.key_id, "n_bits": parameters.n_bits, "scale": parameters.scale}
+    return describe_table(codes.as_embeddings()) | {"codes": about}
 
 
-def _column_facts(name: str, column: ChunkedArray) -> dict[str, Any]:
-    from sensitivenets.embeddings import encode
+def _table_facts(
+    path: str, embedding: str, identity: str | None, attributes: list[str]
+) -> dict[str, Any]:
+    from sensitivenets.cli.selection import open_rows
+    from sensitivenets.embeddings.checks import warn_about_rows
+    from sensitivenets.embeddings.description import describe_rows
+    from sensitivenets.embeddings.source_rows import SourceRows
+    from sensitivenets.engines import InProcess
+    from sensitivenets.progress import progress_bar
 
-    try:
-        labels = encode(name, column)
-    except InputError:
-        # Boxes, landmarks and the like are no labels, and not to be counted.
-        nothing: dict[str, Any] = {"distinct": None, "most_frequent": {}}
-        return {"type": str(column.type), "unlabelled": column.null_count} | nothing
-    counts = sorted(labels.counts().items(), key=lambda item: -item[1])
-    return {
-        "type": str(column.type),
-        "distinct": len(labels.classes),
-        "unlabelled": int((~labels.labelled).sum()),
-        # Of values that all occur once, none is more frequent than another.
-        "most_frequent": {value: n for value, n in counts[:_CLASSES] if n > 1},
-    }
+    source = open_rows(path, [], embedding)
+    with progress_bar("info") as progress:
+        rows = SourceRows(source, InProcess(), progress)
+        warn_about_rows(rows, identity=identity, attributes=attributes)
+        return describe_rows(rows)
 
 
 def _print_table(facts: dict[str, Any]) -> None:

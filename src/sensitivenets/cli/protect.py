@@ -22,16 +22,16 @@ _WRITTEN = {"table.parquet", "model", "report", "sample.parquet"}
 
 
 def protect(
-    table: Path,
+    table: str,
     /,
     *,
-    reference: Path,
+    reference: str,
     remove: Removed,
     out: Path,
     identity: str | None = None,
     domain: str | None = None,
     utility_budget: float = 0.02,
-    sample: Path | None = None,
+    sample: str | None = None,
     where: list[str] | None = None,
     reference_where: list[str] | None = None,
     quick: Quick = False,
@@ -96,7 +96,7 @@ def protect(
     print_notice("1/3 learning groups from the reference")
     known = _reference(reference, reference_where or [], remove, embedding)
     if not isinstance(known, EmbeddingTable):
-        refuse_own_output(rows, known, reference)
+        refuse_own_output(rows, known, Path(reference))
     if sample is not None:
         rows = with_sample(rows, read_rows(sample, [], embedding), remove)
     for line in _few_rows(rows, known, [*remove, domain] if domain else remove):
@@ -110,7 +110,7 @@ def protect(
             identity=identity,
             domain=domain,
             utility_budget=utility_budget,
-            whole=not quick,
+            quick=quick,
             random_state=random_state,
             n_jobs=n_jobs,
             progress=progress,
@@ -140,17 +140,17 @@ def _refuse(out: Path, *, overwrite: bool) -> None:
 
 
 def _reference(
-    path: Path, where: list[str], remove: list[str], embedding: str
+    path: str, where: list[str], remove: list[str], embedding: str
 ) -> EmbeddingTable | Model:
     from sensitivenets.cli.selection import read_rows
     from sensitivenets.maps.model_folder import load_model
 
-    if not path.is_dir():
+    if not (Path(path) / "config.json").is_file():
         table = read_rows(path, where, embedding, "--reference-where")
         require_groups(table, remove, "--remove")
         return table
     if where:
-        raise InputError("--reference-where: expected a table with --reference, found a folder")
+        raise InputError("--reference-where: expected a table with --reference, found a model")
     return load_model(path)
 
 
@@ -225,6 +225,8 @@ def _recognition(found: Protected, identity: str | None) -> str:
 
 
 def _summary(found: Protected, out: Path) -> dict[str, Any]:
+    kept = found.audit.recognition
+    measured = {} if kept is None else {"before": kept.before, "after": kept.after}
     return {
         "table": str(out / "table.parquet"),
         "model": str(out / "model"),
@@ -234,6 +236,7 @@ def _summary(found: Protected, out: Path) -> dict[str, Any]:
             for one in found.audit.attributes
             if one.reduction is not None
         },
+        "recognition": {side: one.value for side, one in measured.items() if one is not None},
         "adapted": found.adapted.record(),
         "taken": str(found.taken),
         "why": found.why,

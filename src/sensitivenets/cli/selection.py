@@ -11,6 +11,7 @@ from sensitivenets.errors import InputError
 
 if TYPE_CHECKING:
     from sensitivenets.embeddings import EmbeddingTable
+    from sensitivenets.embeddings.location import Place
     from sensitivenets.embeddings.source import TableSource
     from sensitivenets.maps.base import Model
 
@@ -29,8 +30,38 @@ def column_value(text: str, option: str) -> tuple[str, str]:
     return column, value
 
 
+def require_files(where: str) -> None:
+    """Refuse a table that is not there, before anything else is asked of it.
+
+    Raises
+    ------
+    InputError
+        If there is no such file, folder or place.
+    """
+    from sensitivenets.embeddings.formats import FORMATS
+    from sensitivenets.embeddings.location import find_parts
+
+    find_parts(where, FORMATS)
+
+
+def open_rows(
+    where: str, conditions: Sequence[str], embedding: str, option: str = "--where"
+) -> TableSource:
+    """Open a table of embeddings to be read block by block: the rows that meet every condition.
+
+    Raises
+    ------
+    InputError
+        If the table cannot be read, a condition is malformed, or no row meets it.
+    """
+    from sensitivenets.embeddings.source import open_table
+
+    chosen = [column_value(text, option) for text in conditions]
+    return open_table(where, embedding=embedding, conditions=chosen)
+
+
 def read_rows(
-    path: Path, where: Sequence[str], embedding: str, option: str = "--where"
+    where: str | Path, conditions: Sequence[str], embedding: str, option: str = "--where"
 ) -> EmbeddingTable:
     """Read a table, of embeddings or of codes, and keep the rows that meet every condition.
 
@@ -40,15 +71,12 @@ def read_rows(
         If the table cannot be read, a condition is malformed, or no row meets it.
     """
     from sensitivenets.codes.code_files import is_code_file, read_codes
-    from sensitivenets.embeddings import read_table
 
-    conditions = [column_value(text, option) for text in where]
-    if is_code_file(path):
-        table = read_codes(path).as_embeddings()
-    else:
-        table = read_table(path, embedding=embedding)
-    for column, value in conditions:
-        table = table.where(column, value)
+    if not is_code_file(where):
+        return open_rows(str(where), conditions, embedding, option).read()
+    table = read_codes(where).as_embeddings()
+    for text in conditions:
+        table = table.where(*column_value(text, option))
     return table
 
 
@@ -113,3 +141,45 @@ def refuse_table(path: Path, *, overwrite: bool) -> None:
     """
     check_table_name(path)
     refuse_existing(path, overwrite=overwrite)
+
+
+def table_to_write(out: str, *, overwrite: bool) -> Place:
+    """Return where a table is written, unless it cannot be, or must not be replaced.
+
+    Raises
+    ------
+    InputError
+        If it does not end in ``.parquet``, exists, is a folder, or cannot be made.
+    """
+    from pyarrow.fs import FileType
+
+    from sensitivenets.embeddings.location import find_place
+
+    place = find_place(out)
+    if place.is_local:
+        refuse_table(Path(place.path), overwrite=overwrite)
+        return place
+    check_table_name(Path(place.shown))
+    if place.info().type != FileType.NotFound and not overwrite:
+        raise InputError(f"{place.shown}: already exists; choose another name or add --overwrite")
+    return place
+
+
+def folder_to_write(out: str) -> Place:
+    """Return the folder that tables are written to, unless it cannot be made.
+
+    Raises
+    ------
+    InputError
+        If it is a file, or cannot be made.
+    """
+    from pyarrow.fs import FileType
+
+    from sensitivenets.embeddings.location import find_place
+
+    place = find_place(out)
+    if place.info().type == FileType.File:
+        raise InputError(f"{place.shown}: expected a folder to write, found a file")
+    if place.is_local:
+        check_parent(Path(place.path))
+    return place

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from sensitivenets.cli.output import percent, print_json, print_line, print_table
-from sensitivenets.cli.selection import read_rows
+from sensitivenets.cli.output import percent, print_json, print_line, print_notice, print_table
+from sensitivenets.cli.selection import open_rows, read_rows
 from sensitivenets.errors import InputError, require_int
 from sensitivenets.serialisation import encode
 
 if TYPE_CHECKING:
     from sensitivenets.embeddings import EmbeddingTable, Labels
+    from sensitivenets.embeddings.drawn_rows import DrawnRows
     from sensitivenets.verification import AllPairsResult, Pairs, VerificationResult
     from sensitivenets.verification.protocols import Protocol
 
+# Of one core, at 128 features.
+_PAIRS_PER_SECOND = 3e7
+
 
 def verify(
-    table: Path,
+    table: str,
     /,
     *,
     pairs: Path | None = None,
@@ -31,8 +35,9 @@ def verify(
     attribute: Annotated[list[str] | None, Parameter(alias="--group")] = None,
     memory_limit: int = 1024,
     refit: bool = False,
-    old: Path | None = None,
+    old: str | None = None,
     embedding: str = "embedding",
+    exact: bool = False,
     random_state: int = 0,
     json: bool = False,
 ) -> None:
@@ -41,7 +46,8 @@ def verify(
     Parameters
     ----------
     table
-        Embeddings: .parquet, .npz, or .npy beside .csv.
+        Embeddings: a file, a folder, a glob or a URL of .parquet, .feather, .csv, .jsonl, .npz,
+        .npy or .safetensors.
     pairs
         Pairs to compare: .parquet with columns left, right, same (and fold, protocol), or a
         pairs.txt of LFW. Without it, all pairs of the table are compared.
@@ -65,14 +71,17 @@ def verify(
     old
         With --refit: the same rows before the map; people are searched in it, too.
     embedding
-        Name of the embedding column.
+        Name of the embedding column, or of the columns of its features, such as 'f*'.
+    exact
+        Compare all pairs even of more than 200 000 rows, of which subjects are drawn unless given.
     random_state
-        Seed of the intervals.
+        Seed of the intervals, and of the draw of subjects.
     json
         Write the result as JSON.
     """
     require_int("--memory-limit", memory_limit, minimum=1)
-    rows = read_rows(table, [], embedding)
+    whole = exact or refit or pairs is not None
+    rows, drawn = _read(table, embedding, identity, attribute or [], whole, random_state)
     groups = {name: rows.labels(name) for name in attribute or []}
     subject = None if identity is None else rows.identities(identity)
     if refit or old is not None:
@@ -120,10 +129,42 @@ def verify(
                 random_state=random_state,
                 progress=progress,
             )
+        result = replace(result, drawn=None if drawn is None else drawn.sentence())
     if json:
         print_json(result.to_dict())
     else:
         _print_result(result.to_dict())
+
+
+def _read(
+    table: str, embedding: str, identity: str | None, group: list[str], whole: bool, seed: int
+) -> tuple[EmbeddingTable, DrawnRows | None]:
+    """Read a table, or of a large one the rows of subjects that are drawn."""
+    from sensitivenets.codes.code_files import is_code_file
+    from sensitivenets.embeddings.drawn_rows import MOST_ROWS, draw_rows
+    from sensitivenets.embeddings.label_doubts import without_blanks
+    from sensitivenets.embeddings.labels import encode
+
+    if whole or identity is None or is_code_file(table):
+        rows = read_rows(table, [], embedding)
+        _say_cost(len(rows))
+        return rows, None
+    source = open_rows(table, [], embedding)
+    if source.n_rows <= MOST_ROWS:
+        return source.read(), None
+    labels = {n: encode(n, source.read_labels([n])[n]) for n in (identity, *group)}
+    subject = without_blanks(labels[identity])
+    strata = [labels[name] for name in group]
+    drawn = draw_rows(source.n_rows, subject, strata, seed=seed)
+    print_notice(f"{drawn.sentence()}; --exact compares all")
+    return source.take(drawn.rows), drawn
+
+
+def _say_cost(n_rows: int) -> None:
+    """Tell before it begins what will take hours."""
+    hours = n_rows**2 / 2 / _PAIRS_PER_SECOND / 3600
+    if hours > 0.1:
+        print_notice(f"{n_rows} rows: all pairs take about {hours:.1f} hours of a core")
 
 
 def _recognise(
@@ -231,6 +272,8 @@ def _print_result(result: dict[str, Any]) -> None:
         if point["refused"]:
             print_line(f"refused: {point['refused']}")
     _print_groups(result["groups"])
+    if drawn := result.get("drawn"):
+        print_line(drawn)
 
 
 def _interval(estimate: dict[str, Any]) -> tuple[str, str]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -48,9 +50,46 @@ def write_codes(table: CodeTable, path: str | Path) -> None:
     InputError
         If the name has another ending, or a label column has the name of the codes.
     """
+    with code_writer(path) as write:
+        write(table)
+
+
+@contextmanager
+def code_writer(path: str | Path) -> Iterator[Callable[[CodeTable], None]]:
+    """Write codes block by block, as `write_codes` does.
+
+    Parameters
+    ----------
+    path : str or Path
+        A file ending in ``.parquet``; replaced if it exists.
+
+    Yields
+    ------
+    callable
+        Given the next codes, of one key, with the same label columns.
+
+    Raises
+    ------
+    InputError
+        If the name has another ending, or a label column has the name of the codes.
+    """
     path = Path(path)
     if path.suffix != ".parquet":
         raise InputError(f"{path}: codes are written as .parquet; choose a name that ends so")
+    with atomic_file(path) as temporary, ExitStack() as opened:
+        writer: pq.ParquetWriter | None = None
+
+        def write(table: CodeTable) -> None:
+            nonlocal writer
+            arrow = _as_arrow(table)
+            if writer is None:
+                writer = opened.enter_context(_parquet_writer(temporary, arrow))
+            writer.write_table(arrow)
+
+        yield write
+
+
+def _as_arrow(table: CodeTable) -> pa.Table:
     if COLUMN in table.columns.column_names:
         raise InputError(
             f"{table.source}: a label column is named {COLUMN!r}, as the codes are; rename it"
@@ -71,18 +110,20 @@ def write_codes(table: CodeTable, path: str | Path) -> None:
     arrow = pa.table(columns).replace_schema_metadata(
         {_METADATA: json.dumps(about).encode()} | made_by
     )
-    arrow = arrow.replace_schema_metadata(sealed(arrow.schema).metadata)
+    return arrow.replace_schema_metadata(sealed(arrow.schema).metadata)
+
+
+def _parquet_writer(path: Path, arrow: pa.Table) -> pq.ParquetWriter:
+    labels = [name for name in arrow.column_names if name != COLUMN]
     # Codes are as good as random bits, which do not compress.
-    compression = dict.fromkeys(columns, "zstd") | {COLUMN: "none"}
-    with atomic_file(path) as temporary:
-        pq.write_table(
-            arrow,
-            temporary,
-            use_dictionary=table.columns.column_names,
-            compression=compression,
-            write_statistics=table.columns.column_names,
-            write_page_checksum=True,
-        )
+    return pq.ParquetWriter(
+        path,
+        arrow.schema,
+        use_dictionary=labels,
+        compression=dict.fromkeys(arrow.column_names, "zstd") | {COLUMN: "none"},
+        write_statistics=labels,
+        write_page_checksum=True,
+    )
 
 
 def read_codes(path: str | Path) -> CodeTable:

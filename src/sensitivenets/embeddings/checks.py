@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from sensitivenets.embeddings.arrays import FloatArray
-from sensitivenets.embeddings.labels import Labels
-from sensitivenets.embeddings.rows import first_occurrences
+from sensitivenets.embeddings.label_doubts import without_blanks
+from sensitivenets.embeddings.labels import Labels, encode
+from sensitivenets.embeddings.rows import first_occurrences, row_hashes
+from sensitivenets.embeddings.source_rows import SourceRows
 from sensitivenets.embeddings.table import EmbeddingTable
 from sensitivenets.errors import DataWarning
 
 _EXAMPLES = 3
+# Rows that may be read again to tell whether they are equal.
+_LOOKED_AT = 100_000
 
 
 @dataclass(frozen=True)
@@ -79,29 +84,73 @@ def warn_about(
     InputError
         If the table has no such column.
     """
-    duplicates = find_duplicates(table.vectors)
-    if duplicates.n_duplicates:
-        pairs = ", ".join(f"{first} and {again}" for first, again in duplicates.examples)
-        _warn(
-            f"{table.source}: {duplicates.n_duplicates} of {len(table)} rows repeat an earlier "
-            f"embedding exactly, such as rows {pairs}; results count them as independent"
-        )
-    if identity is None:
+    _warn_of_duplicates(find_duplicates(table.vectors), table.source)
+    if identity is not None:
+        who = table.identities(identity)
+        for name in attributes:
+            _warn_of_contradictions(who, table.labels(name), table.source)
+
+
+def warn_about_rows(
+    rows: SourceRows, *, identity: str | None = None, attributes: Sequence[str] = ()
+) -> None:
+    """Do what `warn_about` does for a table that is read and not held: 8 bytes a row are.
+
+    Parameters are those of `warn_about`, but for
+
+    Parameters
+    ----------
+    rows : SourceRows
+        The table, and who goes through it; read once, and once more if rows repeat.
+    """
+    source = rows.source
+    hashes = np.concatenate(list(rows.over(_hashes)))
+    _, which, counts = np.unique(hashes, return_inverse=True, return_counts=True)
+    suspects = np.flatnonzero(counts[which] > 1)
+    # Rows of one hash are looked at themselves, as long as they are few enough to be.
+    if 0 < len(suspects) <= _LOOKED_AT:
+        found = find_duplicates(source.take(suspects).vectors)
+        pairs = [(int(suspects[one]), int(suspects[again])) for one, again in found.examples]
+        found = Duplicates(len(hashes), found.n_duplicates, tuple(pairs))
+        _warn_of_duplicates(found, source.name)
+    elif len(suspects):
+        found = Duplicates(len(hashes), len(suspects) - int((counts > 1).sum()), ())
+        _warn_of_duplicates(found, source.name)
+    if identity is not None and attributes:
+        who = without_blanks(encode(identity, source.read_labels([identity])[identity]))
+        for name in attributes:
+            labels = encode(name, source.read_labels([name])[name])
+            _warn_of_contradictions(who, labels, source.name)
+
+
+def _hashes(chunks: Iterable[tuple[slice, FloatArray]]) -> npt.NDArray[np.uint64]:
+    return np.concatenate([row_hashes(X) for _, X in chunks])
+
+
+def _warn_of_duplicates(found: Duplicates, source: str) -> None:
+    if not found.n_duplicates:
         return
-    who = table.identities(identity)
-    for name in attributes:
-        found = find_contradictions(who, table.labels(name))
-        if found.n_contradicting:
-            examples = "; ".join(f"{who!r} is {_counted(rows)}" for who, rows in found.examples)
-            _warn(
-                f"{table.source}: {found.n_contradicting} of {found.n_identities} values of "
-                f"{identity!r} have rows that contradict each other on {name!r}: {examples}; "
-                "each row is used with its own label"
-            )
+    pairs = ", ".join(f"{first} and {again}" for first, again in found.examples)
+    such = f", such as rows {pairs}" if pairs else ""
+    _warn(
+        f"{source}: {found.n_duplicates} of {found.n_rows} rows repeat an earlier embedding "
+        f"exactly{such}; results count them as independent"
+    )
+
+
+def _warn_of_contradictions(who: Labels, labels: Labels, source: str) -> None:
+    found = find_contradictions(who, labels)
+    if found.n_contradicting:
+        examples = "; ".join(f"{who!r} is {_counted(rows)}" for who, rows in found.examples)
+        _warn(
+            f"{source}: {found.n_contradicting} of {found.n_identities} values of {who.name!r} "
+            f"have rows that contradict each other on {labels.name!r}: {examples}; each row is "
+            "used with its own label"
+        )
 
 
 def _warn(message: str) -> None:
-    warnings.warn(message, DataWarning, stacklevel=3)
+    warnings.warn(message, DataWarning, stacklevel=4)
 
 
 def _counted(rows: dict[str, int]) -> str:

@@ -43,6 +43,11 @@ class EmbeddingColumn:
         """All columns that are needed, none of which is a label."""
         return self.columns if self.scale is None else (*self.columns, self.scale)
 
+    @property
+    def written(self) -> str:
+        """Name of the one column that rows are written to."""
+        return "embedding" if self.wide else self.name
+
     @classmethod
     def find(cls, schema: pa.Schema, name: str, source: str) -> EmbeddingColumn:
         """Find the embedding among the columns of a table.

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
-from sensitivenets.atomic import atomic_file, check_table_name
-from sensitivenets.embeddings.arrays import vectors_to_arrow
-from sensitivenets.embeddings.parquet_files import own_metadata, sealed
+from sensitivenets.atomic import check_table_name
 from sensitivenets.embeddings.source import open_table
 from sensitivenets.embeddings.table import EmbeddingTable
+from sensitivenets.embeddings.writing import table_writer
 
 
 def read_table(path: str | Path, *, embedding: str = "embedding") -> EmbeddingTable:
@@ -58,23 +54,6 @@ def write_table(table: EmbeddingTable, path: str | Path) -> None:
     InputError
         If the name has another ending.
     """
-    path = Path(path)
-    check_table_name(path)
-    vectors = vectors_to_arrow(table.vectors)
-    fields = [pa.field(table.embedding, vectors.type, nullable=False), *table.columns.schema]
-    schema = sealed(pa.schema(fields, own_metadata(table.columns.schema)))
-    whole = pa.Table.from_arrays([vectors, *table.columns.columns], schema=schema)
-    # Embeddings do not compress (8 % by zstd, for half the speed of reading): neither that nor
-    # dictionaries and statistics on them.
-    compression = dict.fromkeys(whole.column_names, "zstd") | {
-        f"{table.embedding}.list.element": "none"
-    }
-    with atomic_file(path) as temporary:
-        pq.write_table(
-            whole,
-            temporary,
-            use_dictionary=table.columns.column_names,
-            compression=compression,
-            write_statistics=table.columns.column_names,
-            write_page_checksum=True,
-        )
+    check_table_name(Path(path))
+    with table_writer(path) as write:
+        write(table)

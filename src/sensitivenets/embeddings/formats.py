@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from sensitivenets.connectors.postgres import parse_postgres
+from sensitivenets.connectors.read_rows import describe_rows, row_batches
 from sensitivenets.embeddings.array_files import (
     describe_npy,
     describe_npz,
@@ -20,7 +22,7 @@ from sensitivenets.embeddings.array_files import (
     npz_batches,
     safetensors_batches,
 )
-from sensitivenets.embeddings.location import Part
+from sensitivenets.embeddings.location import POSTGRES, Part
 from sensitivenets.embeddings.parquet_files import check_seal
 from sensitivenets.embeddings.part_facts import PartFacts, require_different, sliced
 from sensitivenets.embeddings.text_files import (
@@ -136,6 +138,24 @@ def _arrow_batches(
         yield from sliced((one.select(list(columns)) for one in batches), first, block_rows)
 
 
+def _describe_postgres(part: Part, embedding: str) -> PartFacts:
+    return PartFacts(*describe_rows(parse_postgres(part.path), embedding))
+
+
+def _postgres_batches(
+    part: Part, facts: PartFacts, columns: Sequence[str], first: int, block_rows: int
+) -> Iterator[pa.RecordBatch]:
+    # The embedding is described first: only its column in the database may have another name.
+    return row_batches(
+        parse_postgres(part.path),
+        facts.schema.names[0],
+        columns,
+        first=first,
+        rows=facts.rows,
+        batch_rows=block_rows,
+    )
+
+
 _PARQUET = Format(_describe_parquet, _parquet_batches)
 _ARROW = Format(_describe_arrow, _arrow_batches)
 _JSON = Format(describe_json, json_batches)
@@ -153,3 +173,10 @@ FORMATS: dict[str, Format] = {
     ".arrow": _ARROW,
     ".ipc": _ARROW,
 }
+
+_DATABASE = Format(_describe_postgres, _postgres_batches)
+
+
+def format_of(part: Part) -> Format:
+    """Return how a part is read."""
+    return _DATABASE if part.suffix == POSTGRES else FORMATS[part.suffix]

@@ -14,8 +14,11 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 import pyarrow as pa
 from pyarrow import fs
 
+from sensitivenets.connectors.postgres import is_postgres_url, parse_postgres
 from sensitivenets.errors import InputError
 
+#: The kind of a part that is a table of a database.
+POSTGRES = "PostgreSQL"
 _MAGIC = re.compile(r"[*?\\[]")
 # Below one folder; a table of a billion rows has some thousand parts.
 _MOST_FILES = 200_000
@@ -36,18 +39,18 @@ _OTHER_KINDS = {
 
 @dataclass(frozen=True)
 class Part:
-    """One file of a table.
+    """One file of a table, or a whole table of a database.
 
     Attributes
     ----------
     name : str
         For messages: the path or URL, without keys or options.
     path : str
-        Within `filesystem`.
-    filesystem : pyarrow.fs.FileSystem
-        Local, S3, GCS or another that pyarrow knows.
+        Within `filesystem`; the URL of a database.
+    filesystem : pyarrow.fs.FileSystem or None
+        Local, S3, GCS or another that pyarrow knows; None for a database.
     suffix : str
-        What kind of file it is, such as ``".parquet"``.
+        What kind of file it is, such as ``".parquet"``; ``"PostgreSQL"`` for a database.
     relative : str
         Path below the folder that was named; the name of the file where a file was.
     keys : dict of str to str or None
@@ -55,7 +58,8 @@ class Part:
     """
 
     name: str
-    path: str
+    # The URL of a database may hold a password.
+    path: str = field(repr=False)
     filesystem: fs.FileSystem
     suffix: str
     relative: str
@@ -102,6 +106,11 @@ class Place:
             return self.filesystem.get_file_info(self.path if path is None else path)
         except (OSError, pa.ArrowException) as error:
             raise InputError(f"{self.shown}: cannot be reached: {_first_line(error)}") from error
+
+    def below(self, relative: str) -> Place:
+        """Return a path below the folder."""
+        shown = f"{self.shown.rstrip('/')}/{relative}"
+        return Place(shown, self.filesystem, f"{self.path.rstrip('/')}/{relative}")
 
     def files_below(self, folder: str) -> list[str]:
         """List all files below a folder, in the order of their names.
@@ -174,11 +183,17 @@ def find_place(where: str | Path) -> Place:
     if not _is_text(text):
         raise InputError(f"{text}: the name is no UTF-8; rename the file")
     if "://" not in text:
-        if re.match(r"(s3|gs|gcs|file):/[^/]", text):
+        if re.match(r"(s3|gs|gcs|file|postgres(ql)?):/[^/]", text):
             raise InputError(
                 f"{text}: a Path swallowed a slash of the URL; give it as text, with ://"
             )
-        return Place(text, fs.LocalFileSystem(), text.rstrip("/") or text)
+        # Workers may stand in another folder.
+        return Place(text, fs.LocalFileSystem(), str(Path(text).absolute()))
+    if is_postgres_url(text):
+        raise InputError(
+            f"{parse_postgres(text).shown}: expected a file or a folder, found a table of a "
+            "database, of which a column may be filled: transform --to"
+        )
     # Not urlsplit: to it, the ? of a glob and the ? of options are one.
     address, _, options = text.partition("?")
     glob = _MAGIC.search(address)
@@ -220,6 +235,9 @@ def find_parts(where: str | Path, suffixes: Collection[str]) -> tuple[Part, ...]
     InputError
         If nothing is there, or nothing that can be read.
     """
+    if is_postgres_url(str(where)):
+        table = parse_postgres(str(where))
+        return (Part(table.shown, str(where), None, POSTGRES, table.path[-1]),)
     place = find_place(where)
     info = place.info()
     if info.type == fs.FileType.NotFound:
@@ -255,14 +273,11 @@ def _parts_of_glob(place: Place, suffixes: Collection[str]) -> tuple[Part, ...]:
     found = _MAGIC.search(place.path)
     assert found is not None
     fixed = place.path[: found.start()]
-    root = _folder_of(fixed) or ("/" if fixed.startswith("/") else ".")
+    root = _folder_of(fixed) or "/"
     if place.info(root).type != fs.FileType.Directory:
         raise InputError(f"{place.shown}: no folder {root!r} to look in")
     pattern = _glob_pattern(place.path)
-    prefix = "./" if root == "." else ""
-    files = [
-        path for path in place.files_below(root) if pattern.fullmatch(path.removeprefix(prefix))
-    ]
+    files = [path for path in place.files_below(root) if pattern.fullmatch(path)]
     if not files:
         raise InputError(f"{place.shown}: no file matches; put the pattern in quotes")
     return _parts_of(place, files, root, suffixes)
@@ -299,7 +314,8 @@ def _part(place: Place, path: str, root: str, suffixes: Collection[str]) -> Part
 
 def _shown_below(place: Place, path: str) -> str:
     if place.is_local:
-        return path.removeprefix("./")
+        is_short = "://" not in place.shown and not Path(place.shown).is_absolute()
+        return os.path.relpath(path) if is_short else path
     scheme = place.shown.partition("://")[0]
     return f"{scheme}://{path}"
 
@@ -334,7 +350,7 @@ def _saved_dataset(place: Place) -> list[str]:
 def _glob_pattern(glob: str) -> re.Pattern[str]:
     """Make ``*`` and ``?`` stay within a folder, and ``**`` not."""
     pieces = []
-    for piece in re.split(r"(\*\*/|\*\*|\*|\?|\[[^]]*\])", glob.removeprefix("./")):
+    for piece in re.split(r"(\*\*/|\*\*|\*|\?|\[[^]]*\])", glob):
         if piece == "**/":
             pieces.append("(?:.*/)?")
         elif piece == "**":
@@ -349,8 +365,7 @@ def _glob_pattern(glob: str) -> re.Pattern[str]:
 
 
 def _relative(path: str, root: str) -> str:
-    root = "" if root in {"", "."} else root.rstrip("/") + "/"
-    return path.removeprefix(root).removeprefix("./")
+    return path.removeprefix(root.rstrip("/") + "/")
 
 
 def _folder_of(path: str) -> str:

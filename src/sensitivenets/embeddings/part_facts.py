@@ -2,13 +2,33 @@
 
 from __future__ import annotations
 
+import tokenize
+import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pyarrow as pa
 
 from sensitivenets.embeddings.location import Part
 from sensitivenets.errors import InputError
+
+# What reading a damaged or hostile file raises; memory, where it claims an absurd shape.
+_DAMAGED = (
+    pa.ArrowException,
+    ValueError,
+    KeyError,
+    IndexError,
+    EOFError,
+    OSError,
+    MemoryError,
+    OverflowError,
+    NotImplementedError,
+    zipfile.BadZipFile,
+    zlib.error,
+    tokenize.TokenError,
+)
 
 
 @dataclass(frozen=True)
@@ -66,3 +86,15 @@ def sliced(
         first -= left_out
         for start in range(left_out, len(batch), block_rows):
             yield batch.slice(start, block_rows)
+
+
+@contextmanager
+def readable(part: Part) -> Iterator[None]:
+    """Say of what goes wrong in reading which file it was."""
+    try:
+        yield
+    except InputError:
+        raise
+    except _DAMAGED as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(f"{part.name}: cannot be read as {part.suffix}: {reason}") from error

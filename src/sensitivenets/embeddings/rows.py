@@ -144,7 +144,7 @@ def first_occurrences(X: FloatArray) -> npt.NDArray[np.int64]:
     ndarray of shape (n,), int64
         For each row the first row that equals it in every feature: itself where none is earlier.
     """
-    hashes = _row_hashes(X)
+    hashes = row_hashes(X)
     order = np.argsort(hashes, kind="stable")
     earlier, later = order[:-1], order[1:]
     # Rows of one hash keep their order, so neighbours are enough; looking at the rows themselves
@@ -160,8 +160,8 @@ def first_occurrences(X: FloatArray) -> npt.NDArray[np.int64]:
     return first
 
 
-def _row_hashes(X: FloatArray) -> npt.NDArray[np.uint64]:
-    """Hash each row by a random linear form of its bits, modulo 2^64."""
+def row_hashes(X: FloatArray) -> npt.NDArray[np.uint64]:
+    """Hash each row by a random linear form of its bits, modulo 2^64: the same everywhere."""
     words = X.shape[1] * X.dtype.itemsize // 2
     factors = np.random.default_rng(0).integers(2**64, size=words, dtype=np.uint64)
     hashes = np.empty(len(X), dtype=np.uint64)

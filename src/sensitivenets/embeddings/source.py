@@ -9,12 +9,8 @@
 
 from __future__ import annotations
 
-import tokenize
-import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -24,13 +20,12 @@ import pyarrow as pa
 
 from sensitivenets.embeddings.arrays import FloatArray, check_vectors
 from sensitivenets.embeddings.embedding_column import EmbeddingColumn
-from sensitivenets.embeddings.formats import FORMATS
+from sensitivenets.embeddings.formats import FORMATS, format_of
+from sensitivenets.embeddings.label_types import in_types_of, label_schema
 from sensitivenets.embeddings.labels import encode
-from sensitivenets.embeddings.location import Part, find_parts, find_place
-from sensitivenets.embeddings.parquet_files import own_metadata
-from sensitivenets.embeddings.part_facts import PartFacts
+from sensitivenets.embeddings.location import POSTGRES, Part, find_parts, find_place
+from sensitivenets.embeddings.part_facts import PartFacts, readable
 from sensitivenets.embeddings.table import EmbeddingTable
-from sensitivenets.embeddings.text_types import TEXT_KINDS, kind_of_text, widest
 from sensitivenets.errors import InputError, did_you_mean, some_of
 
 #: Rows of a block: some megabytes at usual widths.
@@ -38,21 +33,6 @@ BLOCK_ROWS = 16_384
 # Footers read at a time: each is a wait for a far disk.
 _AT_A_TIME = 8
 _SHOWN = 12
-# What reading a damaged or hostile file raises; memory, where it claims an absurd shape.
-_DAMAGED = (
-    pa.ArrowException,
-    ValueError,
-    KeyError,
-    IndexError,
-    EOFError,
-    OSError,
-    MemoryError,
-    OverflowError,
-    NotImplementedError,
-    zipfile.BadZipFile,
-    zlib.error,
-    tokenize.TokenError,
-)
 
 
 @dataclass(frozen=True)
@@ -113,6 +93,11 @@ class TableSource:
     def n_rows(self) -> int:
         """Rows in all."""
         return sum(self.rows)
+
+    @property
+    def is_one_file(self) -> bool:
+        """Whether a file was named, and not a folder or pattern that may have one file."""
+        return len(self.parts) == 1 and self.parts[0].name == self.name
 
     def where(self, column: str, value: str) -> TableSource:
         """Keep the rows whose `column`, read as text, equals `value`; reads that column.
@@ -195,7 +180,7 @@ class TableSource:
             part = self.parts[number]
             row = first
             for table in _ahead(self._tables(number, wanted, first, last, block_rows)):
-                with _readable(part):
+                with readable(part):
                     vectors = self.embedding.vectors(table, part.name, row)
                 where = f"{part.name}: column {self.embedding.name!r}"
                 check_vectors(vectors, where, first_row=row)
@@ -230,14 +215,14 @@ class TableSource:
         if len(first) == self.n_rows:
             vectors, tables = first.vectors, [first.columns]
         else:
-            with _readable(self.parts[0]):
+            with readable(self.parts[0]):
                 vectors = np.empty((self.n_rows, first.vectors.shape[1]), dtype=np.float32)
             tables = []
             for block in (first, *blocks):
                 vectors[block.start : block.start + len(block)] = block.vectors
                 tables.append(block.columns)
-        columns = self._noted(pa.concat_tables(tables) if names else pa.table({}))
-        return EmbeddingTable(vectors, columns, self.name, self.embedding.name)
+        columns = self.noted(pa.concat_tables(tables) if names else pa.table({}))
+        return EmbeddingTable(vectors, columns, self.name, self.embedding.written)
 
     def take(self, rows: npt.NDArray[np.int64]) -> EmbeddingTable:
         """Read some rows, with their labels, in the order of the table.
@@ -254,10 +239,10 @@ class TableSource:
                 chosen = rows[first:last] - block.start
                 vectors.append(block.vectors[chosen])
                 tables.append(block.columns.take(pa.array(chosen)))
-        columns = self._noted(pa.concat_tables(tables) if self.labels.names else pa.table({}))
-        return EmbeddingTable(np.concatenate(vectors), columns, self.name, self.embedding.name)
+        columns = self.noted(pa.concat_tables(tables) if self.labels.names else pa.table({}))
+        return EmbeddingTable(np.concatenate(vectors), columns, self.name, self.embedding.written)
 
-    def _noted(self, columns: pa.Table) -> pa.Table:
+    def noted(self, columns: pa.Table) -> pa.Table:
         """Put what made the table back into its metadata."""
         return columns.replace_schema_metadata(self.labels.metadata)
 
@@ -323,9 +308,9 @@ class TableSource:
         in_file = [name for name in needed if name in facts.schema.names]
         # Which rows meet a condition is not known before they are read.
         seen = 0 if self.conditions else first
-        with _readable(part):
+        with readable(part):
             # Of a part without any of the columns, one is read to tell how many rows there are.
-            batches = FORMATS[part.suffix].batches(
+            batches = format_of(part).batches(
                 part, facts, in_file or facts.schema.names[:1], seen, block_rows
             )
             for batch in batches:
@@ -392,9 +377,9 @@ def open_table(
                 f"{part.name}: expected {len(columns[0].read)} columns of {embedding!r} as in "
                 f"{parts[0].name}, found {len(found.read)}; write both alike"
             )
-    labels = _label_schema(parts, facts, columns[0])
-    facts = [_in_types_of(labels, part, one) for part, one in zip(parts, facts, strict=True)]
-    name = parts[0].name if len(parts) == 1 else str(find_place(where).shown)
+    labels = label_schema(parts, facts, columns[0])
+    facts = [in_types_of(labels, part, one) for part, one in zip(parts, facts, strict=True)]
+    name = parts[0].name if parts[0].suffix == POSTGRES else find_place(where).shown
     rows = tuple(one.rows for one in facts)
     if not sum(rows):
         raise InputError(f"{name}: expected at least one embedding, found none")
@@ -405,61 +390,8 @@ def open_table(
 
 
 def _described(part: Part, embedding: str) -> PartFacts:
-    with _readable(part):
-        return FORMATS[part.suffix].describe(part, embedding)
-
-
-@contextmanager
-def _readable(part: Part) -> Iterator[None]:
-    """Say of what goes wrong in reading which file it was."""
-    try:
-        yield
-    except InputError:
-        raise
-    except _DAMAGED as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"{part.name}: cannot be read as {part.suffix}: {reason}") from error
-
-
-def _label_schema(
-    parts: Sequence[Part], facts: Sequence[PartFacts], embedding: EmbeddingColumn
-) -> pa.Schema:
-    """Give each label column one type for all parts."""
-    found: dict[str, pa.Field] = {}
-    for part, one in zip(parts, facts, strict=True):
-        for field in one.schema:
-            if field.name in embedding.read:
-                continue
-            known = found.setdefault(field.name, field)
-            if known.type != field.type:
-                found[field.name] = _common(known, field, part, parts[0])
-    for key in dict.fromkeys(key for part in parts for key in part.keys):
-        if key not in found and key not in embedding.read:
-            values = pa.array([part.keys.get(key) for part in parts], pa.string())
-            found[key] = pa.field(key, kind_of_text(values))
-    return pa.schema([*found.values()], own_metadata(facts[0].schema))
-
-
-def _common(known: pa.Field, field: pa.Field, part: Part, first: Part) -> pa.Field:
-    kinds = {known.type, field.type}
-    if part.suffix == ".csv" and kinds <= TEXT_KINDS:
-        return known.with_type(widest(kinds))
-    try:
-        both = [pa.schema([known]), pa.schema([field])]
-        return pa.unify_schemas(both, promote_options="permissive").field(0)
-    except pa.ArrowException as error:
-        raise InputError(
-            f"{part.name}: column {field.name!r} is {field.type}, but {known.type} in "
-            f"{first.name}; write both alike"
-        ) from error
-
-
-def _in_types_of(labels: pa.Schema, part: Part, facts: PartFacts) -> PartFacts:
-    """Let text be read as what it is in all parts, so that 1.50 does not become 1.5 on the way."""
-    if part.suffix != ".csv":
-        return facts
-    fields = [labels.field(f.name) if f.name in labels.names else f for f in facts.schema]
-    return PartFacts(pa.schema(fields), facts.rows)
+    with readable(part):
+        return format_of(part).describe(part, embedding)
 
 
 def _cast(values: pa.Array, kind: pa.DataType) -> pa.Array:

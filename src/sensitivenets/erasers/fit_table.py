@@ -22,11 +22,11 @@ from sensitivenets.embeddings.label_doubts import without_blanks
 from sensitivenets.embeddings.labels import encode_attributes, encode_columns
 from sensitivenets.embeddings.rows import Stretch
 from sensitivenets.embeddings.source import BLOCK_ROWS, Block, TableSource, open_table
+from sensitivenets.embeddings.source_rows import SourceRows
 from sensitivenets.embeddings.stretches import chunks_of
 from sensitivenets.engines import Engine, InProcess
 from sensitivenets.erasers.linear.streaming import StreamingEraser
 from sensitivenets.erasers.moments.attribute import AttributeStream
-from sensitivenets.erasers.source_rows import SourceRows
 from sensitivenets.erasers.transport.adapt import Adapted, adapt_passes, adapted_model
 from sensitivenets.errors import InputError
 from sensitivenets.maps.base import Fitted, Model, model_of
@@ -141,6 +141,12 @@ class BlockFitter(Protocol):
 E = TypeVar("E", bound=BlockFitter)
 
 
+def fits_block_by_block(eraser: Any) -> bool:
+    """Whether an eraser, with the parameters it has, can be fitted to more rows than it holds."""
+    in_passes = hasattr(eraser, "fit_passes") and not getattr(eraser, "n_cell_rounds", 0)
+    return in_passes or isinstance(eraser, StreamingEraser)
+
+
 def fit_table(
     eraser: E,
     table: TableSource | str | Path,
@@ -187,15 +193,14 @@ def fit_table(
         If the eraser needs all rows at once, the table cannot be used, or an attribute has fewer
         than two classes in the whole of it.
     """
-    several = hasattr(eraser, "fit_passes")
-    if not several and not isinstance(eraser, StreamingEraser):
+    if not (hasattr(eraser, "fit_passes") or isinstance(eraser, StreamingEraser)):
         raise InputError(
             f"{type(eraser).__name__}: needs all rows at once; read the table with read_table and "
             "call fit, or take a closed-form method such as LEACE"
         )
     if not sensitive:
         raise InputError("sensitive: expected the name of at least one column, found none")
-    if unlabelled is not None and not several:
+    if unlabelled is not None and not hasattr(eraser, "fit_passes"):
         raise InputError(
             f"unlabelled: {type(eraser).__name__} learns nothing from rows without labels; "
             "expected none, or a method such as RoutedTransport"
@@ -208,13 +213,13 @@ def fit_table(
         tables["unlabelled"] = as_source(unlabelled, embedding)
         source = source.followed_by_unlabelled(tables["unlabelled"])
     rows = SourceRows(source, engine or InProcess(), progress)
-    if several:
+    if hasattr(fitted, "fit_passes"):
         # What stays in memory is taken before the passes begin.
         labels = source.read_labels(sensitive)
         fitted.fit_passes(rows, encode_attributes(labels, labels.num_rows))
     else:
         add_up = _AddUp(fitted, source, tuple(sensitive), target, fitted.draw_seed())
-        fitted.fit_moments(*_merged(rows.over_stretches(add_up)))
+        fitted.fit_moments(*_merged(add_up, rows.over_stretches(add_up)))
     if unlabelled is not None:
         # The passes saw one table; who audits either asks for it.
         found = {name: _identified(one).to_record() for name, one in tables.items()}
@@ -264,16 +269,15 @@ class _AddUp:
 
 
 def _merged(
-    found: Iterable[tuple[AttributeStream, StretchDigests]],
+    add_up: _AddUp, found: Iterable[tuple[AttributeStream, StretchDigests]]
 ) -> tuple[AttributeStream, Fingerprint]:
     """Put stretches together in the order of the rows: sums of floats depend on it."""
     whole: AttributeStream | None = None
     fingerprint = Fingerprint()
     for stream, digests in found:
-        if whole is None:
-            whole = stream
-        else:
-            whole.merge(stream)
+        # Not into the first of them: what another machine sends may be read-only.
+        whole = whole or add_up.eraser.new_stream(add_up.sensitive, digests.features, seed=0)
+        whole.merge(stream)
         fingerprint = fingerprint.followed_by(digests)
     assert whole is not None
     return whole, fingerprint

@@ -18,7 +18,13 @@ from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
-from sensitivenets.embeddings import FloatArray, as_plain, squared_norms
+from sensitivenets.embeddings import (
+    FloatArray,
+    as_plain,
+    canonical_values,
+    check_vectors,
+    squared_norms,
+)
 from sensitivenets.errors import InputError
 
 Shapes = Mapping[str, str]
@@ -209,6 +215,21 @@ def require_features(X: FloatArray, n_features: int) -> None:
         )
     if X.dtype.kind != "f":
         raise InputError(f"expected floating-point embeddings, found {X.dtype}; convert them")
+
+
+def written_values(phi: FittedMap, X: FloatArray, where: str) -> npt.NDArray[np.float32]:
+    """Map rows to what tables are written with (see `canonical_values`).
+
+    Raises
+    ------
+    InputError
+        If the rows have another width, or what comes out cannot be used; the message begins with
+        `where` then.
+    """
+    require_features(X, phi.n_features_in)
+    mapped = phi(X)
+    check_vectors(mapped, where)
+    return canonical_values(mapped)
 
 
 @dataclass(frozen=True)

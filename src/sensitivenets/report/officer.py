@@ -44,7 +44,7 @@ def threat_models(audit: AuditRecord) -> tuple[ThreatModel, ...]:
     Returns
     -------
     tuple of ThreatModel
-        Naive, map secret, map public, collusion, insider.
+        Naive, map secret, map public, collusion, outsiders, insider.
     """
     labels = f"{count(audit.split.n_train)} labelled embeddings of other people"
     return (
@@ -67,6 +67,11 @@ def threat_models(audit: AuditRecord) -> tuple[ThreatModel, ...]:
             "Collusion",
             "several protected versions of the same people, by other maps or keys",
             _risks(audit, {one.attribute: one.strongest for one in audit.collusion}),
+        ),
+        ThreatModel(
+            "Outsiders",
+            "labels of this table, used on people who are not in it",
+            _risks(audit, audit.outsiders_read),
         ),
         ThreatModel(
             "Insider",

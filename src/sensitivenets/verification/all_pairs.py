@@ -64,6 +64,8 @@ class AllPairsResult:
         Pairs of one subject, and of two.
     resolution : float
         Thresholds are multiples of it; the rates at a threshold are exact counts.
+    drawn : str or None
+        Which rows of a larger table these were, in words.
     """
 
     eer: Estimate
@@ -78,6 +80,7 @@ class AllPairsResult:
     n_genuine: int
     n_impostor: int
     resolution: float
+    drawn: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON-ready values; rates are fractions."""
@@ -95,7 +98,7 @@ class AllPairsResult:
             "fnmr_at_fmr": [point.to_dict() for point in self.fnmr_at_fmr],
             "groups": [comparison.to_dict() for comparison in self.groups],
             "roc": self.curve.to_dict(),
-        }
+        } | ({} if self.drawn is None else {"drawn": self.drawn})
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> AllPairsResult:
@@ -106,7 +109,7 @@ class AllPairsResult:
         InputError
             If a field is missing, unknown or of another type.
         """
-        fields = fields_of(data)
+        fields = {"drawn": None} | fields_of(data)
         fields.pop("protocol", None)
         result = decode_fields(fields, cls, "verification")
         assert isinstance(result, cls)

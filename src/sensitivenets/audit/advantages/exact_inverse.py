@@ -29,8 +29,8 @@ from sensitivenets.embeddings import FloatArray
 
 # Solutions of a row that are carried on to the round before.
 _KEPT = 2
-# Faces beside the training rows: candidates are as many times the groups.
-_MOST_FACES = 10_000
+# Faces to learn from what is natural: there are as many candidates as groups of each.
+_MOST_FACES = 8000
 # Candidates of a kind that Gaussians are fitted to.
 _FEWEST = 20
 # Log density that a row loses for a route that is not its own.
@@ -82,7 +82,6 @@ def exact_inverse(
     rounds = rounds_of(phi)
     if not rounds:
         return ()
-    faces = faces[:_MOST_FACES]
     known = np.vstack([tables.before[: tables.n_train], faces.astype(tables.before.dtype)])
     recovered = _natural(rounds, tables, known, push(phi, known), random_state)
     prepared = prepare(recovered.astype(np.float32), tables.n_train, names=(STANDARDISED, WHITENED))
@@ -97,13 +96,14 @@ def _natural(
     A training row is judged by a network that was not trained on it, as a test row is.
     """
     candidates, likely = undo(rounds, tables.after)
-    learnt, learnt_likely = undo(rounds, images)
     half = np.arange(len(known)) % 2
+    learning = np.arange(len(known)) % (2 * max(len(known) // _MOST_FACES, 1)) < 2
+    learnt, learnt_likely = undo(rounds, images[learning])
     scores = np.zeros(likely.shape)
     rows = np.arange(len(candidates))
     for k in (0, 1):
-        of_half = half == k
-        judge = _Judge.train(learnt[of_half], learnt_likely[of_half], known[of_half], seed + k)
+        own = half[learning] == k
+        judge = _Judge.train(learnt[own], learnt_likely[own], known[learning][own], seed + k)
         asked = (rows >= tables.n_train) | (half[np.minimum(rows, len(half) - 1)] != k)
         scores[asked] += judge(candidates[asked])
     best = (scores - np.where(likely > -_UNFIT / 2, 0.0, _UNFIT)).argmax(axis=1)

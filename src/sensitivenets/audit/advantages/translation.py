@@ -158,7 +158,8 @@ def _by_clusters(rows: FloatArray, aim: FloatArray, n_clusters: int, seed: int) 
     alike = cdist(*(np.sort(gram, axis=1) for gram in grams))
     start = np.full(alike.shape, 0.5 / n_clusters)
     start[linear_sum_assignment(alike)] += 0.5
-    found = quadratic_assignment(*grams, options={"maximize": True, "P0": start})
+    options = {"maximize": True, "P0": start, "rng": np.random.default_rng(seed)}
+    found = quadratic_assignment(*grams, options=options)
     return _nearest_rotation(centers[0].T @ centers[1][found.col_ind])
 
 

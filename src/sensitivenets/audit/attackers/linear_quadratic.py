@@ -78,7 +78,7 @@ def pseudo_labels() -> Attacker:
         for pooled, round_ in ((1.0, 0.1), (0.5, 0.3), (0.0, 0.3))
     )
     shown = (STANDARDISED, WHITENED)
-    return Attacker("pseudo-labels", candidates, shown, cost=2)
+    return Attacker("pseudo-labels", candidates, shown, cost=0.5)
 
 
 def quadratic() -> Attacker:

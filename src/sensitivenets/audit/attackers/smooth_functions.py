@@ -175,7 +175,7 @@ def learned_metric() -> Attacker:
         ({"rounds": rounds, "ridge": ridge}, RecursiveFeatureMachine(rounds, ridge))
         for rounds, ridge in ((3, 0.1), (5, 0.01))
     )
-    return Attacker("learned-metric kernel", candidates, (WHITENED,), cost=12)
+    return Attacker("learned-metric kernel", candidates, (WHITENED,), cost=3)
 
 
 class RecursiveFeatureMachine(ClassifierMixin, BaseEstimator):

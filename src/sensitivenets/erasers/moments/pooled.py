@@ -304,10 +304,10 @@ class _Scatter:
         self._weight += weight * len(X)
 
     def merge(self, other: _Scatter, step: Float64) -> None:
-        """Add the rows of another, whose shift is `step` from this one."""
-        other._multiply()
+        """Add the rows of another, whose shift is `step` from this one; it is not changed."""
+        waiting = other._waiting[: other._n_waiting]
         across = np.outer(other._sum, step)
-        self._products += other._products + across + across.T
+        self._products += (other._products + waiting.T @ waiting) + across + across.T
         self._products += other._weight * np.outer(step, step)
         self._sum += other._sum + other._weight * step
         self._weight += other._weight

@@ -39,7 +39,16 @@ class SourceRows:
         return self.source.n_rows
 
     def over(self, function: Callable[..., R], *arrays: Any) -> Iterator[R]:
-        """See `Passes.over`: chunks are read by whoever goes through them."""
+        """Yield what a function makes of each stretch, in the order of the rows.
+
+        Parameters
+        ----------
+        function : callable
+            Of the chunks of a stretch, pairs of a slice and rows, all of which it takes, and of
+            its rows of each array. It may be sent to another machine.
+        *arrays : ndarray of shape (n_rows, ...)
+            What else is known of each row.
+        """
         parts = (
             (stretch, tuple(array[stretch.start : stretch.stop] for array in arrays))
             for stretch in stretches(self.n_rows)

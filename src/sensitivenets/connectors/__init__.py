@@ -1,0 +1,1 @@
+"""Databases that hold embeddings: PostgreSQL with pgvector, read and mapped in place."""
