@@ -3,8 +3,8 @@
     SENSITIVENETS_DATA=data OMP_NUM_THREADS=1 python experiments/continuous.py
 
 FairFace's age bins stand for a number, the middle of each. Maps are fitted on the fit part; ridge
-and kernel regression, boosted trees and neighbours are fitted anew on attack_train after each map,
-their strength chosen on a fifth of it, and read attack_test. Accuracy is that of LFW view 2's kind
+and kernel regression, boosted trees and neighbours are fitted anew on attack_train after each map
+(only ridge chooses its strength, by cross-validation there), and read attack_test. Accuracy is that of LFW view 2's kind
 of pairs, as many of each, drawn from LFW.
 """
 
