@@ -4,8 +4,8 @@
 
 FairFace's age bins stand for a number, the middle of each. Maps are fitted on the fit part; ridge
 and kernel regression, boosted trees and neighbours are fitted anew on attack_train after each map
-(only ridge chooses its strength, by cross-validation there), and read attack_test. Accuracy is that of LFW view 2's kind
-of pairs, as many of each, drawn from LFW.
+(only ridge chooses its strength, by cross-validation there), and read attack_test. Accuracy is
+that of LFW view 2's kind of pairs, as many of each, drawn from LFW.
 """
 
 from __future__ import annotations
