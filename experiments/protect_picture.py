@@ -56,19 +56,23 @@ def draw(found: dict[str, Any]) -> Figure:
             ax.plot([before, after], [place, place], color=colour, linewidth=3, alpha=0.35)
             ax.plot(before, place, "o", markersize=9, markerfacecolor="none", color=MUTED)
             ax.plot(after, place, "o", markersize=9, color=colour)
-            ax.plot(100 * CHANCE[name], place, "|", markersize=22, color=INK, linewidth=2)
-            for value, up, tone in ((before, 9, MUTED), (after, 9, colour)):
+            ax.plot(100 * CHANCE[name], place, "|", markersize=22, color=INK)
+            for value, away, side, tone in (
+                (before, 9, "left", MUTED),
+                (after, -9, "right", colour),
+            ):
                 ax.annotate(
                     f"{value:.0f} %",
                     (value, place),
-                    (0, up),
+                    (away, 0),
                     textcoords="offset points",
-                    ha="center",
+                    ha=side,
+                    va="center",
                     color=tone,
                 )
         ax.set_yticks(range(len(rows)), [LABELS[name] for name in reversed(rows)])
         ax.set_ylim(-0.6, len(rows) - 0.3)
-        ax.set_xlim(25, 103)
+        ax.set_xlim(22, 108)
         ax.set_xlabel("of 100 cases: before (ring), after (dot); a guess (bar)")
         ax.grid(visible=False)
         figure = ax.get_figure()

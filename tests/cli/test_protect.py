@@ -8,6 +8,8 @@ from pyarrow.fs import FileSelector
 from sensitivenets import load_model, read_table, synthetic_diveface, write_table
 from sensitivenets.cli.protect_output import folder_made, place_to_make
 from sensitivenets.errors import InputError
+from sensitivenets.tradeoff import rehearsal
+from sensitivenets.tradeoff.candidates import Candidate
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +25,12 @@ def faces(tmp_path_factory):
 
 
 @pytest.fixture
-def command(faces, run):
+def command(faces, run, monkeypatch):
+    # Two candidates: what they are is tested where they are chosen.
+    two = (Candidate(), Candidate(means_only=True))
+    monkeypatch.setattr(rehearsal, "candidates_for", lambda *_: two)
+    monkeypatch.setattr(rehearsal, "with_codes", lambda _: ())
+
     def protect(table, *more):
         arguments = ["--reference", faces / "reference.parquet", "--remove", "gender"]
         options = [*arguments, "--identity", "subject", "--quick", "--n-jobs", 1, *more]
@@ -41,8 +48,13 @@ def test_what_it_writes_and_says(command, tmp_path):
     lines = text.splitlines()
     assert lines[0].startswith("gender (estimated labels): ")
     assert lines[1].startswith("recognition: ")
-    assert lines[2].startswith("new rows: ")
+    assert lines[2].startswith("taken: ")
+    assert "it leaks least within 2 points of verification, rehearsed on the reference" in lines[2]
+    assert "few rows: new rows: " in err
     assert any(line.startswith("next: labels of gender are estimates") for line in lines)
+    # A table may be of voices or texts as well.
+    said = (text + err).replace(str(tmp_path), "").lower()
+    assert not [word for word in ("face", "photo", "portrait") if word in said]
     later = read_table(out / "table.parquet").vectors
     assert load_model(out / "model").map.n_features_out == later.shape[1]
 

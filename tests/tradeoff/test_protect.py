@@ -2,19 +2,23 @@
 
 import warnings
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from sensitivenets import protect, synthetic_diveface
+import sensitivenets
+from sensitivenets import synthetic_diveface
 from sensitivenets.embeddings import canonical_values
 from sensitivenets.embeddings.fingerprint import fingerprint, is_among
 from sensitivenets.erasers.transport.routed_transport import RoutedTransport
 from sensitivenets.errors import FewRowsWarning, InputError
 from sensitivenets.tradeoff.protect import ROW, draw_sample, with_sample
 
+# What is done to the table is chosen in test_rehearsal.py.
+protect = partial(sensitivenets.protect, utility_budget=None)
 FACES = synthetic_diveface(n_subjects=1500, images_per_subject=3, dim=32, random_state=0)
 KNOWN, MINE = FACES.where("split", "fit"), FACES.where("split", "attack_train")
 UNLABELLED = replace(MINE, columns=MINE.columns.drop_columns(["gender", "ethnicity"]))

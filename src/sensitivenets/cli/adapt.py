@@ -1,4 +1,4 @@
-"""``sensitivenets adapt``: a routed model for the faces you hold, without labels of them."""
+"""``sensitivenets adapt``: a routed model for the rows you hold, without labels of them."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def adapt(
         Embeddings of the same network: a file, a folder, a glob or a URL of .parquet, .feather,
         .csv, .jsonl, .npz, .npy or .safetensors, read block by block.
     out
-        Model folder to make, for these faces and for people who come later.
+        Model folder to make, for these rows and for people who come later.
     identity
         Column that says who a row shows: rows of a person are routed together.
     where

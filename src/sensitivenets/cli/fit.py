@@ -31,8 +31,10 @@ def fit(
     *,
     out: Path,
     remove: Annotated[list[str] | None, Parameter(name=("--remove", "--attribute"))] = None,
+    continuous: list[str] | None = None,
     remove_identity: str | None = None,
     identity: str | None = None,
+    domain: str | None = None,
     task: str | None = None,
     where: list[str] | None = None,
     detector: str | None = None,
@@ -58,11 +60,17 @@ def fit(
         Model folder to make.
     remove
         Attribute to remove, a column; give the option once for each.
+    continuous
+        Number to remove, such as an age: its eight bands of as many rows are made alike; give the
+        option once for each.
     remove_identity
         Column that says who a row shows: hide who, keep the label of --task.
     identity
         Column that says who or what a row shows; sensitivenet, as it is set, and some others need
         it.
+    domain
+        Column of the source of a row, such as a camera or a country: each source has groups and
+        moments of its own, found without it later. It is removed like an attribute.
     task
         Column of the label to keep, instead of identities.
     where
@@ -96,7 +104,8 @@ def fit(
     from sensitivenets.maps.model_folder import check_destination
     from sensitivenets.maps.rescue import save_or_rescue
 
-    remove = _what_to_remove(remove, remove_identity, identity, task)
+    remove = _what_to_remove(remove, continuous, remove_identity, identity, task)
+    remove = [*remove, domain] if domain else remove
     method = method or ("identity_span" if remove_identity else "sensitivenet")
     chosen = method_named(method)
     parameters = estimator_parameters(method, settings or [], random_state)
@@ -107,10 +116,12 @@ def fit(
         raise InputError("--detector-where: expected --detector with it; give both or neither")
     require_files(table)
     kept = kept_column(method, parameters, identity, task)
-    hidden = _Hidden(tuple(remove), remove_identity, identity)
+    hidden = _Hidden(tuple(remove), remove_identity, identity, tuple(continuous or []))
     estimator = chosen.load()(**parameters)
-    # Unlabelled rows cannot stand behind selected ones of a table that is not held.
-    if detector is None and fits_block_by_block(estimator) and not (unlabelled and where):
+    # Unlabelled rows cannot stand behind selected ones of a table that is not held, and bands of
+    # numbers are cut with all of them in hand.
+    in_blocks = detector is None and not continuous and not (unlabelled and where)
+    if in_blocks and fits_block_by_block(estimator):
         source = open_rows(table, where or [], embedding)
         more = None if unlabelled is None else open_rows(unlabelled, [], embedding)
         estimator = _fit_in_blocks(estimator, source, hidden, kept, more, work)
@@ -143,9 +154,10 @@ class _Hidden:
     columns: tuple[str, ...]
     who: str | None
     identity: str | None
+    numbers: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.identity in self.columns:
+        if self.identity in (*self.columns, *self.numbers):
             raise InputError(
                 f"--remove {self.identity}: the identity is what is kept; remove another"
             )
@@ -157,9 +169,12 @@ class _Hidden:
 
     def labels(self, table: EmbeddingTable) -> dict[str, Any]:
         """Return the columns, checked here, where the message can name the file."""
+        from sensitivenets.embeddings.number_bands import number_bands
+
         require_groups(table, self.groups, "--remove")
         table.attributes(self.columns)
-        return {name: table.column(name) for name in self.columns}
+        columns: dict[str, Any] = {name: table.column(name) for name in self.columns}
+        return columns | {name: number_bands(table.numbers(name)) for name in self.numbers}
 
 
 def _fit_in_blocks(
@@ -221,14 +236,18 @@ def _fit_in_memory(
 
 
 def _what_to_remove(
-    remove: list[str] | None, remove_identity: str | None, identity: str | None, task: str | None
+    remove: list[str] | None,
+    continuous: list[str] | None,
+    remove_identity: str | None,
+    identity: str | None,
+    task: str | None,
 ) -> list[str]:
     if remove_identity is None:
-        if not remove:
+        if not remove and not continuous:
             raise InputError("expected --remove or --remove-identity, a column to hide, found none")
-        return remove
-    if remove or identity:
-        other = "--remove" if remove else "--identity"
+        return remove or []
+    if remove or continuous or identity:
+        other = "--remove" if remove else "--continuous" if continuous else "--identity"
         raise InputError(
             f"--remove-identity hides who, and {other} asks for something else; give one of them"
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,8 @@ def protect(
     remove: Removed,
     out: str,
     identity: str | None = None,
+    domain: str | None = None,
+    utility_budget: float = 0.02,
     sample: str | None = None,
     where: list[str] | None = None,
     reference_where: list[str] | None = None,
@@ -60,7 +63,11 @@ def protect(
         Folder to make: a path, or a URL such as s3://bucket/folder.
     identity
         Column that says who a row shows: rows of a person are moved alike, and recognition is
-        measured.
+        measured. Where the reference has the column too, what is done is chosen on its rows.
+    domain
+        Column of the reference that says which source a row is from: each has groups of its own.
+    utility_budget
+        Verification accuracy that may be lost there, a fraction: 0.02 is two points.
     sample
         The sample.parquet of a former run with labels: attackers are tested on them.
     where
@@ -94,6 +101,8 @@ def protect(
         refuse_own_output(rows, known, Path(reference))
     if sample is not None:
         rows = with_sample(rows, read_rows(sample, [], embedding), remove)
+    for line in _few_rows(rows, known, [*remove, domain] if domain else remove):
+        print_notice(line)
     print_notice("2/3 finding them in the table, moving them, attacking the result")
     with progress_bar("audit") as progress:
         found = protected_table(
@@ -101,6 +110,8 @@ def protect(
             known,
             remove=remove,
             identity=identity,
+            domain=domain,
+            utility_budget=utility_budget,
             quick=quick,
             random_state=random_state,
             n_jobs=work.processes,
@@ -130,6 +141,21 @@ def _reference(
     return load_model(path)
 
 
+def _few_rows(rows: EmbeddingTable, known: EmbeddingTable | Model, remove: list[str]) -> list[str]:
+    """Say before any work where rows are too few for people who come later."""
+    from sensitivenets.embeddings import EmbeddingTable
+    from sensitivenets.erasers.transport.forecast import forecast_of_size
+
+    classes = (
+        {name: known.labels(name).classes for name in remove}
+        if isinstance(known, EmbeddingTable)
+        else known.removed
+    )
+    n_groups = prod(map(len, classes.values()))
+    expected = forecast_of_size(len(rows), n_groups, rows.vectors.shape[1])
+    return [f"few rows: {line}" for line in expected.lines()] if expected.thin else []
+
+
 def _write(found: Protected, rows: EmbeddingTable, out: Place, random_state: int) -> str:
     """Write all that there is, there whole or not at all; return what to open."""
     from sensitivenets.cli.audit_output import write
@@ -156,14 +182,14 @@ def _print(found: Protected, out: Place, page: str, identity: str | None) -> Non
                 f"after; chance {percent(attribute.chance)} ({mode})"
             )
     print_line(_recognition(found, identity))
-    for line in found.adapted.forecast.lines():
+    for line in found.lines():
         print_line(line)
     if found.unlabelled:
         sample, name = out.below("sample.parquet").shown, found.unlabelled[0]
         print_line(
             f"next: labels of {' and '.join(found.unlabelled)} are estimates; to know, label a "
-            f"random sample: sensitivenets annotate {sample} --attribute {name} --images PHOTOS, "
-            "--export it, and protect again with --sample"
+            f"random sample: sensitivenets annotate {sample} --attribute {name} (with --images, if "
+            "there are some), --export it, and protect again with --sample"
         )
     else:
         print_line(
@@ -198,4 +224,6 @@ def _summary(found: Protected, out: Place) -> dict[str, Any]:
         },
         "recognition": {side: one.value for side, one in measured.items() if one is not None},
         "adapted": found.adapted.record(),
+        "taken": str(found.taken),
+        "why": found.why,
     }

@@ -155,32 +155,34 @@ class Hashing:
         self._blocks: list[tuple[bytes | FloatArray, ...]] = [
             (X[start:end],) for start, end in zip(starts, ends, strict=False)
         ]
-        rest = () if starts[-1] == len(X) else (_canonical(X[starts[-1] :]).tobytes(),)
+        self._n_rest = len(X) - starts[-1]
+        rest = () if not self._n_rest else (_canonical(X[starts[-1] :]).tobytes(),)
         if self._blocks:
             self._blocks[0] = (*before.rest, *self._blocks[0])
             self._rest: tuple[bytes, ...] = rest
         else:
             self._rest = (*before.rest, *rest)
-        self._begun: list[Future[bytes]] = [pool.submit(_sha256, one) for one in self._blocks]
+        self._begun: list[Future[_Hashed]] = [pool.submit(_hashed, one) for one in self._blocks]
 
     def result(self) -> Fingerprint:
         """Hash what no thread of the pool has begun, and return the fingerprint of all rows."""
         # From the end, where the pool comes last.
-        digests = [
-            _sha256(block) if begun.cancel() else begun.result()
+        found = [
+            _hashed(block) if begun.cancel() else begun.result()
             for block, begun in zip(reversed(self._blocks), reversed(self._begun), strict=True)
         ]
         chain = self._before.chain
-        for digest in reversed(digests):
-            chain = _linked(chain, digest)
-        norms = np.sqrt(squared_norms(self._X))
+        for one in reversed(found):
+            chain = _linked(chain, one.digest)
+        tail = _lengths(self._X[len(self._X) - self._n_rest :])
+        lengths = [tail, *(one.lengths for one in found)]
         return Fingerprint(
-            self._before.rows + len(norms),
+            self._before.rows + len(self._X),
             self._X.shape[1],
             chain,
             self._rest,
-            float(norms.min(initial=self._before.shortest)),
-            float(norms.max(initial=self._before.longest)),
+            min(self._before.shortest, *(shortest for shortest, _ in lengths)),
+            max(self._before.longest, *(longest for _, longest in lengths)),
         )
 
 
@@ -198,6 +200,26 @@ def _sha256(pieces: Sequence[bytes | FloatArray]) -> bytes:
     for piece in pieces:
         found.update(piece if isinstance(piece, bytes) else _canonical(piece).data)
     return found.digest()
+
+
+@dataclass(frozen=True)
+class _Hashed:
+    """A block's digest, and the shortest and the longest row of its last piece."""
+
+    digest: bytes
+    lengths: tuple[float, float]
+
+
+def _hashed(pieces: Sequence[bytes | FloatArray]) -> _Hashed:
+    # Measured here, where the rows are in the cache; bytes are rows of an earlier batch.
+    last = pieces[-1]
+    assert not isinstance(last, bytes)
+    return _Hashed(_sha256(pieces), _lengths(last))
+
+
+def _lengths(X: FloatArray) -> tuple[float, float]:
+    norms = np.sqrt(squared_norms(X))
+    return float(norms.min(initial=math.inf)), float(norms.max(initial=0.0))
 
 
 def _canonical(rows: FloatArray) -> FloatArray:

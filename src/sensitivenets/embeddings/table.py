@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from sensitivenets.embeddings.arrays import FloatArray, check_vectors
 from sensitivenets.embeddings.label_doubts import require_distinct_classes, without_blanks
@@ -78,6 +79,23 @@ class EmbeddingTable:
     def identities(self, name: str) -> Labels:
         """Return a column that says who each row shows; a blank text is nobody, as null is."""
         return without_blanks(self.labels(name))
+
+    def numbers(self, name: str) -> FloatArray:
+        """Return a column of numbers, shape (n,), NaN where a row has none.
+
+        Raises
+        ------
+        InputError
+            If there is no such column, or it holds something else.
+        """
+        column = self.column(name)
+        if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
+            raise InputError(
+                f"{self.source}: column {name!r}: expected numbers, found {column.type}; "
+                "attack it as an attribute of classes"
+            )
+        values: FloatArray = pc.fill_null(column.cast(pa.float64()), np.nan).to_numpy()
+        return values
 
     def attributes(self, names: Sequence[str]) -> dict[str, Labels]:
         """Return several attributes as codes, each with at least two classes, spelled apart."""

@@ -8,8 +8,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from sensitivenets.audit.advantages.gather import Material
 from sensitivenets.audit.advantages.rows_on_top import LabelledRows
@@ -278,15 +276,4 @@ def _numbers(table: EmbeddingTable | FloatArray, given: Any) -> dict[str, FloatA
             f"{type(given).__name__}; give {{'age': numbers}}"
         )
     source = _columns(table, names)
-    return {name: _column_of_numbers(source, name) for name in names}
-
-
-def _column_of_numbers(table: EmbeddingTable, name: str) -> FloatArray:
-    column = table.column(name)
-    if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
-        raise InputError(
-            f"{table.source}: column {name!r}: expected numbers, found {column.type}; "
-            "attack it as an attribute of classes"
-        )
-    values: FloatArray = pc.fill_null(column.cast(pa.float64()), np.nan).to_numpy()
-    return values
+    return {name: source.numbers(name) for name in names}

@@ -118,6 +118,12 @@ class BudgetedTransport(Adaptable, Eraser):
         candidates = tuple(CANDIDATES if self.candidates is None else self.candidates)
         if not candidates:
             raise InputError("candidates: expected at least one, found none")
+        other = [candidate for candidate in candidates if not candidate.is_rounds]
+        if other:
+            raise InputError(
+                f"candidates: expected rounds, with or without a code, found {str(other[0])!r}; "
+                "what keeps components, moves a few directions or means only is for protect"
+            )
         return candidates
 
 

@@ -15,7 +15,7 @@ from sensitivenets.maps.base import FittedMap
 from sensitivenets.tradeoff.candidates import Candidate
 from sensitivenets.tradeoff.pareto import front
 from sensitivenets.verification.pairs import Pairs
-from sensitivenets.verification.rates import ErrorCurve, error_curve
+from sensitivenets.verification.rates import error_curve
 from sensitivenets.verification.scores import cosine_scores
 
 
@@ -30,8 +30,8 @@ class TradeOffPoint:
     loss : float
         Verification accuracy lost, a fraction: 0.01 is one point. Lower is better.
     leakage : dict of str to float
-        Balanced accuracy of the strongest of the quick audit's attackers, of each attribute.
-        Lower is better.
+        Balanced accuracy of the strongest attacker that was tried, of each attribute: those of the
+        quick audit, or the readers of a rehearsal. Lower is better.
     excess : float
         Mean over attributes of (leakage - chance) / (1 - chance): 0 is nothing read.
     on_front : bool
@@ -70,6 +70,12 @@ class TradeOff:
     chosen: TradeOffPoint
     budget: float
     accuracy_before: float
+
+    @property
+    def taken(self) -> Candidate:
+        """The candidate chosen, or where none leaks less within the budget the cheapest."""
+        tried = [point.candidate for point in self.points if point.candidate is not None]
+        return self.chosen.candidate or tried[0]
 
     def curve(self) -> tuple[dict[str, Any], ...]:
         """Return one JSON-ready record a point, for the model folder."""
@@ -124,8 +130,13 @@ def measure_point(
     ).attributes
     leakage = {a.name: a.strongest.balanced_accuracy for a in read}
     excess = float(np.mean([(leakage[a.name] - a.chance) / (1 - a.chance) for a in read]))
-    curve = error_curve(cosine_scores(faces, held_out.pairs), held_out.pairs.same)
-    return TradeOffPoint(candidate, 0.0, leakage, excess), _accuracy(curve)
+    return TradeOffPoint(candidate, 0.0, leakage, excess), accuracy_of_pairs(faces, held_out.pairs)
+
+
+def accuracy_of_pairs(X: FloatArray, pairs: Pairs) -> float:
+    """Verify pairs of rows (n, d); one minus the mean of FMR and FNMR at the best threshold."""
+    curve = error_curve(cosine_scores(X, pairs), pairs.same)
+    return float(1 - np.min(curve.fmr + curve.fnmr) / 2)
 
 
 def choose(measured: Sequence[tuple[TradeOffPoint, float]], budget: float) -> TradeOff:
@@ -157,7 +168,3 @@ def choose(measured: Sequence[tuple[TradeOffPoint, float]], budget: float) -> Tr
     within = [point for point in points if point.loss <= budget + 1e-12]
     chosen = min(within, key=lambda point: point.excess)
     return TradeOff(tuple(points), chosen, budget, before)
-
-
-def _accuracy(curve: ErrorCurve) -> float:
-    return float(1 - np.min(curve.fmr + curve.fnmr) / 2)

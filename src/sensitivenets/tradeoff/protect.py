@@ -15,15 +15,18 @@ from sensitivenets.embeddings import EmbeddingTable, Labels, canonical_values
 from sensitivenets.embeddings.fingerprint import table_record
 from sensitivenets.embeddings.labels import UNLABELLED
 from sensitivenets.engines import Engine
-from sensitivenets.erasers.transport.adapt import Adapted, adapt, adapted_model
-from sensitivenets.erasers.transport.place import find_place, table_routes
-from sensitivenets.erasers.transport.routed_transport import RoutedTransport
-from sensitivenets.errors import DataWarning, FewRowsWarning, InputError, some_of
-from sensitivenets.maps.base import Model
+from sensitivenets.erasers.transport.adapt import Adapted, adapted_model
+from sensitivenets.erasers.transport.place import find_place
+from sensitivenets.errors import DataWarning, InputError, require_real, some_of
+from sensitivenets.maps.base import Model, require_features
 from sensitivenets.maps.made_by import signed
 from sensitivenets.progress import Progress
 from sensitivenets.report.audits import audit as audit_of
 from sensitivenets.report.result import Audit
+from sensitivenets.tradeoff.candidates import Candidate
+from sensitivenets.tradeoff.measure import TradeOff
+from sensitivenets.tradeoff.own_table import OnTable, fitted_on, on_table
+from sensitivenets.tradeoff.rehearsal import in_words, rehearse, why_not
 
 #: Appended to the name of an attribute that was attacked with the table's own routes as labels.
 ESTIMATED = " (estimated labels)"
@@ -52,6 +55,12 @@ class Protected:
         is attacked with its routes as labels, and its name says so.
     unlabelled : tuple of str
         Attributes of which no row has a true label.
+    taken : Candidate
+        What was done to the table.
+    why : str
+        In words, what it was compared with, or why with nothing.
+    trade_off : TradeOff or None
+        All that was compared.
     """
 
     table: EmbeddingTable
@@ -59,6 +68,16 @@ class Protected:
     adapted: Adapted
     audit: Audit
     unlabelled: tuple[str, ...]
+    taken: Candidate
+    why: str
+    trade_off: TradeOff | None
+
+    def lines(self) -> list[str]:
+        """Say what was done and why, and what people who come later will show."""
+        said = [f"taken: {self.taken}; {self.why}"]
+        if self.taken.means_only:
+            return [*said, "new rows: not forecast; their groups' means are moved, no covariance"]
+        return said + self.adapted.forecast.lines()
 
 
 def protect(
@@ -67,6 +86,8 @@ def protect(
     *,
     remove: str | Sequence[str],
     identity: str | None = None,
+    domain: str | None = None,
+    utility_budget: float | None = 0.02,
     quick: bool = False,
     random_state: int = 0,
     n_jobs: int = 2,
@@ -81,6 +102,10 @@ def protect(
     routes and tested on its labels, if few have; else trained and tested on routes, which are
     estimated labels and cannot say what a true label would.
 
+    How they are moved is rehearsed on the reference, if its rows name identities: its one half
+    plays the table, and what leaks least within a budget of verification is done to the real one
+    (`tradeoff.rehearsal`). Otherwise, and for a model, it is one round of transport.
+
     Parameters
     ----------
     table : EmbeddingTable
@@ -91,7 +116,13 @@ def protect(
         Attributes to hide: columns of the reference.
     identity : str, optional
         Column of `table` that says who a row shows: rows of a person are moved alike, nobody is
-        on both sides of the attack, and recognition is measured.
+        on both sides of the attack, and recognition is measured. The reference is rehearsed on if
+        it has the column too.
+    domain : str, optional
+        Column of the reference that says which source a row is from, such as a camera or a
+        country: each source has groups and moments of its own, found in the table without it.
+    utility_budget : float, optional
+        Verification accuracy that may be lost in the rehearsal, a fraction; None for none.
     quick : bool, default=False
         Attack with the three attackers of the paper only: seconds instead of minutes.
     random_state : int, default=0
@@ -132,21 +163,31 @@ def protect(
     names = [remove] if isinstance(remove, str) else list(remove)
     if identity in names:
         raise InputError(f"remove: {identity!r} is the identity, which is what is kept")
+    if isinstance(reference, EmbeddingTable):
+        require_features(table.vectors, reference.vectors.shape[1])
     subject = None if identity is None else table.identities(identity)
-    fitted = _fitted(reference, names, random_state)
+    if domain is not None and domain in [*names, identity]:
+        raise InputError(f"domain: {domain!r} is what is removed or kept; name a source of rows")
+    grouped = names if domain is None else [*names, domain]
+    trade_off, why = _compared(
+        reference, names, identity, domain, utility_budget, random_state, progress
+    )
+    taken = Candidate() if trade_off is None else trade_off.taken
+    fitted = _fitted(reference, grouped, taken, table, random_state)
     codes = None if subject is None else subject.codes
-    adapted = adapt(fitted, table.vectors, subjects=codes)
+    moved = on_table(fitted, taken, table.vectors, codes, random_state)
+    adapted = moved.adapted
     for doubt in adapted.doubts:
         warnings.warn(f"{table.source}: {doubt}", DataWarning, stacklevel=2)
-    # Held while this function runs, to move the rows and to train attackers, and kept nowhere.
-    routes = table_routes(adapted.map, table.vectors, codes)
     # What is written is what is attacked: its last digits tell nothing.
-    after = canonical_values(find_place(adapted.map).moved(table.vectors, routes))
-    guessed = estimated_labels(fitted, routes)
+    after = canonical_values(moved.vectors)
+    guessed = estimated_labels(fitted, moved.routes)
     attributes = {name: _evidence(table, name, guessed) for name in names}
     split = _split(table, attributes.values(), subject, random_state)
-    made = adapted_model(fitted, adapted, table_record(table.vectors))
-    shown = [name for name in table.columns.column_names if name not in fitted.removed]
+    made = _recorded(fitted, moved, taken, trade_off, table)
+    shown = [
+        name for name in table.columns.column_names if name not in fitted.removed or name == domain
+    ]
     written = signed(replace(table, vectors=after, columns=table.columns.select(shown)), made)
     found = audit_of(
         table,
@@ -154,7 +195,7 @@ def protect(
         {evidence.title: evidence.labels(split) for evidence in attributes.values()},
         split=split,
         quick=quick,
-        model=None if quick else adapted.map,
+        model=None if quick else moved.map,
         random_state=random_state,
         n_jobs=n_jobs,
         engine=engine,
@@ -166,6 +207,9 @@ def protect(
         adapted=adapted,
         audit=found,
         unlabelled=tuple(name for name, one in attributes.items() if not one.share),
+        taken=taken,
+        why=why,
+        trade_off=trade_off,
     )
 
 
@@ -314,17 +358,63 @@ def estimated_labels(fitted: Model, routes: npt.NDArray[np.int64]) -> dict[str, 
     }
 
 
-def _fitted(reference: EmbeddingTable | Model, names: list[str], random_state: int) -> Model:
+def _compared(
+    reference: EmbeddingTable | Model,
+    names: list[str],
+    identity: str | None,
+    domain: str | None,
+    budget: float | None,
+    seed: int,
+    progress: Progress | None,
+) -> tuple[TradeOff | None, str]:
+    """Rehearse on the reference where that is possible, and say in words what came of it."""
+    if budget is None:
+        return None, "nothing was compared: no budget"
+    require_real("utility_budget", budget, minimum=0, maximum=1)
+    if isinstance(reference, Model):
+        return None, "nothing was compared: the reference is a model, without rows"
+    # Checked here, where the message can name the file.
+    grouped = names if domain is None else [*names, domain]
+    reference.attributes(grouped)
+    impossible = why_not(reference, grouped, identity)
+    if impossible or identity is None:
+        return None, f"nothing was compared: {impossible}"
+    found = rehearse(
+        reference, names, identity, budget, domain=domain, seed=seed, progress=progress
+    )
+    return found, in_words(found)
+
+
+def _recorded(
+    fitted: Model,
+    moved: OnTable,
+    taken: Candidate,
+    trade_off: TradeOff | None,
+    table: EmbeddingTable,
+) -> Model:
+    """Make the model for later people, with the record of the rehearsal behind the adaptation's."""
+    made = adapted_model(fitted, moved.adapted, table_record(table.vectors))
+    points = () if trade_off is None else trade_off.curve()
+    return replace(
+        made,
+        map=moved.map,
+        method="LEACE" if taken.means_only else made.method,
+        curve=(*made.curve, *points),
+    )
+
+
+def _fitted(
+    reference: EmbeddingTable | Model,
+    names: list[str],
+    candidate: Candidate,
+    table: EmbeddingTable,
+    random_state: int,
+) -> Model:
     """Fit on the reference, or take the model that was."""
     if isinstance(reference, EmbeddingTable):
         # Checked here, where the message can name the file.
         reference.attributes(names)
-        sensitive = {name: reference.column(name) for name in names}
-        eraser = RoutedTransport(n_rounds=1, random_state=random_state)
-        with warnings.catch_warnings():
-            # It is about people like the reference's; the table has a forecast of its own.
-            warnings.simplefilter("ignore", FewRowsWarning)
-            return eraser.fit(reference.vectors, sensitive=sensitive).model_
+        return fitted_on(reference, names, candidate, table.vectors, random_state)
     missing = [name for name in names if name not in reference.removed]
     if missing:
         raise InputError(

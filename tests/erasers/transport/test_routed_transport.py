@@ -18,6 +18,7 @@ from sensitivenets.erasers.transport.gaussian import (
     psd_power,
     shrink,
     transport_matrices,
+    whitening_of,
 )
 from sensitivenets.erasers.transport.routed_transport import RoutedTransport
 from sensitivenets.erasers.transport.steps import (
@@ -153,6 +154,26 @@ def test_the_router_is_scikit_learns_qda():
     ours -= np.log(np.exp(ours).sum(axis=1, keepdims=True))
     # They divide by n - 1.
     np.testing.assert_allclose(np.exp(ours), theirs.predict_proba(X), atol=0.02)
+
+
+@pytest.mark.parametrize("smallest", [1e-2, 1e-6, 0.0], ids=["usual", "narrow", "empty"])
+def test_a_whitening_is_an_upper_triangle_that_inverts_the_covariance(smallest):
+    directions = np.linalg.qr(np.random.default_rng(0).standard_normal((70, 70)))[0]
+    covariance = directions * np.geomspace(1, max(smallest, 1e-12), 70) @ directions.T
+    found = whitening_of(covariance)
+    assert not np.tril(found, -1).any()
+    expected = psd_power(covariance, -1.0)
+    np.testing.assert_allclose(found @ found.T, expected, atol=1e-6 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("d", [6, 150], ids=["one stripe", "several"])
+def test_a_triangle_scores_as_the_symmetric_root_of_earlier_versions(d):
+    X, y = groups_of(d=d)
+    triangle = fit_router(moments_of(X, y, 3), 0.1)
+    roots = [psd_power(w @ w.T, 0.5) for w in triangle.whitening.astype(np.float64)]
+    symmetric = Router(triangle.means, np.float32(roots), triangle.offsets)
+    assert np.tril(symmetric.whitening, -1).any()
+    np.testing.assert_allclose(triangle.scores(X), symmetric.scores(X), rtol=2e-4, atol=2e-3)
 
 
 def test_streamed_and_merged_moments_give_the_same_transport():

@@ -134,6 +134,26 @@ def forecast(
     )
 
 
+def forecast_of_size(n_rows: int, n_groups: int, n_features: int) -> Forecast:
+    """Forecast what is read from new rows before anything is fitted: groups of one size.
+
+    Parameters
+    ----------
+    n_rows : int
+        Rows of the table.
+    n_groups : int
+        Groups: combinations of classes.
+    n_features : int
+        d.
+
+    Returns
+    -------
+    Forecast
+        For transport of all directions.
+    """
+    return forecast(np.full(n_groups, max(n_rows // n_groups, 1)), n_features)
+
+
 def round_record(accuracy: Mapping[str, float], counts: Int64, router: Router) -> dict[str, Any]:
     """Record a round: how well its router did, and what the rows of its groups promise.
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import scipy.linalg
 
 from sensitivenets.embeddings import FloatArray
 from sensitivenets.erasers.moments.group import GroupMoments, GroupMomentStream
@@ -34,9 +35,42 @@ def psd_power(matrix: FloatArray, power: float) -> npt.NDArray[np.float64]:
     ndarray of shape (d, d), float64
         The power; eigenvalues below 1e-8 of the largest count as that.
     """
+    return _psd_powers(matrix, power)[0]
+
+
+def _psd_powers(matrix: FloatArray, *powers: float) -> list[npt.NDArray[np.float64]]:
+    """Raise one matrix to several powers: the eigenvectors are what takes time."""
     values, vectors = np.linalg.eigh(np.asarray(matrix, dtype=np.float64))
     values = np.maximum(values, max(values[-1] * _FLOOR, np.finfo(np.float64).tiny))
-    return np.asarray((vectors * values**power) @ vectors.T)
+    return [np.asarray((vectors * values**power) @ vectors.T) for power in powers]
+
+
+def whitening_of(covariance: FloatArray) -> npt.NDArray[np.float64]:
+    """Whiten rows of a covariance C by an upper triangle: W with W W^T = C^-1.
+
+    Found in half the time of the symmetric root, and half of its work for who multiplies by it.
+
+    Parameters
+    ----------
+    covariance : ndarray of shape (d, d)
+        Symmetric.
+
+    Returns
+    -------
+    ndarray of shape (d, d), float64
+        W; eigenvalues of C below 1e-8 of the largest count as that, as in `psd_power`.
+    """
+    wide = np.asarray(covariance, dtype=np.float64)
+    try:
+        factor = scipy.linalg.cholesky(wide, lower=True)
+        triangle = scipy.linalg.solve_triangular(factor, np.eye(len(wide)), lower=True).T
+    except np.linalg.LinAlgError:
+        triangle = np.full_like(wide, np.inf)
+    # Frobenius norms bound the largest eigenvalue, and one over the smallest, from above.
+    spread = np.linalg.norm(wide) * np.linalg.norm(triangle @ triangle.T)
+    if spread <= 1 / _FLOOR:
+        return np.asarray(triangle)
+    return np.asarray(scipy.linalg.rq(psd_power(wide, -0.5), mode="r"))
 
 
 def shrink(covariances: FloatArray, amount: float) -> npt.NDArray[np.float64]:
@@ -77,7 +111,7 @@ def barycentre(covariances: FloatArray) -> npt.NDArray[np.float64]:
     center = covariances.mean(axis=0)
     scale = float(np.trace(center))
     for _ in range(_STEPS):
-        root, inverse = psd_power(center, 0.5), psd_power(center, -0.5)
+        root, inverse = _psd_powers(center, 0.5, -0.5)
         mean = np.mean([psd_power(root @ c @ root, 0.5) for c in covariances], axis=0)
         following = inverse @ mean @ mean @ inverse
         moved = float(np.linalg.norm(following - center))
@@ -107,7 +141,7 @@ def transport_matrices(covariances: FloatArray, target: FloatArray) -> npt.NDArr
     """
 
     def matrix(covariance: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-        root, inverse = psd_power(covariance, 0.5), psd_power(covariance, -0.5)
+        root, inverse = _psd_powers(covariance, 0.5, -0.5)
         return np.asarray(inverse @ psd_power(root @ target @ root, 0.5) @ inverse)
 
     return np.stack([matrix(covariance) for covariance in covariances])

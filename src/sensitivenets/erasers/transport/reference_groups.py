@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sensitivenets.erasers.moments.group import Float64
-from sensitivenets.erasers.transport.gaussian import psd_power
+from sensitivenets.erasers.transport.gaussian import psd_power, whitening_of
 from sensitivenets.errors import InputError
 from sensitivenets.maps.routed import Router
 
@@ -48,7 +48,7 @@ class GaussianGroups:
 
     def router(self) -> Router:
         """Return the discriminant of these groups."""
-        whitening = np.stack([psd_power(c, -0.5) for c in self.covariances])
+        whitening = np.stack([whitening_of(c) for c in self.covariances])
         with np.errstate(divide="ignore"):
             offsets = np.log(self.shares) + np.linalg.slogdet(whitening)[1]
         # A group that vanished takes no row; minus infinity would not survive being saved.
@@ -59,7 +59,7 @@ class GaussianGroups:
 def reference_groups(router: Router, shrinkage: float = 0.0) -> GaussianGroups:
     """Read the groups back from a router: nothing else of the reference is needed.
 
-    The router holds each group's mean, the inverse root of its shrunk covariance, and its log
+    The router holds each group's mean, a whitening of its shrunk covariance, and its log
     prior plus log determinant. Shrinking leaves the mean of the covariances alone, so it is
     undone exactly (to single precision).
 
@@ -83,7 +83,7 @@ def reference_groups(router: Router, shrinkage: float = 0.0) -> GaussianGroups:
     if not 0 <= shrinkage < 1:
         raise InputError(f"router shrinkage: expected at least 0 and below 1, found {shrinkage}")
     whitening = router.whitening.astype(np.float64)
-    shrunk = np.stack([psd_power(w @ w, -1.0) for w in whitening])
+    shrunk = np.stack([psd_power(w @ w.T, -1.0) for w in whitening])
     pooled = shrunk.mean(axis=0)
     covariances = (shrunk - shrinkage * pooled) / (1 - shrinkage)
     log_shares = router.offsets - np.linalg.slogdet(whitening)[1]

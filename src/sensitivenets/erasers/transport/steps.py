@@ -17,9 +17,9 @@ from sensitivenets.erasers.moments.group import GroupMoments
 from sensitivenets.erasers.transport.gaussian import (
     barycentre,
     moments_of,
-    psd_power,
     shrink,
     transport_matrices,
+    whitening_of,
 )
 from sensitivenets.errors import InputError
 from sensitivenets.maps.affine import Affine
@@ -199,7 +199,7 @@ def fit_router(moments: GroupMoments, shrinkage: float) -> Router:
         Frozen.
     """
     shrunk = shrink(moments.covariances, shrinkage)
-    whitening = np.stack([psd_power(c, -0.5) for c in shrunk])
+    whitening = np.stack([whitening_of(c) for c in shrunk])
     # log det of the whitening is minus half the log det of the covariance.
     offsets = np.log(moments.counts / moments.n_rows) + np.linalg.slogdet(whitening)[1]
     return Router(*(np.asarray(a, dtype=np.float32) for a in (moments.means, whitening, offsets)))

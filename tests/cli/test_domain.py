@@ -1,0 +1,24 @@
+"""``--domain``: each source of rows has groups of its own."""
+
+import pytest
+
+from sensitivenets import load_model, synthetic_diveface, write_table
+
+
+@pytest.fixture(scope="module")
+def of_splits(tmp_path_factory):
+    place = tmp_path_factory.mktemp("splits") / "table.parquet"
+    write_table(
+        synthetic_diveface(n_subjects=300, images_per_subject=3, dim=32, random_state=0), place
+    )
+    return place
+
+
+def test_groups_of_a_fit_are_crossed_with_the_source(run, of_splits, tmp_path):
+    options = ("--remove", "gender", "--domain", "split", "--method", "routed_transport")
+    code, _, err = run("fit", of_splits, *options, "--out", tmp_path / "m")
+    assert code == 0, err
+    model = load_model(tmp_path / "m")
+    assert set(model.removed) == {"gender", "split"}
+    n_groups = len(model.removed["gender"]) * len(model.removed["split"])
+    assert len(model.curve[0]["forecast"]["rows"]) == n_groups

@@ -1,0 +1,92 @@
+"""The pages for beginners, typed line by line on real data: they make the output they print.
+
+Figures may differ by a few points: they depend on the number of threads and on the machine.
+"""
+
+import contextlib
+import io
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sensitivenets.cli import main
+from sensitivenets.embeddings import read_table, write_table
+
+ROOT = Path(__file__).parents[1]
+DATA = os.environ.get("SENSITIVENETS_DATA")
+POINTS = 3.0
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(DATA is None, reason="SENSITIVENETS_DATA is unset: no real data"),
+]
+
+
+def blocks(page: str) -> list[str]:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    return re.findall(r"```console\n(.*?)```", text, flags=re.S)
+
+
+def steps(block: str) -> Iterator[tuple[list[str], list[str]]]:
+    """Each command of a block, and the lines that are printed below it."""
+    for part in re.split(r"^\$ ", block.replace("\\\n", " "), flags=re.M)[1:]:
+        command, *printed = part.splitlines()
+        yield shlex.split(command, comments=True), printed
+
+
+def run(words: list[str]) -> list[str]:
+    if words[0] == "python":
+        script = ROOT / "docs" / "examples" / words[1]
+        subprocess.run([sys.executable, script, *words[2:]], check=True, timeout=600)
+        return []
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        assert main(words[1:]) == 0
+    return out.getvalue().splitlines()
+
+
+def same(line: str, expected: str) -> bool:
+    """Whether two lines say the same, with percentages that are near."""
+    number = r"\d+(?:\.\d+)?(?= %)"
+    if re.sub(number, "#", line).split() != re.sub(number, "#", expected).split():
+        return False
+    pairs = zip(re.findall(number, line), re.findall(number, expected), strict=True)
+    return all(abs(float(one) - float(other)) <= POINTS for one, other in pairs)
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """A folder with what the pages take for granted."""
+    data = Path(DATA)
+    faces = read_table(data / "fairface.parquet")
+    lfw = read_table(data / "lfw.parquet")
+    write_table(lfw, tmp_path / "faces.parquet")
+    write_table(faces.where("split", "fit"), tmp_path / "labelled.parquet")
+    write_table(faces.where("split", "attack_test"), tmp_path / "later.parquet")
+    shutil.copy(data / "models" / "mobilefacenet.onnx", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize("page", ["README.md", "docs/faces.md"])
+def test_what_is_typed_prints_what_is_printed(place, page):
+    if page != "README.md":
+        for name in ("faces", "labelled"):
+            (place / f"{name}.parquet").unlink()
+    found = [
+        (words, printed, run(words)) for block in blocks(page) for words, printed in steps(block)
+    ]
+    assert found
+    for words, printed, lines in found:
+        if printed:
+            assert len(lines) == len(printed), (words, lines)
+            wrong = [pair for pair in zip(lines, printed, strict=True) if not same(*pair)]
+            assert not wrong, (words, wrong)
