@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from sensitivenets.audit.attack import Workers
 from sensitivenets.audit.attackers.catalogue import AuditPlan, quick_plan
 from sensitivenets.audit.metrics import TrueLabels, balanced_accuracy
 from sensitivenets.audit.preparations import STANDARDISED, WHITENED
@@ -93,7 +94,7 @@ def read_from_embeddings(
         plan=_plan(),
         split=Split(np.arange(sides.n_train), sides.test, sides.subjects),
         random_state=random_state,
-        n_jobs=1,
+        workers=Workers(),
         progress=None,
     )
     found: dict[str, Estimate] = {}
