@@ -1,6 +1,7 @@
 """What is done to a table is chosen where labels are known, by people who are not in it."""
 
 import json
+import sys
 import warnings
 from dataclasses import replace
 
@@ -153,7 +154,7 @@ def test_readers_of_either_sign():
 
 
 def test_what_cannot_be_rehearsed_says_why():
-    table = people(40)
+    table = people(60)
     assert "names no identities" in why_not(table, ["gender"], None)
     assert "names no identities" in why_not(table, ["gender"], "speaker")
     single = table.take(np.arange(0, len(table), ROWS))
@@ -247,3 +248,32 @@ def test_the_source_is_neither_removed_nor_kept():
     known = three_sources(40, 0)
     with pytest.raises(InputError, match="domain: 'gender' is what is removed or kept"):
         protect(known, known, remove="gender", domain="gender")
+
+
+# Sixty people are few to tell groups by, which is said and of no matter here.
+@pytest.mark.filterwarnings("ignore::sensitivenets.errors.DataWarning")
+@pytest.mark.parametrize(("n_subjects", "why"), [(18, "9 subjects of"), (44, "66 rows of")])
+def test_a_small_reference_protects_without_a_comparison(n_subjects, why):
+    found = protect(
+        people(60, seed=1),
+        people(n_subjects),
+        remove="gender",
+        identity="subject",
+        quick=True,
+        n_jobs=1,
+    )
+    assert found.taken == Candidate(n_rounds=1)
+    assert "nothing was compared" in found.why
+    assert why in found.why
+
+
+@pytest.mark.filterwarnings("ignore::sensitivenets.errors.DataWarning")
+def test_a_half_that_is_too_small_is_no_reason_not_to_protect(monkeypatch):
+    def rehearse(*_, **__):
+        raise InputError("groups gender: expected at least 20 labelled rows in each")
+
+    monkeypatch.setattr(sys.modules[protect.__module__], "rehearse", rehearse)
+    found = protect(
+        people(60, seed=1), people(60), remove="gender", identity="subject", quick=True, n_jobs=1
+    )
+    assert "a half of the reference is too small" in found.why

@@ -379,9 +379,13 @@ def _compared(
     impossible = why_not(reference, grouped, identity)
     if impossible or identity is None:
         return None, f"nothing was compared: {impossible}"
-    found = rehearse(
-        reference, names, identity, budget, domain=domain, seed=seed, progress=progress
-    )
+    try:
+        found = rehearse(
+            reference, names, identity, budget, domain=domain, seed=seed, progress=progress
+        )
+    except InputError as error:
+        # A half of the reference may be too small for what the whole of it is enough for.
+        return None, f"nothing was compared: a half of the reference is too small ({error})"
     return found, in_words(found)
 
 

@@ -24,7 +24,7 @@ _MOST, _MOST_READ = 6000, 1500
 _FEW = 1500
 _PAIRS = 6000
 # Subjects of a group without which its half would have next to none.
-_FEWEST_SUBJECTS = 8
+_FEWEST_SUBJECTS, _FEWEST_ROWS = 20, 80
 
 
 def rehearse(
@@ -111,6 +111,12 @@ def why_not(reference: EmbeddingTable, names: Sequence[str], identity: str | Non
         return (
             f"the reference has {subjects.min()} subjects of {groups.classes[subjects.argmin()]}, "
             f"and {_FEWEST_SUBJECTS} are needed to split them"
+        )
+    rows = np.bincount(groups.codes[both], minlength=len(groups.classes))
+    if rows.min() < _FEWEST_ROWS:
+        return (
+            f"the reference has {rows.min()} rows of {groups.classes[rows.argmin()]}, and "
+            f"{_FEWEST_ROWS} are needed for two halves"
         )
     return None
 
