@@ -1,6 +1,6 @@
 # make demo   set up, run the main job on an embedded data set, say what to open
 # make test   set up, then lint, types, every test that is not slow
-# make slow   the slow ones: engines that start a cluster, where they are installed
+# make slow   the slow ones: clusters, twenty seeds, pages typed on real data
 # make docs   build the site into site/; a broken link is an error
 # make dist   wheel and sdist, checked, installed and run by every supported Python that is found
 PYTHON ?= python3

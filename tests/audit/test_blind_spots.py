@@ -269,6 +269,7 @@ def test_the_worst_subgroup_is_named():
     assert attack(X, {"label": labels["label"]}, FAST[:1], 1500).before.worst_subgroup is None
 
 
+@pytest.mark.slow
 def test_no_look_raises_an_alarm_on_twenty_seeds_of_shuffled_labels():
     alarms = np.zeros(4)
     for seed in range(20):
@@ -439,6 +440,7 @@ def first_neighbour():
     return replace(nearest_neighbours(), candidates=nearest_neighbours().candidates[:1])
 
 
+@pytest.mark.slow
 def test_spread_labels_raise_no_alarm_on_twenty_seeds_of_shuffled_labels():
     above = 0
     for seed in range(20):

@@ -108,6 +108,7 @@ def end(command, tmp_path, wait_until, patience):
     return end_with
 
 
+@pytest.mark.slow
 def test_a_killed_benchmark_leaves_nothing_but_records_and_is_taken_up_again(
     command, end, tmp_path, monkeypatch, wait_until
 ):

@@ -154,9 +154,7 @@ def protect(
     >>> from sensitivenets import protect, synthetic_diveface
     >>> faces = synthetic_diveface(n_subjects=900, images_per_subject=3, dim=32, random_state=0)
     >>> known, mine = faces.where("split", "fit"), faces.where("split", "attack_train")
-    >>> protected = protect(
-    ...     mine, known, remove="gender", identity="subject", quick=True, n_jobs=1
-    ... )
+    >>> protected = protect(mine, known, remove="gender", quick=True, n_jobs=1)
     >>> protected.table.columns.column_names
     ['subject', 'ethnicity', 'split']
     """
