@@ -249,3 +249,10 @@ def test_thousands_of_arrays_are_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(array_files, "_MOST_MEMBERS", 2)
     with refuses(tmp_path / "t.npz", "expected 2 arrays at most, found 3"):
         read_table(tmp_path / "t.npz")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32"])
+def test_a_table_in_another_encoding_is_refused(tmp_path, encoding):
+    (tmp_path / "t.csv").write_bytes("f0,f1,who\n1,2,ann\n".encode(encoding))
+    with refuses(tmp_path / "t.csv", "expected text in UTF-8, found UTF-16 or UTF-32"):
+        read_table(tmp_path / "t.csv", embedding="f*")

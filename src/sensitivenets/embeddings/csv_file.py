@@ -61,6 +61,20 @@ def read_csv(path: Path, text: Collection[str] = ()) -> pa.Table:
     return found
 
 
+def refuse_other_encodings(header: bytes, where: str) -> None:
+    """Refuse a header in UTF-16 or UTF-32, which would be read as other names.
+
+    Raises
+    ------
+    InputError
+        Beginning with `where`.
+    """
+    if header.startswith(_MARKS_OF_OTHER_ENCODINGS) or b"\0" in header:
+        raise InputError(
+            f"{where}: expected text in UTF-8, found UTF-16 or UTF-32; save it as UTF-8"
+        )
+
+
 def _parsed(
     path: Path, types: dict[str, pa.DataType], only: Collection[str] | None = None
 ) -> pa.Table:
@@ -86,10 +100,7 @@ def _check_header(path: Path) -> None:
         raise InputError(f"{path}: no such file")
     with path.open("rb") as file:
         line = file.readline(_LONGEST_HEADER)
-    if line.startswith(_MARKS_OF_OTHER_ENCODINGS) or b"\0" in line:
-        raise InputError(
-            f"{path}: expected text in UTF-8, found UTF-16 or UTF-32; save it as UTF-8"
-        )
+    refuse_other_encodings(line, str(path))
     try:
         names = next(csv.reader([line.decode("utf-8-sig").rstrip("\r\n")]), [])
     except UnicodeDecodeError as error:

@@ -11,6 +11,7 @@ import pyarrow.csv
 import pyarrow.json
 
 from sensitivenets.embeddings.arrays import is_list
+from sensitivenets.embeddings.csv_file import refuse_other_encodings
 from sensitivenets.embeddings.embedding_column import EmbeddingColumn
 from sensitivenets.embeddings.location import Part
 from sensitivenets.embeddings.part_facts import PartFacts, require_different, sliced
@@ -22,7 +23,6 @@ _BLOCK_BYTES = 1 << 22
 # Enough for the names of some thousand features and the first row.
 _HEAD_BYTES = 1 << 20
 _DELIMITERS = ",;\t|"
-_MARKS_OF_OTHER_ENCODINGS = (b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff")
 
 
 @dataclass(frozen=True)
@@ -47,11 +47,7 @@ class _Dialect:
 def _dialect(part: Part) -> _Dialect:
     with part.filesystem.open_input_stream(part.path) as file:
         start = file.read(_HEAD_BYTES)
-    header_line = start.partition(b"\n")[0]
-    if start.startswith(_MARKS_OF_OTHER_ENCODINGS) or b"\0" in header_line:
-        raise InputError(
-            f"{part.name}: expected text in UTF-8, found UTF-16 or UTF-32; save it as UTF-8"
-        )
+    refuse_other_encodings(start.partition(b"\n")[0], part.name)
     head = start.decode("utf-8-sig", errors="replace")
     header, _, rest = head.partition("\n")
     outside_quotes = re.sub(r'"[^"]*"', "", header)
