@@ -15,7 +15,7 @@ from sensitivenets.embeddings import canonical_values
 from sensitivenets.embeddings.fingerprint import fingerprint, is_among
 from sensitivenets.erasers.transport.routed_transport import RoutedTransport
 from sensitivenets.errors import FewRowsWarning, InputError
-from sensitivenets.tradeoff.protect import ROW, draw_sample, with_sample
+from sensitivenets.tradeoff.labelled_sample import ROW, draw_sample, with_sample
 
 # What is done to the table is chosen in test_rehearsal.py.
 protect = partial(sensitivenets.protect, utility_budget=None)

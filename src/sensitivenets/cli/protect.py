@@ -90,8 +90,8 @@ def protect(
     from sensitivenets.cli.selection import read_rows, refuse_own_output
     from sensitivenets.embeddings import EmbeddingTable
     from sensitivenets.progress import progress_bar
+    from sensitivenets.tradeoff.labelled_sample import with_sample
     from sensitivenets.tradeoff.protect import protect as protected_table
-    from sensitivenets.tradeoff.protect import with_sample
 
     place = place_to_make(out, overwrite=overwrite)
     rows = read_rows(table, where or [], embedding)
@@ -161,7 +161,7 @@ def _write(found: Protected, rows: EmbeddingTable, out: Place, random_state: int
     from sensitivenets.cli.audit_output import write
     from sensitivenets.embeddings import write_table
     from sensitivenets.maps.model_folder import save_model
-    from sensitivenets.tradeoff.protect import draw_sample
+    from sensitivenets.tradeoff.labelled_sample import draw_sample
 
     with folder_made(out) as folder:
         write_table(found.table, folder / TABLE)

@@ -1,0 +1,75 @@
+"""A random sample of a table for people to label, and its labels put back into the table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+
+from sensitivenets.embeddings import EmbeddingTable
+from sensitivenets.errors import InputError
+
+#: Column of a sample: where its rows are in the table they were drawn from.
+ROW = "row"
+
+
+def draw_sample(table: EmbeddingTable, n_rows: int, random_state: int = 0) -> EmbeddingTable:
+    """Draw rows at random for people to label, so that what still leaks gets an interval.
+
+    Parameters
+    ----------
+    table : EmbeddingTable
+        To be protected.
+    n_rows : int
+        Rows to draw, or all if there are fewer.
+    random_state : int, default=0
+        The seed.
+
+    Returns
+    -------
+    EmbeddingTable
+        The rows with one more column, ``row``, their number in `table`.
+    """
+    rng = np.random.default_rng(random_state)
+    rows = np.sort(rng.choice(len(table), min(n_rows, len(table)), replace=False))
+    sample = table.take(rows)
+    columns = [name for name in sample.columns.column_names if name != ROW]
+    return replace(
+        sample, columns=sample.columns.select(columns).append_column(ROW, pa.array(rows))
+    )
+
+
+def with_sample(
+    table: EmbeddingTable, sample: EmbeddingTable, names: Sequence[str]
+) -> EmbeddingTable:
+    """Put the labels of a sample where its rows are in the table; all other rows have none.
+
+    Raises
+    ------
+    InputError
+        If the sample has no column ``row``, its rows are not those of the table, or it has labels
+        of none of the attributes.
+    """
+    rows = np.asarray(sample.column(ROW).to_numpy(), dtype=np.int64)
+    if len(rows) and not (rows.min() >= 0 and rows.max() < len(table)):
+        raise InputError(f"{sample.source}: column 'row' names rows that {table.source} has not")
+    if not np.array_equal(sample.vectors, table.vectors[rows]):
+        raise InputError(
+            f"{sample.source}: its rows are not those of {table.source}; give the sample that was "
+            "drawn from this table"
+        )
+    found = [name for name in names if name in sample.columns.column_names]
+    if not found:
+        raise InputError(f"{sample.source}: expected labels of {names[0]!r}, found no such column")
+    columns = table.columns
+    for name in found:
+        labels = sample.labels(name)
+        values: list[str | None] = [None] * len(table)
+        for row, code in zip(rows, labels.codes, strict=True):
+            values[row] = labels.classes[code] if code >= 0 else None
+        if name in columns.column_names:
+            columns = columns.drop_columns([name])
+        columns = columns.append_column(name, pa.array(values, pa.string()))
+    return replace(table, columns=columns)
