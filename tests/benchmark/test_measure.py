@@ -1,4 +1,5 @@
 import dataclasses
+import gc
 import warnings
 from types import SimpleNamespace
 
@@ -192,6 +193,16 @@ def test_peak_memory_counts_what_is_given_back():
     with peak_memory() as nothing:
         pass
     assert nothing.taken < 2**22
+
+
+def test_garbage_from_before_hides_nothing():
+    old: list[object] = [np.ones(8 * 2**20)]
+    old.append(old)
+    del old
+    with peak_memory() as peak:
+        gc.collect()
+        size = len(np.ones(8 * 2**20).tobytes())
+    assert 2 * size * 0.95 < peak.taken
 
 
 def test_one_seed_of_the_settings_is_that_of_every_attack(inputs, monkeypatch):

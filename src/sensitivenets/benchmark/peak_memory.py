@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -46,6 +47,8 @@ def _start() -> int | None:
     """Forget the peak so far; return what is held now."""
     if sys.platform == "win32":
         return None
+    # What is garbage already would be swept up within the block, and hide what the block takes.
+    gc.collect()
     try:
         # Writing 5 resets VmHWM to what is resident now (proc(5)).
         _CLEAR.write_text("5", encoding="ascii")
