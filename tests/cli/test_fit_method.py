@@ -82,6 +82,10 @@ def test_sensitivenet_is_set_like_any_other_method(run, tmp_path):
             "--task: sensitivenet with loss=triplet keeps identities; add --set loss=cross_entropy",
         ),
         (
+            ["--method", "adapted_transport"],
+            "--method adapted_transport: expected a method that labels are enough for; .* protect",
+        ),
+        (
             ["--method", "splince"],
             "--method splince keeps identities or a label: name their column with --identity",
         ),
