@@ -1,6 +1,5 @@
 import json
 
-import numpy as np
 import pytest
 
 from sensitivenets.cli.method_options import estimator_parameters
