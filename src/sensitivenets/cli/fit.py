@@ -13,6 +13,7 @@ from cyclopts import Parameter
 from sensitivenets.cli.attributes import require_groups, require_groups_of
 from sensitivenets.cli.engine_options import EngineOptions
 from sensitivenets.cli.method_options import estimator_parameters, kept_column
+from sensitivenets.cli.options import Removed
 from sensitivenets.cli.output import percent, print_json, print_line
 from sensitivenets.cli.selection import open_rows, read_rows, require_files
 from sensitivenets.errors import InputError
@@ -30,7 +31,7 @@ def fit(
     /,
     *,
     out: Path,
-    remove: Annotated[list[str] | None, Parameter(name=("--remove", "--attribute"))] = None,
+    remove: Removed = None,
     continuous: list[str] | None = None,
     remove_identity: str | None = None,
     identity: str | None = None,
