@@ -94,7 +94,7 @@ class Given:
     fairness : mapping of str to EqualityOfOpportunity
         Measured apart.
     correspondence : Correspondence or None
-        Whether the rows of the two tables belong together.
+        How it is known that the rows of the two tables belong together.
     notes : tuple of str
         What a reader must know.
     """
@@ -130,8 +130,6 @@ def audit_rows(
         See there.
     """
     attacked = _attack(inputs, split, means)
-    if given.correspondence is not None and not given.correspondence.holds:
-        attacked = _not_valid(attacked, given.correspondence.reason)
     notes, kept, picture = given.notes, given.verification, None
     if not kept:
         kept, why_not = measure_verification(inputs, split, means.random_state)
@@ -242,22 +240,3 @@ def _collude(inputs: AuditInputs, split: Split, means: Means) -> tuple[Collusion
     n_versions = 1 + len(means.versions)
     return tuple(Collusion(one.name, n_versions, one.strongest) for one in found.attributes)
 
-
-def _not_valid(result: AuditResult, reason: str) -> AuditResult:
-    """Say of every figure that it measures nothing."""
-    return replace(
-        result,
-        attributes=tuple(
-            replace(one, trustworthy=False, reasons=(reason, *one.reasons))
-            for one in result.attributes
-        ),
-        joint=None
-        if result.joint is None
-        else replace(result.joint, trustworthy=False, reasons=(reason, *result.joint.reasons)),
-        continuous=tuple(
-            replace(one, trustworthy=False, reasons=(reason, *one.reasons))
-            for one in result.continuous
-        ),
-        trustworthy=False,
-        reasons=(reason, *result.reasons),
-    )
