@@ -106,6 +106,28 @@ def test_held_and_new_rows_are_attacked_apart_and_never_mixed(table, fitted_in_p
         assert part.split.n_train + part.split.n_test == part.rows.n_rows == mask.sum()
 
 
+def test_a_budget_is_shared_by_held_and_new_rows_and_by_all_versions(
+    table, fitted_in_part, monkeypatch
+):
+    spent = []
+
+    def attack(before, after, attributes, *, budget, **_):
+        spent.append((after is None, budget))
+        return fitted_in_part
+
+    monkeypatch.setattr("sensitivenets.report.run.attacks.audit", attack)
+    monkeypatch.setattr("sensitivenets.report.run.certify", lambda *_, **__: None)
+    fit = np.asarray(table.column("split")) == "fit"
+    after = made(table, table.vectors[fit])
+    call = {"identity": "subject", "maps": False, "n_jobs": 1, "budget": 9.0}
+    sensitivenets.audit(table, after, "gender", also=[after], **call)
+    assert [together for together, _ in spent] == [False, True, False, True]
+    # A quarter of a minute for the certificates of either part.
+    assert sum(minutes for _, minutes in spent) == pytest.approx(8.5)
+    for own, together in (spent[:2], spent[2:]):
+        assert own[1] == pytest.approx(2 * together[1])
+
+
 def test_the_held_part_is_on_the_console_and_in_the_json(fitted_in_part):
     again = from_json(to_json(fitted_in_part))
     assert isinstance(again.held, AuditRecord)

@@ -212,8 +212,15 @@ def audit(
     )
     known = makers(after, Maker.of(made_by) if isinstance(made_by, Model) else None)
     parts = part_populations(before, split, known, inputs)
+    n_train = sum(len(part.train) for _, part in parts)
     found = [
-        audit_rows(inputs, part, rows, means.learning_from(inputs, others), given)
+        audit_rows(
+            inputs,
+            part,
+            rows,
+            means.within(len(part.train) / n_train).learning_from(inputs, others),
+            given,
+        )
         for (rows, part), others in zip(parts, other_parts(parts), strict=True)
     ]
     return replace(found[0], held=found[1]) if len(found) > 1 else found[0]
