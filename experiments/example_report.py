@@ -24,7 +24,7 @@ COMMANDS = """
 fit data/celeba.parquet --identity subject --detector data/fairface.parquet \
     --detector-where split=fit --remove gender --remove ethnicity --out model
 transform model data/fairface.parquet --out fairface.parquet
-transform model data/lfw.parquet --out lfw.parquet
+transform model data/lfw.parquet --keep gender --out lfw.parquet
 transform model data/celeba.parquet --out celeba.parquet
 audit data/fairface.parquet fairface.parquet --attribute gender --attribute ethnicity \
     --train split=attack_train --test split=attack_test --model model --subgroup race \

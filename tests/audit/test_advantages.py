@@ -35,6 +35,7 @@ def attack(X, Z, labels, split, advantages, attackers=FAST):
         attackers=attackers,
         joint_attackers=(),
         projection_attackers=(),
+        shuffled_attackers=(logistic_regression(),),
     )
     return run_audit(
         X,
