@@ -86,6 +86,18 @@ def test_what_all_leaves_out_is_said(run, here, tmp_path, monkeypatch):
     assert [run.method for _, run, *_ in here] == ["none"]
 
 
+def test_training_rows_that_look_like_an_attacked_one_are_left_out(run, here, tmp_path):
+    command = (*TABLE, *SPLIT, "--methods", "none", "--json")
+    whole, apart = (
+        json.loads(run(*command, *more, "--out", tmp_path / name)[1])["facts"]["data"]["attack"]
+        for name, more in (("whole", ()), ("apart", ("--apart", "0.3")))
+    )
+    assert apart["test"] == whole["test"]
+    assert 0 < apart["train"] < whole["train"]
+    code, _, err = run(*command, "--apart", "-1", "--out", tmp_path / "refused")
+    assert (code, "--apart: cosine: expected" in err) == (2, True), err
+
+
 def test_other_settings_are_another_benchmark(run, here, tmp_path):
     command = (*TABLE, *SPLIT, "--methods", "none", "--out", tmp_path / "out", "--json")
     first = json.loads(run(*command)[1])

@@ -108,6 +108,11 @@ def fit(
     remove = [*remove, domain] if domain else remove
     method = method or ("identity_span" if remove_identity else "sensitivenet")
     chosen = method_named(method)
+    if chosen.adapts:
+        raise InputError(
+            f"--method {method}: expected a method that labels are enough for; this one is adapted "
+            "to the table at hand: run protect, or fit and then adapt"
+        )
     parameters = estimator_parameters(method, settings or [], random_state)
     check_destination(out, overwrite=overwrite)
     if chosen.needs_torch:
