@@ -74,7 +74,7 @@ class RelativeSVC(ClassifierMixin, BaseEstimator):
         self.classes_ = np.unique(y)
         if len(self.classes_) < 2:
             raise ValueError("one class only")
-        self._gamma = relative_gamma(X, self.gamma_factor)
+        self._gamma = _relative_gamma(X, self.gamma_factor)
         # Distances lose digits far from the origin.
         self._center = X.mean(axis=0)
         rows = X - self._center
@@ -144,7 +144,7 @@ class RelativeSVR(SVR):
 
     def fit(self, X: FloatArray, y: FloatArray) -> RelativeSVR:
         """Fit on rows of shape (n, d) with values of shape (n,)."""
-        self.gamma = relative_gamma(X, self.gamma_factor)
+        self.gamma = _relative_gamma(X, self.gamma_factor)
         super().fit(X, y)
         return self
 
@@ -159,8 +159,7 @@ def gaussian_kernel(a: FloatArray, b: FloatArray, gamma: float) -> FloatArray:
     return np.exp(kernel, out=kernel)
 
 
-def relative_gamma(X: FloatArray, factor: float) -> float:
-    """Width of a Gaussian kernel, relative to the total variance of the rows."""
+def _relative_gamma(X: FloatArray, factor: float) -> float:
     spread = float(np.sum(np.var(X, axis=0, dtype=np.float64)))
     return factor / max(spread, 1e-12)
 
