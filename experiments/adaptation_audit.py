@@ -1,4 +1,4 @@
-"""What the whole audit reads from a table protected with its own moments (docs/adapt.md).
+"""What the whole audit reads from a table protected with its own moments (docs/adapt_log.md).
 
     SENSITIVENETS_DATA=data OMP_NUM_THREADS=1 python experiments/adaptation_audit.py FairFace LFW
 
