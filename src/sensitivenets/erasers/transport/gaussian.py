@@ -98,8 +98,10 @@ def shrink(covariances: FloatArray, amount: float) -> npt.NDArray[np.float64]:
     return np.asarray((1 - amount) * covariances + amount * pooled, dtype=np.float64)
 
 
-def barycentre(covariances: FloatArray) -> npt.NDArray[np.float64]:
-    """Find the covariance nearest to all groups' in the 2-Wasserstein distance, equally weighted.
+def barycentre(
+    covariances: FloatArray, weights: FloatArray | None = None
+) -> npt.NDArray[np.float64]:
+    """Find the covariance of least mean squared 2-Wasserstein distance to the groups'.
 
     Fixed point of Alvarez-Esteban, del Barrio, Cuesta-Albertos and Matran (2016):
     S <- S^-1/2 (mean_g (S^1/2 C_g S^1/2)^1/2)^2 S^-1/2.
@@ -108,18 +110,23 @@ def barycentre(covariances: FloatArray) -> npt.NDArray[np.float64]:
     ----------
     covariances : ndarray of shape (groups, d, d)
         One a group, positive definite.
+    weights : ndarray of shape (groups,), optional
+        Sum to one; groups without weight are left out. All alike unless given.
 
     Returns
     -------
     ndarray of shape (d, d), float64
         The barycentre; the common value where all agree.
     """
-    center = covariances.mean(axis=0)
+    if weights is None:
+        weights = np.full(len(covariances), 1 / len(covariances))
+    seen = np.flatnonzero(weights > 0)
+    center = np.einsum("g,gij->ij", weights, covariances)
     scale = float(np.trace(center))
     for _ in range(_STEPS):
         root, inverse = _psd_powers(center, 0.5, -0.5)
-        mean = np.mean([_root_of_product(root, c) for c in covariances], axis=0)
-        following = inverse @ mean @ mean @ inverse
+        mean = sum(weights[g] * _root_of_product(root, covariances[g]) for g in seen)
+        following = np.asarray(inverse @ mean @ mean @ inverse)
         moved = float(np.linalg.norm(following - center))
         center = following
         if moved <= _TOLERANCE * scale:
