@@ -339,6 +339,7 @@ def test_a_subspace_of_all_directions_is_the_whole_space():
 
 def test_fewer_rows_than_features_are_moved_within_what_they_span():
     X, y = groups_of(n=90, d=128)
+    X[:, 0] = 0
     new = 4 + np.random.default_rng(1).standard_normal((5, 128)).astype(np.float32)
     eraser = RoutedTransport(n_rounds=1, random_state=0)
     with pytest.warns(FewRowsWarning):
@@ -348,6 +349,8 @@ def test_fewer_rows_than_features_are_moved_within_what_they_span():
     for (part,) in (held.parts, streamed.parts):
         assert isinstance(part, SubspaceMap)
         assert 80 < part.basis.shape[1] < 90
+        # A feature that no row has stays away.
+        assert not part(X)[:, 0].any()
         # No direction is stretched, whoever comes later; what the rows do not span stays.
         assert np.linalg.norm(part.transport.matrices, 2, axis=(1, 2)).max() < 10
         beside = np.eye(128) - part.basis @ part.basis.T

@@ -20,6 +20,8 @@ _FLOOR_OF_PRODUCT = _FLOOR**2
 # Variance, as a share of the largest, at which a direction counts as empty: in single precision
 # what a map leaves there is mostly rounding, and whitening makes it as large as any other.
 _EMPTY = 1e-6
+# Of unit vectors in double precision: what is smaller says nothing.
+_ROUNDING = 1e-14
 
 
 def psd_power(matrix: FloatArray, power: float, floor: float = _FLOOR) -> npt.NDArray[np.float64]:
@@ -255,4 +257,8 @@ def difference_basis(moments: GroupMoments, rank: int) -> FloatArray:
         differences += excess @ excess
     leading = np.linalg.eigh(differences)[1][:, ::-1][:, :rank]
     coloured = (vectors[:, kept] * np.sqrt(values[kept])) @ leading
-    return np.asarray(np.linalg.qr(coloured)[0], dtype=np.float32)
+    basis = np.linalg.qr(coloured)[0]
+    # A feature that is zero in all rows stays zero: the rounding here is too small to square in
+    # single precision, on which scalers of other libraries divide by zero.
+    basis[np.abs(basis) < _ROUNDING] = 0
+    return np.asarray(basis, dtype=np.float32)
