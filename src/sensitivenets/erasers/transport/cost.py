@@ -95,8 +95,8 @@ class FitSize:
         if expected <= longest:
             return []
         said = [
-            f"about {_spoken(expected)} of processor time beside reading: n_rounds={self.n_rounds}, "
-            f"{self.n_groups} groups, {self.n_rows} rows of {self.n_features} features"
+            f"about {_spoken(expected)} of processor time beside reading: "
+            f"n_rounds={self.n_rounds}, {self.n_groups} groups, {self.n_rows} rows of {self.n_features} features"
         ]
         if advise_rank and (self.rank or self.n_features) > _ADVISED:
             less = replace(self, rank=_ADVISED).seconds()
