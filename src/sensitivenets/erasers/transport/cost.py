@@ -96,7 +96,8 @@ class FitSize:
             return []
         said = [
             f"about {_spoken(expected)} of processor time beside reading: "
-            f"n_rounds={self.n_rounds}, {self.n_groups} groups, {self.n_rows} rows of {self.n_features} features"
+            f"n_rounds={self.n_rounds}, {self.n_groups} groups, {self.n_rows} rows of "
+            f"{self.n_features} features"
         ]
         if advise_rank and (self.rank or self.n_features) > _ADVISED:
             less = replace(self, rank=_ADVISED).seconds()
