@@ -1,4 +1,4 @@
-"""LFW and CelebA in one table: one adaptation for both, or one for each source (docs/adapt.md).
+"""LFW and CelebA in one table: one adaptation for both, or one for each source (docs/adapting.md).
 
     SENSITIVENETS_DATA=data OMP_NUM_THREADS=1 python experiments/adaptation_sources.py
 

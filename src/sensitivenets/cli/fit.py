@@ -12,6 +12,7 @@ from cyclopts import Parameter
 
 from sensitivenets.cli.attributes import require_groups, require_groups_of
 from sensitivenets.cli.engine_options import EngineOptions
+from sensitivenets.cli.fit_cost import announce, announce_size
 from sensitivenets.cli.method_options import estimator_parameters, kept_column
 from sensitivenets.cli.options import Removed
 from sensitivenets.cli.output import percent, print_json, print_line
@@ -109,6 +110,11 @@ def fit(
     remove = [*remove, domain] if domain else remove
     method = method or ("identity_span" if remove_identity else "sensitivenet")
     chosen = method_named(method)
+    if chosen.adapts:
+        raise InputError(
+            f"--method {method}: expected a method that labels are enough for; this one is adapted "
+            "to the table at hand: run protect, or fit and then adapt"
+        )
     parameters = estimator_parameters(method, settings or [], random_state)
     check_destination(out, overwrite=overwrite)
     if chosen.needs_torch:
@@ -198,6 +204,7 @@ def _fit_in_blocks(
         source.require_labels([*hidden.columns, *([kept] if kept else [])])
         rows = SourceRows(source, engine)
         warn_about_rows(rows, identity=hidden.identity, attributes=hidden.columns)
+        announce(estimator, source, hidden.columns, unlabelled)
         keeps = estimator.__sklearn_tags__().target_tags.required
         return fit_table(
             estimator,
@@ -226,13 +233,17 @@ def _fit_in_memory(
         # A blank identity is nobody, not one person.
         who = table.identities(kept)
         target = [who.classes[code] if code >= 0 else None for code in who.codes]
+    learned = table if detector is None else detector
+    labels = hidden.labels(learned)
     if detector is None:
-        rest |= {"sensitive": hidden.labels(table)}
+        rest |= {"sensitive": labels}
         warn_about(table, identity=hidden.identity, attributes=hidden.columns)
     else:
-        rest |= {"detector": (detector.vectors, hidden.labels(detector))}
+        rest |= {"detector": (detector.vectors, labels)}
         warn_about(table, identity=hidden.identity)
         warn_about(detector)
+    n_unlabelled = len(rest.get("unlabelled", ()))
+    announce_size(estimator, len(learned) + n_unlabelled, learned.dim, labels)
     estimator.fit(table.vectors, target, **rest)
 
 

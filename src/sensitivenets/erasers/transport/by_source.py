@@ -267,7 +267,7 @@ def _each_to_its_own(leaned: Sequence[LeanedMoments]) -> GroupTransport:
     """Move the groups of each source to the barycentre of that source.
 
     One barycentre for all would tear apart rows of a person whose source is mistaken: on LFW and
-    CelebA in one table, 93.3 % were accepted at an FMR of 1e-3 instead of 99.4 (docs/adapt.md).
+    CelebA in one table, 93.3 % were accepted at an FMR of 1e-3 instead of 99.4 (docs/adapting.md).
     """
     parts = [transport_to_barycentre(one.groups) for one in leaned]
     return GroupTransport(
