@@ -18,6 +18,7 @@ from sensitivenets.embeddings import Labels
 from sensitivenets.erasers.baselines import Unchanged
 from sensitivenets.erasers.linear.leace import LEACE
 from sensitivenets.erasers.linear.splince import SPLINCE
+from sensitivenets.erasers.transport.routed_transport import RoutedTransport
 from sensitivenets.errors import DetectorWarning, InputError
 from sensitivenets.verification import verify_all_pairs
 
@@ -74,6 +75,17 @@ def test_a_method_that_keeps_a_label_is_given_the_task_and_no_identities(inputs)
     kept = [run_once(one, Run("leace", {}, 0), ProtocolSettings(), "c") for one in (inputs, given)]
     assert leakage(kept[0]) == leakage(kept[1])
     assert _arguments(fitting, NONE)["y"] == _arguments(given.fitting, NONE)["y"]
+
+
+def test_a_method_that_adapts_has_the_moments_of_the_rows_it_is_attacked_on(inputs, monkeypatch):
+    adapted = []
+    adapt = RoutedTransport.adapt
+    monkeypatch.setattr(
+        RoutedTransport, "adapt", lambda self, X: adapted.append(X) or adapt(self, X)
+    )
+    found = run_once(inputs, Run("adapted_transport", {"n_rounds": 1}, 0), ProtocolSettings(), "c")
+    assert found.error is None
+    assert [X is inputs.attacking.X for X in adapted] == [True]
 
 
 def test_the_same_seed_gives_the_same_numbers(inputs, leace):

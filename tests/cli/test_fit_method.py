@@ -1,6 +1,5 @@
 import json
 
-import numpy as np
 import pytest
 
 from sensitivenets.cli.method_options import estimator_parameters
@@ -32,7 +31,8 @@ def test_another_method_is_the_estimator_with_its_parameters(run, tmp_path):
     table = read_table("table.parquet")
     eraser = LEACE(covariance_rows=None, shrinkage=False, tolerance=1e-4)
     eraser.fit(table.vectors, sensitive={"gender": table.column("gender")})
-    assert np.array_equal(model.map(table.vectors), eraser.transform(table.vectors))
+    # Block by block, or at once: the last digits of the sums.
+    assert model.map(table.vectors) == pytest.approx(eraser.transform(table.vectors), abs=1e-5)
 
 
 def test_attributes_may_come_from_another_table_for_any_method(run, tmp_path):
@@ -82,6 +82,10 @@ def test_sensitivenet_is_set_like_any_other_method(run, tmp_path):
             "--task: sensitivenet with loss=triplet keeps identities; add --set loss=cross_entropy",
         ),
         (
+            ["--method", "adapted_transport"],
+            "--method adapted_transport: expected a method that labels are enough for; this one is",
+        ),
+        (
             ["--method", "splince"],
             "--method splince keeps identities or a label: name their column with --identity",
         ),
@@ -105,14 +109,15 @@ def test_values_are_json_or_text():
     assert found == {"init": "random", "n_components": 4, "margin": 1e-3, "random_state": 2}
 
 
-def test_a_budget_prints_the_whole_front(run, tmp_path):
+def test_a_budget_prints_the_whole_front(run, monkeypatch, tmp_path):
+    monkeypatch.setattr("sensitivenets.tradeoff.budgeted_transport.CANDIDATES", CANDIDATES[:3])
     code, printed, _ = run(
         *(*FIT, "--identity", "subject", "--method", "budgeted_transport"),
         *("--set", "utility_budget=0.3", "--set", "n_pairs=200", "--out", tmp_path / "m"),
     )
     assert code == 0
     points = [line for line in printed.splitlines() if " round" in line or "unchanged" in line]
-    assert len(points) == len(CANDIDATES) + 1
+    assert len(points) == 3 + 1
     assert [line[0] for line in points].count("*") == 1
     assert any("unchanged" in line and " 0.0 %" in line for line in points)
 

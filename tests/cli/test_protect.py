@@ -8,14 +8,12 @@ from pyarrow.fs import FileSelector
 from sensitivenets import load_model, read_table, synthetic_diveface, write_table
 from sensitivenets.cli.protect_output import folder_made, place_to_make
 from sensitivenets.errors import InputError
-from sensitivenets.tradeoff import rehearsal
-from sensitivenets.tradeoff.candidates import Candidate
 
 
 @pytest.fixture(scope="module")
 def faces(tmp_path_factory):
     place = tmp_path_factory.mktemp("faces")
-    table = synthetic_diveface(n_subjects=900, images_per_subject=3, dim=32, random_state=0)
+    table = synthetic_diveface(n_subjects=450, images_per_subject=3, dim=32, random_state=0)
     write_table(table.where("split", "fit"), place / "reference.parquet")
     mine = table.where("split", "attack_train")
     write_table(mine, place / "labelled.parquet")
@@ -25,12 +23,7 @@ def faces(tmp_path_factory):
 
 
 @pytest.fixture
-def command(faces, run, monkeypatch):
-    # Two candidates: what they are is tested where they are chosen.
-    two = (Candidate(), Candidate(means_only=True))
-    monkeypatch.setattr(rehearsal, "candidates_for", lambda *_: two)
-    monkeypatch.setattr(rehearsal, "with_codes", lambda _: ())
-
+def command(faces, run, two_candidates):
     def protect(table, *more):
         arguments = ["--reference", faces / "reference.parquet", "--remove", "gender"]
         options = [*arguments, "--identity", "subject", "--quick", "--n-jobs", 1, *more]

@@ -89,6 +89,8 @@ def _measure(inputs: Inputs, run: Run, settings: ProtocolSettings) -> Figures:
     with peak_memory() as peak:
         start = time.perf_counter()
         estimator.fit(inputs.fitting.X, **arguments)
+        if method_named(run.method).adapts:
+            estimator = estimator.adapt(inputs.attacking.X)
         fit_seconds = time.perf_counter() - start
     mapped, rate = _transformed(estimator, inputs.attacking.X, run)
     verification = _verified(estimator, inputs.verifying, settings)

@@ -63,6 +63,8 @@ def facts_of(name: str) -> MethodFacts:
         needs.append("a label of few classes (--task)")
     elif made.__sklearn_tags__().target_tags.required:
         needs.append("identities or a label (--identity, --task)")
+    if method.adapts:
+        needs.append("the table at hand, unlabelled (fit, then adapt; or protect)")
     parameters = {key: value for key, value in made.get_params().items() if key != "random_state"}
     promise = written.partition("\n\n")[0].replace("\n", " ")
     return MethodFacts(name, promise, method.cost, tuple(needs), parameters, written)

@@ -43,9 +43,15 @@ def read_inputs(path: Path, options: DataOptions, random_state: int) -> Inputs:
     InputError
         If a file or a column is missing, or the rows to attack are among those to fit on.
     """
+    from sensitivenets.audit import without_look_alikes
     from sensitivenets.benchmark.inputs import Fitting, Inputs
 
     fit_rows, attacked, split = _fit_and_attack(path, options, random_state)
+    if options.apart is not None:
+        try:
+            split = without_look_alikes(split, attacked.vectors, options.apart)
+        except InputError as error:
+            raise InputError(f"--apart: {error}") from None
     names = options.attribute
     target = None if options.identity is None else fit_rows.identities(options.identity)
     if options.identity in names:

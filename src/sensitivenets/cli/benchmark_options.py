@@ -45,6 +45,9 @@ class DataOptions:
         sides.
     test
         COLUMN=VALUE of the rows that are attacked.
+    apart
+        Cosine: training rows of the attackers that are this near to an attacked row, probably the
+        same person, are left out. For tables without identities.
     verification
         Table whose rows are verified; all pairs of the attacked rows unless given.
     verification_identity
@@ -69,6 +72,7 @@ class DataOptions:
     attack_identity: str | None = None
     train: str | None = None
     test: str | None = None
+    apart: float | None = None
     verification: Path | None = None
     verification_identity: str | None = None
     pairs: Path | None = None

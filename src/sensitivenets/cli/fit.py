@@ -14,6 +14,7 @@ from sensitivenets.cli.attributes import require_groups, require_groups_of
 from sensitivenets.cli.engine_options import EngineOptions
 from sensitivenets.cli.fit_cost import announce, announce_size
 from sensitivenets.cli.method_options import estimator_parameters, kept_column
+from sensitivenets.cli.options import Removed
 from sensitivenets.cli.output import percent, print_json, print_line
 from sensitivenets.cli.selection import open_rows, read_rows, require_files
 from sensitivenets.errors import InputError
@@ -31,7 +32,7 @@ def fit(
     /,
     *,
     out: Path,
-    remove: Annotated[list[str] | None, Parameter(name=("--remove", "--attribute"))] = None,
+    remove: Removed = None,
     continuous: list[str] | None = None,
     remove_identity: str | None = None,
     identity: str | None = None,
@@ -109,6 +110,11 @@ def fit(
     remove = [*remove, domain] if domain else remove
     method = method or ("identity_span" if remove_identity else "sensitivenet")
     chosen = method_named(method)
+    if chosen.adapts:
+        raise InputError(
+            f"--method {method}: expected a method that labels are enough for; this one is adapted "
+            "to the table at hand: run protect, or fit and then adapt"
+        )
     parameters = estimator_parameters(method, settings or [], random_state)
     check_destination(out, overwrite=overwrite)
     if chosen.needs_torch:

@@ -23,12 +23,15 @@ class CertificateTable:
         Headings of the cells.
     rows : tuple of TextRow
         Figures.
+    words : int
+        Columns, from the left, that are no figures.
     """
 
     title: str
     text: str
     columns: tuple[str, ...]
     rows: tuple[TextRow, ...]
+    words: int = 0
 
 
 def certificate_tables(known: Certificates) -> tuple[CertificateTable, ...]:
@@ -51,6 +54,7 @@ def certificate_tables(known: Certificates) -> tuple[CertificateTable, ...]:
             "for every attacker, in 95 of 100 audits, by number of values. " + NO_BOUND,
             ("output", "values", "no attacker passes", "false match rate", "false non-match rate"),
             tuple(_bound(name, one) for name, own in known.finite_outputs.items() for one in own),
+            words=1,
         ),
         CertificateTable(
             "An attacker with unlimited labels that takes classes for Gaussian",
@@ -75,6 +79,7 @@ def certificate_tables(known: Certificates) -> tuple[CertificateTable, ...]:
                 TextRow(name, (one.attacker, *_beyond(one.beyond)))
                 for name, one in known.forecasts.items()
             ),
+            words=1,
         ),
         CertificateTable(
             "What these rows could have hidden",
