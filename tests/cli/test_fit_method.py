@@ -172,3 +172,14 @@ def test_a_table_without_labels_may_stand_beside(run, tmp_path):
     code, _, err = run(*(*FIT, *beside, "--method", "leace", "--out", tmp_path / "n"))
     assert code == 2
     assert "unlabelled: LEACE learns nothing from rows without labels" in err
+
+
+def test_what_a_costly_fit_takes_is_said_before(run, tmp_path, monkeypatch):
+    monkeypatch.setattr("sensitivenets.cli.fit_cost._LONGEST", 0)
+    monkeypatch.setattr("sensitivenets.erasers.transport.cost._SMALL", 0)
+    monkeypatch.setattr("sensitivenets.erasers.transport.cost._speeds", lambda: (1.0, 1e9))
+    settings = ("--method", "routed_transport", "--set", "n_rounds=1")
+    code, _, err = run(*FIT, *settings, "--out", tmp_path / "m")
+    assert code == 0
+    assert "fit: about" in err
+    assert "hours of processor time beside reading: n_rounds=1, 2 groups, 120 rows of 64" in err

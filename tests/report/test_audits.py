@@ -201,6 +201,24 @@ def test_what_cannot_be_measured_beside_an_audit_is_said_and_noted(table):
         assert draw_maps(inputs, split, 0)[0] is None
 
 
+def test_verification_within_and_across_sources_stands_beside_an_audit(table):
+    from sensitivenets.report.details import group_tables, verification_rows
+    from sensitivenets.report.evidence import measure_verification
+
+    camera = np.array(["a", "b"])[np.arange(len(table)) % 2]
+    inputs = read_inputs(table, None, "gender", None, "subject", domain=camera)
+    split = Split(np.arange(21), np.arange(21, len(table)), inputs.subject)
+    [experiment], _ = measure_verification(inputs, split, 0)
+    labels = [row.label for row in verification_rows(experiment)]
+    assert "Equal error rate within domain" in labels
+    assert "False non-match rate across domain at a false match rate of 1 %" in labels
+    first = group_tables(experiment)[0]
+    assert first.title.startswith("domain, one threshold for all")
+    assert [row.label for row in first.rows][:2] == ["within", "across"]
+    with pytest.raises(InputError, match="domain: expected one for each of 180 rows, found 2"):
+        read_inputs(table, None, "gender", None, "subject", domain=["a", "b"])
+
+
 def test_provenance_of_an_earlier_file_keeps_what_it_does_not_know():
     data = {"before": {"file": "a", "sha256": "ab", "rows": 3}, "command": "x", "n": [1]}
     provenance = Provenance.from_dict(data)

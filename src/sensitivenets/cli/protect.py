@@ -29,8 +29,9 @@ def protect(
     /,
     *,
     reference: str,
-    remove: Removed,
     out: str,
+    remove: Removed = None,
+    continuous: list[str] | None = None,
     identity: str | None = None,
     domain: str | None = None,
     utility_budget: float = 0.02,
@@ -57,10 +58,13 @@ def protect(
         .feather, .csv, .jsonl, .npz, .npy or .safetensors.
     reference
         Embeddings of the same network with labels, or a model folder fitted on them.
-    remove
-        Attribute to hide, a column of the reference; give the option once for each.
     out
         Folder to make: a path, or a URL such as s3://bucket/folder.
+    remove
+        Attribute to hide, a column of the reference; give the option once for each.
+    continuous
+        Number to hide, such as an age: its bands in the reference are made alike; give the option
+        once for each.
     identity
         Column that says who a row shows: rows of a person are moved alike, and recognition is
         measured. Where the reference has the column too, what is done is chosen on its rows.
@@ -93,6 +97,11 @@ def protect(
     from sensitivenets.tradeoff.labelled_sample import with_sample
     from sensitivenets.tradeoff.protect import protect as protected_table
 
+    if not remove and not continuous:
+        raise InputError("expected --remove or --continuous, a column to hide, found none")
+    if sample is not None and not remove:
+        raise InputError("--sample: expected --remove with it: numbers of a sample are not read")
+    remove, numbers = remove or [], continuous or []
     place = place_to_make(out, overwrite=overwrite)
     rows = read_rows(table, where or [], embedding)
     print_notice("1/3 learning groups from the reference")
@@ -101,7 +110,7 @@ def protect(
         refuse_own_output(rows, known, Path(reference))
     if sample is not None:
         rows = with_sample(rows, read_rows(sample, [], embedding), remove)
-    for line in _few_rows(rows, known, [*remove, domain] if domain else remove):
+    for line in _few_rows(rows, known, [*remove, *([domain] if domain else [])], numbers):
         print_notice(line)
     print_notice("2/3 finding them in the table, moving them, attacking the result")
     with progress_bar("audit") as progress:
@@ -109,6 +118,7 @@ def protect(
             rows,
             known,
             remove=remove,
+            continuous=numbers,
             identity=identity,
             domain=domain,
             utility_budget=utility_budget,
@@ -141,17 +151,19 @@ def _reference(
     return load_model(path)
 
 
-def _few_rows(rows: EmbeddingTable, known: EmbeddingTable | Model, remove: list[str]) -> list[str]:
+def _few_rows(
+    rows: EmbeddingTable, known: EmbeddingTable | Model, remove: list[str], numbers: list[str]
+) -> list[str]:
     """Say before any work where rows are too few for people who come later."""
     from sensitivenets.embeddings import EmbeddingTable
+    from sensitivenets.embeddings.number_bands import band_edges
     from sensitivenets.erasers.transport.forecast import forecast_of_size
 
-    classes = (
-        {name: known.labels(name).classes for name in remove}
-        if isinstance(known, EmbeddingTable)
-        else known.removed
-    )
-    n_groups = prod(map(len, classes.values()))
+    if isinstance(known, EmbeddingTable):
+        n_groups = prod(len(known.labels(name).classes) for name in remove)
+        n_groups *= prod(len(band_edges(known.numbers(name))) - 1 for name in numbers)
+    else:
+        n_groups = prod(map(len, known.removed.values()))
     expected = forecast_of_size(len(rows), n_groups, rows.vectors.shape[1])
     return [f"few rows: {line}" for line in expected.lines()] if expected.thin else []
 
@@ -180,6 +192,12 @@ def _print(found: Protected, out: Place, page: str, identity: str | None) -> Non
             print_line(
                 f"{attribute.name}: {percent(gone.before)} read before, {percent(gone.after)} "
                 f"after; chance {percent(attribute.chance)} ({mode})"
+            )
+    for number in found.audit.continuous:
+        if number.after is not None:
+            print_line(
+                f"{number.name}: R2 {number.before.strongest.r2:.2f} before, "
+                f"{number.after.strongest.r2:.2f} after, as a number (every regressor)"
             )
     print_line(_recognition(found, identity))
     for line in found.lines():
@@ -221,6 +239,11 @@ def _summary(found: Protected, out: Place) -> dict[str, Any]:
             one.name: {"before": one.reduction.before, "after": one.reduction.after}
             for one in found.audit.attributes
             if one.reduction is not None
+        },
+        "continuous": {
+            one.name: {"before": one.before.strongest.r2, "after": one.after.strongest.r2}
+            for one in found.audit.continuous
+            if one.after is not None
         },
         "recognition": {side: one.value for side, one in measured.items() if one is not None},
         "adapted": found.adapted.record(),

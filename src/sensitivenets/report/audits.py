@@ -53,6 +53,7 @@ def audit(
     *,
     continuous: Any = None,
     identity: Any = None,
+    domain: Any = None,
     split: Split | None = None,
     apart: float | None = None,
     quick: bool = False,
@@ -94,6 +95,9 @@ def audit(
     identity : str or array-like of shape (n,), optional
         Who each row shows: a column of `before`, or one value a row. Nobody is then on both sides
         of the attack, and verification is measured. Taken from `split` if that knows it.
+    domain : str or array-like of shape (n,), optional
+        Source of each row, such as a camera, a column of `before` or one value a row: verification
+        within sources and across them is then measured apart as well.
     split : Split, optional
         Who trains the attackers and who is attacked; 70 % and 30 % of the identities at random
         unless given, or of the rows where identities are unknown, which the notes then say.
@@ -182,7 +186,7 @@ def audit(
         },
     )
     kept, opportunity = read_verification(verification or {}), read_fairness(fairness)
-    inputs = read_inputs(before, after, attributes, continuous, identity, subgroups)
+    inputs = read_inputs(before, after, attributes, continuous, identity, subgroups, domain)
     split, notes = part_rows(inputs, split, apart, random_state)
     made_by = load_model(Path(model)) if isinstance(model, (str, Path)) else model
     phi = made_by.map if isinstance(made_by, Model) else made_by

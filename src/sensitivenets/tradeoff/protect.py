@@ -22,6 +22,7 @@ from sensitivenets.maps.made_by import signed
 from sensitivenets.progress import Progress
 from sensitivenets.report.audits import audit as audit_of
 from sensitivenets.report.result import Audit
+from sensitivenets.tradeoff.banded import banded
 from sensitivenets.tradeoff.candidates import Candidate
 from sensitivenets.tradeoff.measure import TradeOff
 from sensitivenets.tradeoff.own_table import OnTable, fitted_on, on_table
@@ -51,7 +52,7 @@ class Protected:
         Attackers on this table, before and after. An attribute that the table has no labels of
         is attacked with its routes as labels, and its name says so.
     unlabelled : tuple of str
-        Attributes of which no row has a true label.
+        Attributes, but no numbers, of which no row has a true label.
     taken : Candidate
         What was done to the table.
     why : str
@@ -81,7 +82,8 @@ def protect(
     table: EmbeddingTable,
     reference: EmbeddingTable | Model,
     *,
-    remove: str | Sequence[str],
+    remove: str | Sequence[str] = (),
+    continuous: str | Sequence[str] = (),
     identity: str | None = None,
     domain: str | None = None,
     utility_budget: float | None = 0.02,
@@ -111,6 +113,9 @@ def protect(
         Embeddings of the same network with the attributes, or a model fitted on them.
     remove : str or sequence of str
         Attributes to hide: columns of the reference.
+    continuous : str or sequence of str, optional
+        Numbers to hide, such as an age: their bands in the reference are made alike. Where `table`
+        has them, and the whole audit is asked for, regressors read them as numbers too.
     identity : str, optional
         Column of `table` that says who a row shows: rows of a person are moved alike, nobody is
         on both sides of the attack, and recognition is measured. The reference is rehearsed on if
@@ -155,9 +160,14 @@ def protect(
     >>> protected.table.columns.column_names
     ['subject', 'ethnicity', 'split']
     """
-    names = [remove] if isinstance(remove, str) else list(remove)
+    hidden = (_names(remove), _names(continuous))
+    names = [*hidden[0], *hidden[1]]
+    if not names:
+        raise InputError("remove: expected an attribute or a number to hide, found none")
     if identity in names:
         raise InputError(f"remove: {identity!r} is the identity, which is what is kept")
+    asked = banded(table, reference, hidden[1])
+    table, reference = asked.table, asked.reference
     if isinstance(reference, EmbeddingTable):
         require_features(table.vectors, reference.vectors.shape[1])
     subject = None if identity is None else table.identities(identity)
@@ -188,6 +198,7 @@ def protect(
         table,
         written,
         {evidence.title: evidence.labels(split) for evidence in attributes.values()},
+        continuous=None if quick else asked.numbers,
         split=split,
         quick=quick,
         model=None if quick else moved.map,
@@ -201,11 +212,15 @@ def protect(
         model=made,
         adapted=adapted,
         audit=found,
-        unlabelled=tuple(name for name, one in attributes.items() if not one.share),
+        unlabelled=tuple(name for name in hidden[0] if not attributes[name].share),
         taken=taken,
         why=why,
         trade_off=trade_off,
     )
+
+
+def _names(given: str | Sequence[str]) -> list[str]:
+    return [given] if isinstance(given, str) else list(given)
 
 
 @dataclass(frozen=True)
