@@ -3,7 +3,8 @@
     SENSITIVENETS_DATA=data OMP_NUM_THREADS=1 python experiments/adaptation_audit.py FairFace LFW
 
 The reference is FairFace `fit`, gender x ethnicity. Every attacker, either sign, the map public,
-the labelled rows of the reference pushed through it as outsiders; FairFace, which names nobody, with look-alikes and without (`apart` 0.6). One line a table and seed.
+the labelled rows of the reference pushed through it as outsiders; FairFace, which names nobody,
+with look-alikes and without (`apart` 0.6). One line a table and seed.
 """
 
 from __future__ import annotations
