@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from sensitivenets.embeddings import EmbeddingTable
@@ -32,9 +33,18 @@ def draw_sample(table: EmbeddingTable, n_rows: int, random_state: int = 0) -> Em
     EmbeddingTable
         The rows with one more column, ``row``, their number in `table`.
     """
+    rows = sample_rows(len(table), n_rows, random_state)
+    return numbered(table.take(rows), rows)
+
+
+def sample_rows(n_rows: int, n_drawn: int, random_state: int) -> npt.NDArray[np.int64]:
+    """Draw the numbers of rows of a table, ascending; all if there are fewer."""
     rng = np.random.default_rng(random_state)
-    rows = np.sort(rng.choice(len(table), min(n_rows, len(table)), replace=False))
-    sample = table.take(rows)
+    return np.sort(rng.choice(n_rows, min(n_drawn, n_rows), replace=False))
+
+
+def numbered(sample: EmbeddingTable, rows: npt.NDArray[np.int64]) -> EmbeddingTable:
+    """Note in a column ``row`` where the rows of a sample are in their table."""
     columns = [name for name in sample.columns.column_names if name != ROW]
     return replace(
         sample, columns=sample.columns.select(columns).append_column(ROW, pa.array(rows))
