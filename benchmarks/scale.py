@@ -30,6 +30,8 @@ from sensitivenets.embeddings import vectors_to_arrow
 
 CHUNK = 50_000
 PARTS = 20
+# Rows of the labelled table that `protect` learns the groups from.
+REFERENCE = 30_000
 MEMORY_MIB = 1024
 # What a process had at its most is told by itself: what wait4 tells begins with that of its parent.
 PEAK = """
@@ -128,10 +130,21 @@ def product(n: int, dim: int, work: Callable[[np.ndarray], object]) -> float:
     return 5 * len(X) / (time.perf_counter() - started)
 
 
-def commands(table: Path, layout: str, rounds: int) -> dict[str, tuple[object, ...]]:
+def reference(folder: Path, dim: int) -> Path:
+    """Write a labelled table of other people, of the same groups."""
+    path = folder / "labelled.parquet"
+    write(path, 10**9, 10**9 + REFERENCE, dim, CHUNK)
+    return path
+
+
+def commands(table: Path, known: Path, layout: str, rounds: int) -> dict[str, tuple[object, ...]]:
     """Return the commands, in an order in which each finds what it needs."""
     out = "agnostic" if layout == "parts" else "agnostic.parquet"
     remove = ("--remove", "gender", "--remove", "ethnicity")
+    # One process, the attackers in it, so that its memory is all there is.
+    protect = (
+        *("protect", table, "--reference", known, *remove, "--quick", "--engine", "process"),
+    )
     routed = ("--method", "routed_transport", "--set", f"n_rounds={rounds}")
     return {
         "info": ("info", table),
@@ -145,6 +158,10 @@ def commands(table: Path, layout: str, rounds: int) -> dict[str, tuple[object, .
         "transform, adapted": ("transform", "adapted", table, "--out", f"own_{out}"),
         "transform --where": (
             *("transform", "leace", table, "--where", "gender=Male", "--out", f"men_{out}"),
+        ),
+        "protect, quick": (*protect, "--out", "protected"),
+        "protect, quick, --identity": (
+            *(*protect, "--identity", "subject", "--out", "protected_by_subject"),
         ),
         "encode, 1 024 bits": ("encode", table, "--key", "key", "--out", "codes.parquet"),
         "verify, drawn": ("verify", table, "--identity", "subject"),
@@ -172,10 +189,11 @@ def main() -> None:
         table = make(folder, arguments.layout, n, dim)
         size = sum(p.stat().st_size for p in folder.rglob("*.parquet")) / 2**30
         print(f"{n:,} x {dim}, {arguments.layout}, {size:.2f} GiB")
+        known = reference(folder, dim)
         run(folder, CLI, "key", "new", "key")
         tasks = {"reading alone": (READ, table)} | {
             what: (CLI, *command)
-            for what, command in commands(table, arguments.layout, arguments.rounds).items()
+            for what, command in commands(table, known, arguments.layout, arguments.rounds).items()
         }
         for what, (code, *rest) in tasks.items():
             if arguments.only and not any(what.startswith(one) for one in arguments.only):

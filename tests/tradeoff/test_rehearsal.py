@@ -1,7 +1,6 @@
 """What is done to a table is chosen where labels are known, by people who are not in it."""
 
 import json
-import sys
 import warnings
 from dataclasses import replace
 
@@ -13,7 +12,7 @@ from sensitivenets import protect
 from sensitivenets.embeddings import EmbeddingTable, encode
 from sensitivenets.errors import InputError
 from sensitivenets.maps.model_folder import load_model, save_model
-from sensitivenets.tradeoff import rehearsal
+from sensitivenets.tradeoff import rehearsal, removal
 from sensitivenets.tradeoff.budgeted_transport import BudgetedTransport
 from sensitivenets.tradeoff.candidates import Candidate, candidates_for, with_codes
 from sensitivenets.tradeoff.own_table import fitted_on, on_table
@@ -272,7 +271,7 @@ def test_a_half_that_is_too_small_is_no_reason_not_to_protect(monkeypatch):
     def rehearse(*_, **__):
         raise InputError("groups gender: expected at least 20 labelled rows in each")
 
-    monkeypatch.setattr(sys.modules[protect.__module__], "rehearse", rehearse)
+    monkeypatch.setattr(removal, "rehearse", rehearse)
     found = protect(
         people(60, seed=1), people(60), remove="gender", identity="subject", quick=True, n_jobs=1
     )

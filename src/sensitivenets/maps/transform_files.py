@@ -346,11 +346,23 @@ def require_apart(source: TableSource, out: Place) -> None:
             )
 
 
+def folder_of_removed(
+    transformation: Transformation, source: TableSource
+) -> tuple[str, str] | None:
+    """Return a file in a folder that is named by what the model removes, and the column; or None.
+
+    Such folders cannot be made again: the table is written as one file.
+    """
+    left_out = transformation.left_out(source)
+    found = ((part.name, key) for part in source.parts for key in part.keys if key in left_out)
+    return next(found, None)
+
+
 def _require_no_removed_folders(transformation: Transformation, source: TableSource) -> None:
-    for part in source.parts:
-        for key in part.keys:
-            if key in transformation.left_out(source):
-                raise InputError(
-                    f"{part.name}: its folder is named by {key!r}, which the model removes; write "
-                    f"one file (--out NAME.parquet), or keep it with --keep {key}"
-                )
+    found = folder_of_removed(transformation, source)
+    if found is not None:
+        name, key = found
+        raise InputError(
+            f"{name}: its folder is named by {key!r}, which the model removes; write "
+            f"one file (--out NAME.parquet), or keep it with --keep {key}"
+        )

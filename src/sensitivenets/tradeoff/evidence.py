@@ -23,8 +23,8 @@ from sensitivenets.report.result import Audit
 ESTIMATED = " (estimated labels)"
 #: Appended where the attackers learned from routes and were tested on true labels of a sample.
 SAMPLED = " (labelled sample)"
-# With labels on fewer rows, attackers learn from routes and the labelled rows are all for testing.
-_MOSTLY_LABELLED = 0.5
+#: With labels on fewer rows, attackers learn from routes and the labelled rows are all for testing.
+MOSTLY_LABELLED = 0.5
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class _Evidence:
     @property
     def is_sampled(self) -> bool:
         """Whether true labels are only enough to test on."""
-        return 0 < self.share < _MOSTLY_LABELLED
+        return 0 < self.share < MOSTLY_LABELLED
 
     @property
     def title(self) -> str:

@@ -14,6 +14,8 @@ from sensitivenets.errors import InputError
 
 #: Column of a sample: where its rows are in the table they were drawn from.
 ROW = "row"
+#: Rows to label: enough for an interval of about six points to either side.
+SAMPLE_ROWS = 300
 
 
 def draw_sample(table: EmbeddingTable, n_rows: int, random_state: int = 0) -> EmbeddingTable:
@@ -51,10 +53,39 @@ def numbered(sample: EmbeddingTable, rows: npt.NDArray[np.int64]) -> EmbeddingTa
     )
 
 
+def rows_of(sample: EmbeddingTable, n_rows: int, table: str) -> npt.NDArray[np.int64]:
+    """Return where the rows of a sample are in their table, in its own order.
+
+    Raises
+    ------
+    InputError
+        If it has no column ``row``, or the table, which is called `table`, has fewer rows.
+    """
+    rows = np.asarray(sample.column(ROW).to_numpy(), dtype=np.int64)
+    if len(rows) and not (rows.min() >= 0 and rows.max() < n_rows):
+        raise InputError(f"{sample.source}: column 'row' names rows that {table} has not")
+    return rows
+
+
 def with_sample(
-    table: EmbeddingTable, sample: EmbeddingTable, names: Sequence[str]
+    table: EmbeddingTable,
+    sample: EmbeddingTable,
+    names: Sequence[str],
+    *,
+    numbers: npt.NDArray[np.int64] | None = None,
 ) -> EmbeddingTable:
     """Put the labels of a sample where its rows are in the table; all other rows have none.
+
+    Parameters
+    ----------
+    table : EmbeddingTable
+        The table, or rows drawn of it, those of the sample among them.
+    sample : EmbeddingTable
+        See `draw_sample`; with labels.
+    names : sequence of str
+        Attributes to take.
+    numbers : ndarray of shape (n,), int64, optional
+        Where the rows of `table` are in the whole table, ascending; they are all unless given.
 
     Raises
     ------
@@ -62,9 +93,10 @@ def with_sample(
         If the sample has no column ``row``, its rows are not those of the table, or it has labels
         of none of the attributes.
     """
-    rows = np.asarray(sample.column(ROW).to_numpy(), dtype=np.int64)
-    if len(rows) and not (rows.min() >= 0 and rows.max() < len(table)):
-        raise InputError(f"{sample.source}: column 'row' names rows that {table.source} has not")
+    if numbers is None:
+        rows = rows_of(sample, len(table), table.source)
+    else:
+        rows = np.searchsorted(numbers, rows_of(sample, int(numbers[-1]) + 1, table.source))
     if not np.array_equal(sample.vectors, table.vectors[rows]):
         raise InputError(
             f"{sample.source}: its rows are not those of {table.source}; give the sample that was "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from sensitivenets.embeddings import EmbeddingTable, canonical_values
 from sensitivenets.embeddings.fingerprint import table_record
@@ -15,6 +16,7 @@ from sensitivenets.maps.made_by import signed
 from sensitivenets.progress import Progress
 from sensitivenets.tradeoff.candidates import Candidate
 from sensitivenets.tradeoff.evidence import Attack, estimated_labels
+from sensitivenets.tradeoff.labelled_sample import SAMPLE_ROWS, draw_sample
 from sensitivenets.tradeoff.own_table import fitted_on, on_table
 from sensitivenets.tradeoff.removal import Protection, Removal, on_record
 
@@ -27,11 +29,13 @@ class Protected(Protection):
     ----------
     table : EmbeddingTable
         The agnostic rows with the label columns, the removed attributes left out.
-    model, adapted, audit, unlabelled, taken, why, trade_off
+    model, adapted, audit, unlabelled, taken, why, trade_off, sample, drawn
         See `Protection`.
     """
 
     table: EmbeddingTable
+
+    table_name: ClassVar[str] = "table.parquet"
 
 
 def protect(
@@ -113,16 +117,25 @@ def protect(
     ['subject', 'ethnicity', 'split']
     """
     asked = Removal.of(remove, identity, domain, utility_budget)
+    attack = Attack(quick, random_state, n_jobs, engine, progress)
+    return protect_table(table, reference, asked, attack)
+
+
+def protect_table(
+    table: EmbeddingTable, reference: EmbeddingTable | Model, asked: Removal, attack: Attack
+) -> Protected:
+    """Do what `protect` does, which says what each parameter is."""
+    seed = attack.random_state
     if isinstance(reference, EmbeddingTable):
         require_features(table.vectors, reference.vectors.shape[1])
-    subject = None if identity is None else table.identities(identity)
-    trade_off, why = asked.compared(reference, random_state, progress)
+    subject = None if asked.identity is None else table.identities(asked.identity)
+    trade_off, why = asked.compared(reference, seed, attack.progress)
     taken = Candidate() if trade_off is None else trade_off.taken
-    fitted = _fitted(reference, asked, taken, table, random_state)
+    fitted = _fitted(reference, asked, taken, table, seed)
     codes = None if subject is None else subject.codes
-    moved = on_table(fitted, taken, table.vectors, codes, random_state)
+    moved = on_table(fitted, taken, table.vectors, codes, seed)
     for doubt in moved.adapted.doubts:
-        warnings.warn(f"{table.source}: {doubt}", DataWarning, stacklevel=2)
+        warnings.warn(f"{table.source}: {doubt}", DataWarning, stacklevel=3)
     # What is written is what is attacked: its last digits tell nothing.
     after = canonical_values(moved.vectors)
     guessed = estimated_labels(fitted, moved.routes)
@@ -130,7 +143,6 @@ def protect(
     made = on_record(fitted, moved.adapted, moved.map, trade_off, record)
     shown = table.columns.select(asked.written(table.columns.column_names, fitted.removed))
     written = signed(replace(table, vectors=after, columns=shown), made)
-    attack = Attack(quick, random_state, n_jobs, engine, progress)
     found, unlabelled = attack.on(
         table, written, {name: guessed[name] for name in asked.names}, subject, moved.map
     )
@@ -143,6 +155,8 @@ def protect(
         taken=taken,
         why=why,
         trade_off=trade_off,
+        sample=draw_sample(table, SAMPLE_ROWS, seed),
+        drawn=None,
     )
 
 

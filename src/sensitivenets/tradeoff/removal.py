@@ -38,6 +38,10 @@ class Protection:
         In words, what it was compared with, or why with nothing.
     trade_off : TradeOff or None
         All that was compared.
+    sample : EmbeddingTable
+        Rows at random for people to label (`labelled_sample.draw_sample`).
+    drawn : str or None
+        In words, which rows were attacked; None for all.
     """
 
     model: Model
@@ -47,6 +51,8 @@ class Protection:
     taken: Candidate
     why: str
     trade_off: TradeOff | None
+    sample: EmbeddingTable
+    drawn: str | None
 
     def lines(self) -> list[str]:
         """Say what was done and why, and what people who come later will show."""
