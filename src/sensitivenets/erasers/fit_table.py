@@ -197,7 +197,7 @@ def fit_table(
         fitted.fit_moments(*_merged(add_up, rows.over_stretches(add_up)))
     if unlabelled is not None:
         # The passes saw one table; who audits either asks for it.
-        found = {name: _identified(one).to_record() for name, one in tables.items()}
+        found = {name: identified(one).to_record() for name, one in tables.items()}
         known = dict(fitted.model_.fingerprint)
         fitted.model_ = replace(fitted.model_, fingerprint=known | found)
     # Whatever is missing in the table as a whole is said here, not at the first transform.
@@ -205,8 +205,19 @@ def fit_table(
     return cast(E, fitted)
 
 
-def _identified(source: TableSource) -> Fingerprint:
-    """Read a table once to say which it is."""
+def identified(source: TableSource) -> Fingerprint:
+    """Read a table once to say which it is.
+
+    Parameters
+    ----------
+    source : TableSource
+        The table.
+
+    Returns
+    -------
+    Fingerprint
+        Of all rows.
+    """
     found = Fingerprint()
     with other_cores() as pool:
         for block in source.blocks():
