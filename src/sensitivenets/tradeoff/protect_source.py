@@ -6,6 +6,7 @@ import warnings
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pyarrow as pa
 
 from sensitivenets.embeddings import EmbeddingTable, Labels, canonical_values, encode
 from sensitivenets.embeddings.drawn_rows import draw_rows
@@ -42,9 +43,9 @@ from sensitivenets.tradeoff.removal import Protection, Removal, on_record
 Reference = EmbeddingTable | TableSource | Model
 
 # Rows that are attacked: what attackers make of more would not fit into a gigabyte.
-_ATTACKED = 50_000
+_ATTACKED = 20_000
 # Rows with a true label, where few have one, that are attacked beside those that are drawn.
-_MOST_LABELLED = 10_000
+_MOST_LABELLED = 5_000
 
 
 @dataclass(frozen=True)
@@ -142,6 +143,8 @@ def protect_source(
     made = on_record(fitted, moved.adapted, moved.map, trade_off, whole.to_record())
     guessed = {name: estimated_labels(fitted, moved.routes)[name] for name in asked.names}
     drawn = _Drawn.of(source, subject, guessed, sample, seed)
+    # What was read the table with is room for the attackers.
+    pa.default_memory_pool().release_unused()
     groups = moved.routes[drawn.numbers]
     after = canonical_values(moved_in_groups(moved.map, drawn.table.vectors, groups))
     columns = drawn.table.columns
