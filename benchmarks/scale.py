@@ -5,20 +5,26 @@
 Makes a table of six groups and ten rows a subject in a temporary folder, as one Parquet file whose
 rows are all in one row group ("one-group"), one file of usual row groups ("file"), or a folder of
 twenty files ("parts"); runs each command in a process of its own, as a person would, and removes
-all of it. Rows a second count the whole command: starting Python, reading, writing. Beside them are
-reading alone, and the bare products on rows in memory: X.T @ X for what fits, X @ W for what maps.
+all of it. Rows a second count the whole command: starting Python, reading, writing.
 Memory is the most resident memory of the process, its libraries included.
+
+Beside a command is its share of what bounds it: the product X.T @ X on rows in memory for what
+fits, the slower of reading and X @ W for what maps. What the same command takes for 3 000 rows,
+mostly Python and its libraries starting, is taken off. The first share is of wall time; the second,
+of processor time, hardly depends on what else the machine does. Runs take turns, and of `--repeat`
+of them the medians are printed.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +39,7 @@ PARTS = 20
 # Rows of the labelled table that `protect` learns the groups from.
 REFERENCE = 30_000
 MEMORY_MIB = 1024
+FEW_ROWS = 3000
 # What a process had at its most is told by itself: what wait4 tells begins with that of its parent.
 PEAK = """
 import atexit, sys
@@ -98,7 +105,34 @@ class Run:
 
     seconds: float
     cpu_seconds: float
-    mib: float
+    mib: float = 0.0
+
+    def less(self, other: Run) -> Run:
+        """Take off what another took."""
+        return Run(self.seconds - other.seconds, self.cpu_seconds - other.cpu_seconds, self.mib)
+
+    def share_of(self, bound: Run) -> str:
+        """Say how near its bound this is, by wall and by processor time."""
+        wall, cpu = bound.seconds / self.seconds, bound.cpu_seconds / self.cpu_seconds
+        return f"{100 * wall:4.0f} % ({100 * cpu:.0f} %)"
+
+
+def median(runs: Sequence[Run]) -> Run:
+    """Take the median of each number."""
+    return Run(
+        statistics.median(one.seconds for one in runs),
+        statistics.median(one.cpu_seconds for one in runs),
+        max(one.mib for one in runs),
+    )
+
+
+@dataclass(frozen=True)
+class Verb:
+    """A command, what bounds it, and the share of that which is asked for."""
+
+    arguments: tuple[object, ...]
+    bound: str | None = None
+    asked: int | None = None
 
 
 def run(folder: Path, code: str, *arguments: object) -> Run:
@@ -120,14 +154,17 @@ def run(folder: Path, code: str, *arguments: object) -> Run:
     return Run(seconds, used.ru_utime + used.ru_stime, peak)
 
 
-def product(n: int, dim: int, work: Callable[[np.ndarray], object]) -> float:
-    """Rows a second of a bare product on rows in memory, all threads of BLAS."""
+def product(n: int, dim: int, work: Callable[[np.ndarray], object]) -> Run:
+    """Time a bare product on rows in memory, with all threads of BLAS, as of n rows."""
     X = np.random.default_rng(0).standard_normal((min(n, 200_000), dim), dtype=np.float32)
     work(X)
-    started = time.perf_counter()
+    found = []
     for _ in range(5):
+        started, busy = time.perf_counter(), time.process_time()
         work(X)
-    return 5 * len(X) / (time.perf_counter() - started)
+        found.append(Run(time.perf_counter() - started, time.process_time() - busy))
+    one = median(found)
+    return Run(one.seconds * n / len(X), one.cpu_seconds * n / len(X))
 
 
 def reference(folder: Path, dim: int) -> Path:
@@ -137,35 +174,118 @@ def reference(folder: Path, dim: int) -> Path:
     return path
 
 
-def commands(table: Path, known: Path, layout: str, rounds: int) -> dict[str, tuple[object, ...]]:
+SQUARE, MAPPED = "X.T @ X", "reading or X @ W"
+ONE, TWO = "fit, LEACE, exact, one process", "fit, LEACE, exact, two processes"
+
+
+def verbs(table: Path, known: Path, layout: str, rounds: int) -> dict[str, Verb]:
     """Return the commands, in an order in which each finds what it needs."""
     out = "agnostic" if layout == "parts" else "agnostic.parquet"
-    remove = ("--remove", "gender", "--remove", "ethnicity")
+    gender = ("fit", table, "--remove", "gender", "--overwrite")
+    six = (*gender, "--remove", "ethnicity")
+    leace = (*six, "--method", "leace", "--out", "leace")
+    routed = ("--method", "routed_transport", "--set", f"n_rounds={rounds}", "--out", "routed")
+    shared = ("--engine", "processes", "--workers")
+    own = ("--identity", "subject", "--out", "own", "--overwrite")
+    onto = ("transform", "leace", table, "--overwrite")
     # One process, the attackers in it, so that its memory is all there is.
     protect = (
-        *("protect", table, "--reference", known, *remove, "--quick", "--engine", "process"),
+        *("protect", table, "--reference", known, "--remove", "gender", "--remove", "ethnicity"),
+        *("--quick", "--engine", "process", "--overwrite"),
     )
-    routed = ("--method", "routed_transport", "--set", f"n_rounds={rounds}")
     return {
-        "info": ("info", table),
-        "fit, LEACE": ("fit", table, *remove, "--method", "leace", "--out", "leace"),
-        f"fit, routed transport, rounds: {rounds}": (
-            *("fit", table, *remove, *routed, "--out", "routed"),
+        "info": Verb(("info", table)),
+        "fit, LEACE": Verb(leace, SQUARE, 50),
+        "fit, LEACE, exact": Verb((*leace, "--set", "covariance_rows=null"), SQUARE, 45),
+        ONE: Verb((
+            *leace,
+            "--set",
+            "covariance_rows=null",
+            *shared,
+            "1",
+        )),
+        TWO: Verb((
+            *leace,
+            "--set",
+            "covariance_rows=null",
+            *shared,
+            "2",
+        )),
+        "fit, SAL": Verb((*six, "--method", "sal", "--out", "sal"), SQUARE, 50),
+        f"fit, routed transport, two groups, rounds: {rounds}": Verb((*gender, *routed), SQUARE),
+        f"fit, routed transport, six groups, rounds: {rounds}": Verb((*six, *routed), SQUARE),
+        "adapt": Verb(("adapt", "routed", table, "--out", "adapted", "--overwrite"), SQUARE),
+        "adapt --identity": Verb(("adapt", "routed", table, *own), SQUARE),
+        "transform, LEACE": Verb((*onto, "--out", out), MAPPED, 80),
+        "transform, adapted": Verb(
+            ("transform", "adapted", table, "--out", f"own_{out}", "--overwrite"), MAPPED
         ),
-        "adapt": ("adapt", "routed", table, "--out", "adapted"),
-        "adapt --identity": ("adapt", "routed", table, "--identity", "subject", "--out", "own"),
-        "transform, LEACE": ("transform", "leace", table, "--out", out),
-        "transform, adapted": ("transform", "adapted", table, "--out", f"own_{out}"),
-        "transform --where": (
-            *("transform", "leace", table, "--where", "gender=Male", "--out", f"men_{out}"),
-        ),
-        "protect, quick": (*protect, "--out", "protected"),
-        "protect, quick, --identity": (
+        "transform --where": Verb((*onto, "--where", "gender=Male", "--out", f"men_{out}")),
+        "protect, quick": Verb((*protect, "--out", "protected")),
+        "protect, quick, --identity": Verb((
             *(*protect, "--identity", "subject", "--out", "protected_by_subject"),
-        ),
-        "encode, 1 024 bits": ("encode", table, "--key", "key", "--out", "codes.parquet"),
-        "verify, drawn": ("verify", table, "--identity", "subject"),
+        )),
+        "encode, 1 024 bits": Verb((
+            "encode",
+            table,
+            "--key",
+            "key",
+            "--out",
+            "codes.parquet",
+            "--overwrite",
+        )),
+        "verify, drawn": Verb(("verify", table, "--identity", "subject")),
     }
+
+
+READING = "reading alone"
+
+
+def timed(folder: Path, tasks: dict[str, Verb], repeat: int) -> dict[str, Run]:
+    """Run the commands in turn, again and again, and return what each took."""
+    took: dict[str, list[Run]] = {what: [] for what in tasks}
+    for _ in range(repeat):
+        for what, verb in tasks.items():
+            code = READ if what == READING else CLI
+            took[what].append(run(folder, code, *verb.arguments))
+            print(f"  {what}: {took[what][-1].seconds:.1f} s", file=sys.stderr)
+    return {what: median(runs) for what, runs in took.items()}
+
+
+def tasks_on(folder: Path, n: int, options: argparse.Namespace) -> dict[str, Verb]:
+    """Make a table and a key in a folder, and return the commands on them."""
+    folder.mkdir()
+    table = make(folder, options.layout, n, options.dim)
+    known = reference(folder, options.dim)
+    run(folder, CLI, "key", "new", "key")
+    return {READING: Verb((table,))} | {
+        what: verb
+        for what, verb in verbs(table, known, options.layout, options.rounds).items()
+        if not options.only or any(what.startswith(one) for one in options.only)
+    }
+
+
+def report(
+    found: dict[str, Run], fixed: dict[str, Run], tasks: dict[str, Verb], products: dict[str, Run]
+) -> None:
+    """Print what each took, and its share of its bound."""
+    net = {what: one.less(fixed[what]) for what, one in found.items()}
+    mapped = max(net[READING], products["X @ W"], key=lambda one: one.cpu_seconds)
+    bounds = {SQUARE: products["X.T @ X"], MAPPED: mapped}
+    for what, one in found.items():
+        over = "" if one.mib < MEMORY_MIB else f" (more than {MEMORY_MIB})"
+        line = (
+            f"{what:<46} {one.seconds:7.1f} s {one.cpu_seconds:7.1f} CPU s, of them fixed "
+            f"{fixed[what].cpu_seconds:.1f}; {one.mib:5.0f} MiB{over}"
+        )
+        verb = tasks[what]
+        if verb.bound is not None:
+            asked = "" if verb.asked is None else f", asked {verb.asked} %"
+            line += f"; {net[what].share_of(bounds[verb.bound])} of {verb.bound}{asked}"
+        print(line)
+    if TWO in net and ONE in net:
+        faster = net[ONE].seconds / net[TWO].seconds
+        print(f"two processes against one, fit of LEACE: {faster:.2f} times as fast")
 
 
 def main() -> None:
@@ -175,36 +295,24 @@ def main() -> None:
     parser.add_argument("--dim", type=int, default=128)
     parser.add_argument("--layout", choices=("one-group", "file", "parts"), default="one-group")
     parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--repeat", type=int, default=1)
     parser.add_argument("--only", action="append", help="commands whose name begins so")
     arguments = parser.parse_args()
     n, dim = arguments.rows, arguments.dim
-    square = product(n, dim, lambda X: X.T @ X)
     W = np.random.default_rng(1).standard_normal((dim, dim), dtype=np.float32)
-    mapped = product(n, dim, lambda X: X @ W)
-    print(
-        f"{os.cpu_count()} cores; bare products, rows/s: X.T @ X {square:,.0f}, X @ W {mapped:,.0f}"
-    )
+    products = {
+        "X.T @ X": product(n, dim, lambda X: X.T @ X),
+        "X @ W": product(n, dim, lambda X: X @ W),
+    }
+    bare = ", ".join(f"{name} {n / one.seconds:,.0f}" for name, one in products.items())
+    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; bare products, rows/s: {bare}")
     with tempfile.TemporaryDirectory(prefix="sensitivenets-scale-") as name:
-        folder = Path(name)
-        table = make(folder, arguments.layout, n, dim)
-        size = sum(p.stat().st_size for p in folder.rglob("*.parquet")) / 2**30
-        print(f"{n:,} x {dim}, {arguments.layout}, {size:.2f} GiB")
-        known = reference(folder, dim)
-        run(folder, CLI, "key", "new", "key")
-        tasks = {"reading alone": (READ, table)} | {
-            what: (CLI, *command)
-            for what, command in commands(table, known, arguments.layout, arguments.rounds).items()
-        }
-        for what, (code, *rest) in tasks.items():
-            if arguments.only and not any(what.startswith(one) for one in arguments.only):
-                continue
-            took = run(folder, str(code), *rest)
-            over = "" if took.mib < MEMORY_MIB else f" (more than {MEMORY_MIB})"
-            print(
-                f"{what:<40} {took.seconds:8.1f} s {n / took.seconds:12,.0f} rows/s "
-                f"{took.cpu_seconds:8.1f} CPU s {took.mib:7.0f} MiB{over}",
-                flush=True,
-            )
+        small, large = Path(name) / "small", Path(name) / "large"
+        fixed = timed(small, tasks_on(small, FEW_ROWS, arguments), arguments.repeat)
+        tasks = tasks_on(large, n, arguments)
+        size = sum(p.stat().st_size for p in large.rglob("*.parquet")) / 2**30
+        print(f"{n:,} x {dim}, {arguments.layout}, {size:.2f} GiB", flush=True)
+        report(timed(large, tasks, arguments.repeat), fixed, tasks, products)
 
 
 if __name__ == "__main__":

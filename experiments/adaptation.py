@@ -1,4 +1,4 @@
-"""Tables protected with their own moments, and people who came later (docs/adapt.md).
+"""Tables protected with their own moments, and people who came later (docs/adapt_log.md).
 
     SENSITIVENETS_DATA=data OMP_NUM_THREADS=1 python experiments/adaptation.py --seeds 0 1 2
     ... --table CelebA --remove gender --seeds 0 1 2

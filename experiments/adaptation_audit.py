@@ -1,9 +1,10 @@
-"""What the whole audit reads from a table protected with its own moments (docs/adapt.md).
+"""What the whole audit reads from a table protected with its own moments (docs/adapt_log.md).
 
     SENSITIVENETS_DATA=data OMP_NUM_THREADS=1 python experiments/adaptation_audit.py FairFace LFW
 
-The reference is FairFace `fit`, gender x ethnicity. Every attacker, either sign, the map public;
-FairFace, which names nobody, with look-alikes and without (`apart` 0.6). One line a table and seed.
+The reference is FairFace `fit`, gender x ethnicity. Every attacker, either sign, the map public,
+the labelled rows of the reference pushed through it as outsiders; FairFace, which names nobody,
+with look-alikes and without (`apart` 0.6). One line a table and seed.
 """
 
 from __future__ import annotations
@@ -53,10 +54,11 @@ def measure(name: str, data: Path, seed: int, apart: float | None) -> str:
     found = audit(
         table.vectors,
         after,
-        {one: table.labels(one) for one in ATTRIBUTES},
+        {one: table.labels(one) for one in ATTRIBUTES if one in table.columns.column_names},
         split=parts,
         apart=apart,
         model=adapted.map,
+        outsiders=faces.where("split", "fit"),
         curves=False,
         maps=False,
         random_state=seed,

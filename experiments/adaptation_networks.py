@@ -1,4 +1,4 @@
-"""Adapting where neither network nor rows are of faces: voices and texts (docs/adapt.md).
+"""Adapting where neither network nor rows are of faces: voices and texts (docs/adapt_log.md).
 
     SENSITIVENETS_DATA=data OMP_NUM_THREADS=1 python experiments/adaptation_networks.py
 

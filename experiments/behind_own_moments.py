@@ -32,8 +32,12 @@ from sensitivenets.codes.keys import CodeKey
 from sensitivenets.codes.universal import CodeParameters, code_of_key
 from sensitivenets.embeddings import FloatArray, read_table
 from sensitivenets.erasers.transport.expectation_maximisation import find_routes
-from sensitivenets.erasers.transport.gaussian import psd_power, transport_matrices
-from sensitivenets.erasers.transport.own_moments import LeanedMoments, lean, weighted_barycentre
+from sensitivenets.erasers.transport.gaussian import (
+    barycentre,
+    psd_power,
+    transport_matrices,
+)
+from sensitivenets.erasers.transport.own_moments import LeanedMoments, lean
 from sensitivenets.erasers.transport.place import find_place
 from sensitivenets.erasers.transport.reference_groups import GaussianGroups, reference_groups
 from sensitivenets.erasers.transport.steps import align_cells
@@ -86,7 +90,7 @@ def least_moved(groups: GaussianGroups, within: FloatArray) -> tuple[FloatArray,
     """Optimal transport where rows of one person are white, so that persons are moved least."""
     root, inverse = psd_power(within, 0.5), psd_power(within, -0.5)
     white = inverse @ groups.covariances @ inverse
-    matrices = transport_matrices(white, weighted_barycentre(white, groups.shares))
+    matrices = transport_matrices(white, barycentre(white, groups.shares))
     matrices = inverse @ matrices @ root
     return matrices, offsets(groups, matrices)
 
@@ -98,7 +102,7 @@ def mirrored(base: RoutedMap, groups: GaussianGroups) -> tuple[FloatArray, Float
     """
     (stage,) = base.stages
     assert isinstance(stage, GroupTransport)
-    target = weighted_barycentre(groups.covariances, groups.shares)
+    target = barycentre(groups.covariances, groups.shares)
     root, inverse = psd_power(target, 0.5), psd_power(target, -0.5)
     matrices = stage.matrices.astype(np.float64)
     # Groups are gender x ethnicity: the second half is the second gender, of the same ethnicities.

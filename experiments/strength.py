@@ -1,6 +1,6 @@
 """Whether the strength of own moments can be chosen without a label of the table.
 
-What it prints is in docs/adapt.md.
+What it prints is in docs/adapt_log.md.
 
     SENSITIVENETS_DATA=data OMP_NUM_THREADS=1 python experiments/strength.py
 

@@ -29,6 +29,7 @@ def test_the_package_loads_nothing_but_itself():
         "from sensitivenets import read_table, load_model, EmbeddingTable, synthetic_diveface",
         "from sensitivenets import SensitiveNet; SensitiveNet()",
         "from sensitivenets import quick_audit, verify, equality_of_opportunity",
+        "from sensitivenets.benchmark.methods import METHODS\n[m.load() for m in METHODS.values()]",
     ],
 )
 def test_the_core_loads_neither_torch_nor_matplotlib(code):

@@ -1,12 +1,20 @@
 """docs/paper.md names every equation, figure and table, and nothing that is not there."""
 
+import os
 import re
+import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
 import pytest
 
 import sensitivenets
+from sensitivenets import synthetic_diveface, write_table
 from sensitivenets.benchmark.methods import METHODS
+from sensitivenets.cli import main
 from sensitivenets.faces.network import PRESETS
 
 ROOT = Path(__file__).parents[1]
@@ -51,3 +59,68 @@ def test_methods_and_networks_that_are_named_exist():
     for method in ("laftr", *re.findall(r"`--method (\w+)`", PAGE)):
         assert method in METHODS
     assert set(re.findall(r"--network (\w+)", PAGE)) <= set(PRESETS)
+
+
+# What a run of a row leaves out, to be done in a moment; the settings of the row stay.
+SMALLER = ["n_layers=1", "n_units=16", "n_epochs=1", "n_triplets=200"]
+SHORTER = {"laftr": ["n_epochs=1"], "identity_span": []}
+COMMANDS = re.findall(r"`sensitivenets (fit[^`]*|audit[^`]*)`", PAGE)
+SETTINGS = [*re.findall(r"the same, `(--set [^`]+)`", PAGE), "--set loss=triplet"]
+
+
+@pytest.fixture
+def tables(tmp_path, monkeypatch):
+    """Be where a table of one's own is, and another of the same rows."""
+    table = synthetic_diveface(120, 2, dim=32)
+    smiling = pa.array(np.where(np.arange(len(table)) // 2 % 4 < 2, "yes", "no"))
+    table = replace(table, columns=table.columns.append_column("smiling", smiling))
+    for name in ("X.parquet", "agnostic.parquet"):
+        write_table(table, tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+
+
+def words_of(command):
+    named = {"X": "X.parquet", "agnostic": "agnostic.parquet"}
+    return [named.get(word, word) for word in command.split()]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", sorted(set(COMMANDS)))
+def test_every_command_of_a_row_runs(tables, capsys, command):
+    words = words_of(command)
+    if words[0] == "audit":
+        more = ["--quick", "--no-curves", "--n-jobs", "1"]
+    else:
+        method = "identity_span" if "--task" in words else "sensitivenet"
+        method = words[words.index("--method") + 1] if "--method" in words else method
+        sizes = SHORTER.get(method, SMALLER)
+        more = [word for size in sizes for word in ("--set", size)]
+    assert main([*words, *more]) == 0, capsys.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("settings", SETTINGS)
+def test_every_setting_of_a_row_runs(tables, capsys, settings):
+    asked = [word for word in settings.split() if word != "--set"]
+    # Of two values for one name the last counts: the small sizes come first, but for triplets.
+    sizes = [size for size in SMALLER if size.split("=")[0] not in {a.split("=")[0] for a in asked}]
+    words = ["fit", "X.parquet", "--identity", "subject", "--remove", "gender", "--out", "model"]
+    more = [word for one in [*sizes, *asked] for word in ("--set", one)]
+    assert main([*words, *more]) == 0, capsys.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", sorted(set(re.findall(r"python (experiments/\w+\.py)", PAGE))))
+def test_every_experiment_can_be_started(path):
+    # Up to where it would read data: imports, and its options.
+    done = subprocess.run(
+        [sys.executable, ROOT / path, "--help"],
+        env={**os.environ, "SENSITIVENETS_DATA": "nowhere"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    for option in re.findall(rf"`python {path} (--[a-z]+)", PAGE):
+        assert option in done.stdout

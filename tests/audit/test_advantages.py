@@ -35,6 +35,7 @@ def attack(X, Z, labels, split, advantages, attackers=FAST):
         attackers=attackers,
         joint_attackers=(),
         projection_attackers=(),
+        shuffled_attackers=(logistic_regression(),),
     )
     return run_audit(
         X,
@@ -129,10 +130,29 @@ def test_a_map_without_routes_gives_no_free_labels(mapped):
     assert exact_inverse(tables, linear, X[450:], READERS, 0) == ()
 
 
-def test_routes_are_those_of_the_first_round_that_routes(mapped):
-    X, _, _, phi = mapped
+def test_routes_are_those_of_each_round_that_routes(mapped):
+    X, _, y, phi = mapped
     shift = Affine(np.eye(16, dtype=np.float32), np.zeros(16, dtype=np.float32))
-    np.testing.assert_array_equal(routes_of(Chain((shift, phi)), X), phi.router(X))
+    second = routed_map(phi(X), y)
+    found = routes_of(Chain((shift, phi, shift, second)), X)
+    np.testing.assert_array_equal(found.T, [phi.router(X), second.router(phi(X))])
+
+
+def test_an_attribute_that_a_later_round_hides_is_read_from_the_routes_of_all_rounds():
+    X, y = two_groups()
+    z = np.random.default_rng(5).permutation(y)
+    X[:, 1] += 0.5 * (2 * z - 1)
+    X /= np.linalg.norm(X, axis=1, keepdims=True)
+    first = routed_map(X, y)
+    phi = Chain((first, routed_map(first(X), z, seed=4, noise=0.06)))
+    Z = phi(X)
+    tables, task = Tables.ordered(X, Z, FEW), ClassTask.make(encode("label", z), FEW, 0)
+    read = {}
+    for way in free_labels(tables, phi, X[450:]):
+        own, (qda, *_) = way.task_of(task), way.attackers
+        trial = run_trial(qda, "whitened", qda.views(way.prepared)["whitened"], own, 0)
+        read[way.means] = own.rate(own.test, trial.outputs)
+    assert read.pop("free labels, all rounds") > max(read.values()) + 0.2
 
 
 def test_a_round_is_undone_to_the_row_that_was(mapped):

@@ -39,6 +39,7 @@ def audit_of(X, y):
             nearest_neighbours(),
             number_reader(),
         ),
+        shuffled_attackers=(logistic_regression(),),
     )
     return run_audit(
         np.asarray(X, dtype=np.float32),

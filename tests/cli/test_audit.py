@@ -189,6 +189,14 @@ def test_tables_of_other_rows_are_not_compared(run, tmp_path):
     shuffled = run(*audit[:2], tmp_path / "reversed.parquet", *audit[2:])
     assert shuffled[0] == 2
     assert "reversed.parquet, row 0: 'subject' is 'synthetic" in shuffled[2]
+    bare = dataclasses.replace(
+        table.take(np.random.default_rng(0).permutation(120)), columns=pa.table({})
+    )
+    write_table(bare, tmp_path / "bare.parquet")
+    unknown = run(*audit[:2], tmp_path / "bare.parquet", *audit[2:])
+    assert unknown[:2] == (2, "")
+    assert "rows of the two tables do not correspond" in unknown[2]
+    assert not (tmp_path / "r").exists()
 
 
 def test_the_table_that_transform_wrote_says_which_rows_its_model_has_seen(run, folder, tmp_path):

@@ -183,7 +183,7 @@ def test_info_of_a_table(run):
     assert facts["columns"]["ethnicity"]["distinct"] == 3
 
 
-def test_demo_types_what_a_user_would_and_protects_what_it_made(run, tmp_path):
+def test_demo_types_what_a_user_would_and_protects_what_it_made(run, two_candidates, tmp_path):
     out = tmp_path / "d"
     command = ("demo", "--out", out, "--n-subjects", "120", "--n-jobs", "1")
     code, printed, _ = run(*command)

@@ -111,7 +111,9 @@ def world(tmp_path):
     """A folder with the tables that the pages speak of, all small."""
     table = synthetic_diveface(120, 2, dim=32)
     smiling = np.where(np.arange(len(table)) // 2 % 4 < 2, "yes", "no")
+    camera = np.where(np.arange(len(table)) % 2, "left", "right")
     columns = table.columns.append_column("smiling", pa.array(smiling))
+    columns = columns.append_column("camera", pa.array(camera))
     for name in TABLES:
         write_table(dataclasses.replace(table, columns=columns), tmp_path / f"{name}.parquet")
     return tmp_path

@@ -1,6 +1,5 @@
 import json
 
-import numpy as np
 import pytest
 
 from sensitivenets.cli.method_options import estimator_parameters
@@ -110,14 +109,15 @@ def test_values_are_json_or_text():
     assert found == {"init": "random", "n_components": 4, "margin": 1e-3, "random_state": 2}
 
 
-def test_a_budget_prints_the_whole_front(run, tmp_path):
+def test_a_budget_prints_the_whole_front(run, monkeypatch, tmp_path):
+    monkeypatch.setattr("sensitivenets.tradeoff.budgeted_transport.CANDIDATES", CANDIDATES[:3])
     code, printed, _ = run(
         *(*FIT, "--identity", "subject", "--method", "budgeted_transport"),
         *("--set", "utility_budget=0.3", "--set", "n_pairs=200", "--out", tmp_path / "m"),
     )
     assert code == 0
     points = [line for line in printed.splitlines() if " round" in line or "unchanged" in line]
-    assert len(points) == len(CANDIDATES) + 1
+    assert len(points) == 3 + 1
     assert [line[0] for line in points].count("*") == 1
     assert any("unchanged" in line and " 0.0 %" in line for line in points)
 
@@ -172,3 +172,14 @@ def test_a_table_without_labels_may_stand_beside(run, tmp_path):
     code, _, err = run(*(*FIT, *beside, "--method", "leace", "--out", tmp_path / "n"))
     assert code == 2
     assert "unlabelled: LEACE learns nothing from rows without labels" in err
+
+
+def test_what_a_costly_fit_takes_is_said_before(run, tmp_path, monkeypatch):
+    monkeypatch.setattr("sensitivenets.cli.fit_cost._LONGEST", 0)
+    monkeypatch.setattr("sensitivenets.erasers.transport.cost._SMALL", 0)
+    monkeypatch.setattr("sensitivenets.erasers.transport.cost._speeds", lambda: (1.0, 1e9))
+    settings = ("--method", "routed_transport", "--set", "n_rounds=1")
+    code, _, err = run(*FIT, *settings, "--out", tmp_path / "m")
+    assert code == 0
+    assert "fit: about" in err
+    assert "hours of processor time beside reading: n_rounds=1, 2 groups, 120 rows of 64" in err

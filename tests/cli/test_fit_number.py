@@ -6,7 +6,7 @@ import pytest
 from sklearn.linear_model import LinearRegression
 from sklearn.neighbors import KNeighborsRegressor
 
-from sensitivenets import load_model, write_table
+from sensitivenets import load_model, read_table, write_table
 from sensitivenets.embeddings import EmbeddingTable
 
 
@@ -60,3 +60,25 @@ def test_texts_are_no_numbers(run, aged, tmp_path):
     code, _, err = run("fit", aged[0], *options)
     assert code == 2
     assert "column 'name': expected numbers, found string" in err
+
+
+@pytest.mark.slow
+def test_a_table_is_protected_from_who_reads_the_number(run, aged, tmp_path):
+    place, X, age = aged
+    options = ("--reference", place, "--continuous", "age", "--quick", "--n-jobs", 1)
+    code, printed, err = run("protect", place, *options, "--out", tmp_path / "p")
+    assert code == 0, err
+    assert printed.startswith("age: ")
+    hidden = read_table(tmp_path / "p" / "table.parquet")
+    assert hidden.columns.column_names == ["name"]
+    assert r2(KNeighborsRegressor(25), hidden.vectors, age) < 0.15 < r2(LinearRegression(), X, age)
+
+
+def test_nothing_to_hide_is_refused(run, aged, tmp_path):
+    where = ("protect", aged[0], "--reference", aged[0], "--out", tmp_path / "p")
+    code, _, err = run(*where)
+    assert code == 2
+    assert "expected --remove or --continuous, a column to hide, found none" in err
+    code, _, err = run(*where, "--continuous", "age", "--sample", aged[0])
+    assert code == 2
+    assert "--sample: expected --remove with it" in err

@@ -102,11 +102,11 @@ def test_an_error_does_not_command_the_terminal_nor_fill_it(run, tmp_path):
 
 
 def test_thousands_of_columns_take_seconds(run, tmp_path):
-    columns = pa.table({f"c{k}": ["a", "b"] for k in range(3000)})
+    columns = pa.table({f"c{k}": ["a", "b"] for k in range(1000)})
     write_table(EmbeddingTable(np.eye(2, dtype=np.float32), columns), tmp_path / "t.parquet")
     begun = time.process_time()
     code, printed, _ = run("info", tmp_path / "t.parquet")
-    # Before, it took a minute.
-    assert time.process_time() - begun < 10
+    # A column took 20 ms before.
+    assert time.process_time() - begun < 5
     assert code == 0
-    assert "and 2800 more columns, all in --json" in printed
+    assert "and 800 more columns, all in --json" in printed

@@ -1,21 +1,24 @@
 """``sensitivenets protect``: a folder that is there whole, and lines that say what is left."""
 
+import errno
 import json
+import re
+from types import SimpleNamespace
 
 import pytest
 from pyarrow.fs import FileSelector
 
 from sensitivenets import load_model, read_table, synthetic_diveface, write_table
+from sensitivenets.cli import protect
 from sensitivenets.cli.protect_output import folder_made, place_to_make
+from sensitivenets.erasers.transport.routed_transport import RoutedTransport
 from sensitivenets.errors import InputError
-from sensitivenets.tradeoff import rehearsal
-from sensitivenets.tradeoff.candidates import Candidate
 
 
 @pytest.fixture(scope="module")
 def faces(tmp_path_factory):
     place = tmp_path_factory.mktemp("faces")
-    table = synthetic_diveface(n_subjects=900, images_per_subject=3, dim=32, random_state=0)
+    table = synthetic_diveface(n_subjects=450, images_per_subject=3, dim=32, random_state=0)
     write_table(table.where("split", "fit"), place / "reference.parquet")
     mine = table.where("split", "attack_train")
     write_table(mine, place / "labelled.parquet")
@@ -25,12 +28,7 @@ def faces(tmp_path_factory):
 
 
 @pytest.fixture
-def command(faces, run, monkeypatch):
-    # Two candidates: what they are is tested where they are chosen.
-    two = (Candidate(), Candidate(means_only=True))
-    monkeypatch.setattr(rehearsal, "candidates_for", lambda *_: two)
-    monkeypatch.setattr(rehearsal, "with_codes", lambda _: ())
-
+def command(faces, run, two_candidates):
     def protect(table, *more):
         arguments = ["--reference", faces / "reference.parquet", "--remove", "gender"]
         options = [*arguments, "--identity", "subject", "--quick", "--n-jobs", 1, *more]
@@ -74,6 +72,23 @@ def test_a_folder_with_other_things_in_it_is_refused(command, tmp_path):
     assert code == 2
     assert "found 'mine' in it, which would be lost" in err
     assert (tmp_path / "mine").read_text() == "precious"
+
+
+def test_on_a_full_disk_the_model_is_kept_elsewhere(faces, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("sensitivenets.embeddings.write_table", full)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    eraser = RoutedTransport(n_rounds=1, random_state=0)
+    table = read_table(faces / "reference.parquet")
+    model = eraser.fit(table.vectors, sensitive={"gender": table.column("gender")}).model_
+    place = place_to_make(str(tmp_path / "protected"), overwrite=False)
+    with pytest.raises(InputError, match="No space left on device; the model is kept in") as said:
+        protect._write(SimpleNamespace(table=table, model=model), table, place, 0)
+    kept = re.search(r"kept in (\S+): make room, and move it", str(said.value))[1]
+    assert load_model(kept).method == model.method
+    assert not (tmp_path / "protected").exists()
 
 
 def test_the_folder_may_be_a_bucket(command, bucket):

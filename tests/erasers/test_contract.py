@@ -16,7 +16,7 @@ from sensitivenets.errors import DetectorWarning, InputError
 from sensitivenets.maps.model_folder import load_model, save_model
 from sensitivenets.tradeoff import Candidate
 
-ADVERSARIAL = {"n_hidden": 16, "n_head_units": 4, "batch_size": 32, "n_epochs": 2}
+ADVERSARIAL = {"n_hidden": 16, "n_head_units": 4, "batch_size": 32, "n_epochs": 1}
 DEPENDENCE = {"n_hidden": 16, "n_epochs": 2, "batch_size": 32}
 # Unit rows are at most 2 apart, so a margin of 5 makes every triplet of the tiny data sets valid.
 PHI = {"margin": 5.0, "n_layers": 2, "n_units": 8, "n_epochs": 1, "n_triplets": 200}
@@ -47,7 +47,7 @@ SMALL = {
     "lnl": ADVERSARIAL,
     "laftr": ADVERSARIAL,
     "adversarial_debiasing": ADVERSARIAL,
-    "pass": {**ADVERSARIAL, "encoder_steps": 1},
+    "pass": {**ADVERSARIAL, "encoder_steps": 2, "discriminator_steps": 2, "n_discriminators": 2},
     "identity_span": {},
     "identity_transport": {"n_groups": 2, "n_rounds": 1},
     "vgan": ADVERSARIAL,
@@ -125,15 +125,6 @@ def test_every_method_is_here():
 
 
 @each
-def test_the_input_is_not_changed_and_may_be_read_only(name, fitted):
-    X = ROWS.X.copy()
-    X.flags.writeable = False
-    make(name).fit(X, ROWS.target(name), sensitive=ROWS.attributes)
-    fitted(name).transform(X)
-    np.testing.assert_array_equal(X, ROWS.X)
-
-
-@each
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_the_type_of_the_rows_is_kept(name, dtype, fitted):
     found = fitted(name).transform(ROWS.X[:7].astype(dtype))
@@ -143,10 +134,15 @@ def test_the_type_of_the_rows_is_kept(name, dtype, fitted):
 
 
 @each
-def test_one_seed_gives_the_same_bits(name, fitted):
-    again = fit(name)
-    np.testing.assert_array_equal(again.transform(ROWS.X), fitted(name).transform(ROWS.X))
+def test_one_seed_gives_the_same_bits_and_the_input_is_not_changed_and_may_be_read_only(
+    name, fitted
+):
+    X = ROWS.X.copy()
+    X.flags.writeable = False
+    again = make(name).fit(X, ROWS.target(name), sensitive=ROWS.attributes)
+    np.testing.assert_array_equal(again.transform(X), fitted(name).transform(ROWS.X))
     assert again.model_.curve == fitted(name).model_.curve
+    np.testing.assert_array_equal(X, ROWS.X)
 
 
 @pytest.mark.parametrize("name", sorted(set(METHODS) - DETERMINED - {"budgeted_transport"}))

@@ -262,3 +262,9 @@ def over_all_pairs():
         )
 
     return measured
+
+
+@pytest.fixture
+def undrawn(monkeypatch):
+    """Leave the pictures out of the pages: they are looked at elsewhere, and take seconds."""
+    monkeypatch.setattr("sensitivenets.report.rendering.pictures", lambda _: [])

@@ -19,6 +19,8 @@ from sensitivenets.report.pictures import pictures
 from sensitivenets.report.record import as_record
 from sensitivenets.report.rendering import render
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 def points(*labels):
     return tuple(LabelledAccuracy(m, 0.5, 0.6, 0.7) for m in labels)
@@ -50,7 +52,7 @@ def certificates():
 
 
 def test_the_page_says_what_is_certified_and_that_no_bound_over_all_attackers_exists(
-    audit, certificates
+    audit, certificates, tmp_path
 ):
     record = dataclasses.replace(as_record(audit), certificates=certificates)
     page = render(report.from_json(report.to_json(record)))
@@ -63,6 +65,8 @@ def test_the_page_says_what_is_certified_and_that_no_bound_over_all_attackers_ex
     named = {picture.name for picture in pictures(record)}
     assert {"bounds", "more-labels"} <= named
     assert NO_BOUND not in render(as_record(audit))
+    report.save_json(record, tmp_path / "audit.json")
+    assert report.Audit.load(tmp_path / "audit.json").certificates == certificates
 
 
 def test_what_was_not_forecast_is_said(certificates):

@@ -49,26 +49,18 @@ def fitted_in_part(table):
     return sensitivenets.audit(table, after, identity="subject", **QUICK)
 
 
-@pytest.fixture(scope="module")
-def shuffled(table):
-    """Return an audit whose second table is in another order and has no column."""
+def test_a_shuffled_table_without_a_label_is_refused_and_nothing_attacks_it(table, monkeypatch):
+    monkeypatch.setattr("sensitivenets.report.audits.audit_rows", None)
     order = np.random.default_rng(0).permutation(len(table))
     bare = dataclasses.replace(table.take(order), columns=pa.table({}))
-    with pytest.warns(DataWarning, match="rows of the two tables do not correspond"):
-        return sensitivenets.audit(table, bare, identity="subject", **QUICK)
+    with pytest.raises(InputError, match="rows of the two tables do not correspond"):
+        sensitivenets.audit(table, bare, identity="subject", **QUICK)
 
 
-def test_a_shuffled_table_without_a_label_is_not_measured(shuffled):
-    assert not shuffled.trustworthy
-    assert not shuffled.correspondence.holds
-    assert "Measurement not valid. Leak: not known." in repr(shuffled)
-    assert "do not correspond" in shuffled.attributes[0].reasons[0]
-    assert json.loads(to_json(shuffled))["verdict"]["valid"] is False
-
-
-def test_nobody_knows_what_made_a_table_that_says_nothing(shuffled):
-    assert shuffled.rows.kind == "unknown"
-    assert "give its model" in shuffled.rows.sentence
+def test_nobody_knows_what_made_a_table_that_says_nothing(table):
+    ((rows, _),) = populations(table, table)
+    assert rows.kind == "unknown"
+    assert "give its model" in rows.sentence
 
 
 def test_a_shuffled_table_with_its_images_is_joined(table):
@@ -112,6 +104,28 @@ def test_held_and_new_rows_are_attacked_apart_and_never_mixed(table, fitted_in_p
     assert (found.rows.kind, found.held.rows.kind) == ("new", "held")
     for part, mask in ((found, ~fit), (found.held, fit)):
         assert part.split.n_train + part.split.n_test == part.rows.n_rows == mask.sum()
+
+
+def test_a_budget_is_shared_by_held_and_new_rows_and_by_all_versions(
+    table, fitted_in_part, monkeypatch
+):
+    spent = []
+
+    def attack(before, after, attributes, *, budget, **_):
+        spent.append((after is None, budget))
+        return fitted_in_part
+
+    monkeypatch.setattr("sensitivenets.report.run.attacks.audit", attack)
+    monkeypatch.setattr("sensitivenets.report.run.certify", lambda *_, **__: None)
+    fit = np.asarray(table.column("split")) == "fit"
+    after = made(table, table.vectors[fit])
+    call = {"identity": "subject", "maps": False, "n_jobs": 1, "budget": 9.0}
+    sensitivenets.audit(table, after, "gender", also=[after], **call)
+    assert [together for together, _ in spent] == [False, True, False, True]
+    # A quarter of a minute for the certificates of either part.
+    assert sum(minutes for _, minutes in spent) == pytest.approx(8.5)
+    for own, together in (spent[:2], spent[2:]):
+        assert own[1] == pytest.approx(2 * together[1])
 
 
 def test_the_held_part_is_on_the_console_and_in_the_json(fitted_in_part):

@@ -18,11 +18,7 @@ from sensitivenets.report.rendering import render
 from sensitivenets.report.rows import Population
 from sensitivenets.report.verdict import LEVELS, level_of, verdict_of
 
-
-@pytest.fixture(autouse=True)
-def _nothing_drawn(monkeypatch):
-    """Leave the pictures out of the pages: they are looked at elsewhere, and take seconds."""
-    monkeypatch.setattr("sensitivenets.report.rendering.pictures", lambda _: [])
+pytestmark = pytest.mark.usefixtures("undrawn")
 
 
 def top(value, *, above=True):

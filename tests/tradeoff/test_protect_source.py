@@ -27,7 +27,7 @@ from sensitivenets.tradeoff.removal import Removal
 FACES = synthetic_diveface(n_subjects=900, images_per_subject=3, dim=32, random_state=0)
 KNOWN, MINE = FACES.where("split", "fit"), FACES.where("split", "attack_train")
 UNLABELLED = replace(MINE, columns=MINE.columns.drop_columns(["gender", "ethnicity"]))
-ASKED = Removal.of("gender", "subject", None, None)
+ASKED = Removal.of("gender", (), "subject", None, None)
 ATTACK = Attack(quick=True, random_state=0, n_jobs=1, engine=None, progress=None)
 
 pytestmark = pytest.mark.filterwarnings("ignore::sensitivenets.errors.DataWarning")

@@ -25,6 +25,7 @@ def adapt(
     *,
     out: Path,
     identity: str | None = None,
+    domain: str | None = None,
     where: list[str] | None = None,
     trust: bool = False,
     embedding: str = "embedding",
@@ -45,6 +46,9 @@ def adapt(
         Model folder to make, for these rows and for people who come later.
     identity
         Column that says who a row shows: rows of a person are routed together.
+    domain
+        Column of the source of a row, such as a camera or a country: each source has groups and
+        moments of its own, found without it later.
     where
         Adapt to the rows with COLUMN=VALUE; may be given several times.
     trust
@@ -74,6 +78,7 @@ def adapt(
             parent,
             source,
             identity=identity,
+            domain=domain,
             trust=trust,
             engine=work.make(),
             progress=progress,
@@ -93,12 +98,10 @@ def _refuse_codes(table: str) -> None:
 
 
 def _print(found: Adapted, out: Path, table: str) -> None:
+    shares = zip(_names(found), found.rows, found.own, strict=True)
     print_table(
         ["predicted group", "rows", "own share"],
-        [
-            [str(number), str(rows), percent(own)]
-            for number, (rows, own) in enumerate(zip(found.rows, found.own, strict=True), start=1)
-        ],
+        [[name, str(rows), percent(own)] for name, rows, own in shares],
     )
     print_line(f"rows in another group than by the model's own router: {percent(found.drift)}")
     for line in found.forecast.lines():
@@ -112,6 +115,13 @@ def _print(found: Adapted, out: Path, table: str) -> None:
         print_line(f"next: sensitivenets transform {out} '{shown}' --to embedding_agnostic")
     else:
         print_line(f"next: sensitivenets transform {out} {table} --out agnostic.parquet")
+
+
+def _names(found: Adapted) -> list[str]:
+    """Give each predicted group a number, counted in each source anew."""
+    sources = found.sources or ("",)
+    numbers = range(1, len(found.rows) // len(sources) + 1)
+    return [f"{source} {number}".strip() for source in sources for number in numbers]
 
 
 def _summary(made: AdaptedModel, out: Path) -> dict[str, Any]:

@@ -67,8 +67,8 @@ def _require_few(labels: Labels, kind: Any, source: str, option: str) -> None:
     if kinds.is_integer(kind) or kinds.is_floating(kind):
         raise InputError(
             f"{what} numbers; is it a number, such as an age? `audit --continuous {name}` "
-            f"attacks it as one, and `fit --continuous {name}` removes it (write codes of groups "
-            "as text)"
+            f"attacks it as one, and `fit --continuous {name}` removes it (as does "
+            "`protect`; write codes of groups as text)"
         )
     if n_rows < _ROWS_OF_A_GROUP * n_values:
         raise InputError(

@@ -62,6 +62,7 @@ def audit(
             options.attribute,
             continuous=options.continuous,
             identity=options.identity,
+            domain=options.domain,
             split=split,
             apart=options.apart,
             quick=options.quick,

@@ -95,7 +95,8 @@ def read_sides(
                 f"{other.n_rows}; give the same rows in the same order"
             )
     sides = [] if options.train is None else [column_value(options.train, "--train")[0]]
-    names = dict.fromkeys([*options.attribute, *sides])
+    domain = [] if options.domain is None else [options.domain]
+    names = dict.fromkeys([*options.attribute, *domain, *sides])
     labels = {n: encode(n, first.read_labels([n])[n]) for n in (*names, options.identity) if n}
     subject = None if options.identity is None else without_blanks(labels[options.identity])
     strata = [labels[name] for name in names]

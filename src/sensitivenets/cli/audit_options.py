@@ -31,6 +31,9 @@ class AuditOptions:
     identity
         Column that says who a row shows. No one is then on both sides of the attack, and
         verification is measured on the test rows.
+    domain
+        Column of the source of a row, such as a camera: with --identity, verification within
+        sources and across them is measured apart as well.
     train
         COLUMN=VALUE of the rows that the attackers learn from; a random 70 % unless given.
     test
@@ -85,6 +88,7 @@ class AuditOptions:
     attribute: Columns = field(default_factory=list)
     continuous: Columns = field(default_factory=list)
     identity: str | None = None
+    domain: str | None = None
     train: str | None = None
     test: str | None = None
     apart: float | None = None
@@ -113,5 +117,10 @@ class AuditOptions:
         if self.quick and (self.continuous or self.model or self.subgroup):
             raise InputError(
                 "--quick: --continuous, --model and --subgroup need the whole audit; leave it out"
+            )
+        if self.domain is not None and self.identity is None:
+            raise InputError(
+                "--domain: expected --identity with it, as people are what is verified across "
+                "sources; give both or neither"
             )
         refuse_report(self.out, overwrite=self.overwrite)

@@ -12,7 +12,9 @@ from cyclopts import Parameter
 
 from sensitivenets.cli.attributes import require_groups, require_groups_of
 from sensitivenets.cli.engine_options import EngineOptions
+from sensitivenets.cli.fit_cost import announce, announce_size
 from sensitivenets.cli.method_options import estimator_parameters, kept_column
+from sensitivenets.cli.options import Removed
 from sensitivenets.cli.output import percent, print_json, print_line
 from sensitivenets.cli.selection import open_rows, read_rows, require_files
 from sensitivenets.errors import InputError
@@ -30,7 +32,7 @@ def fit(
     /,
     *,
     out: Path,
-    remove: Annotated[list[str] | None, Parameter(name=("--remove", "--attribute"))] = None,
+    remove: Removed = None,
     continuous: list[str] | None = None,
     remove_identity: str | None = None,
     identity: str | None = None,
@@ -202,6 +204,7 @@ def _fit_in_blocks(
         source.require_labels([*hidden.columns, *([kept] if kept else [])])
         rows = SourceRows(source, engine)
         warn_about_rows(rows, identity=hidden.identity, attributes=hidden.columns)
+        announce(estimator, source, hidden.columns, unlabelled)
         keeps = estimator.__sklearn_tags__().target_tags.required
         return fit_table(
             estimator,
@@ -230,13 +233,17 @@ def _fit_in_memory(
         # A blank identity is nobody, not one person.
         who = table.identities(kept)
         target = [who.classes[code] if code >= 0 else None for code in who.codes]
+    learned = table if detector is None else detector
+    labels = hidden.labels(learned)
     if detector is None:
-        rest |= {"sensitive": hidden.labels(table)}
+        rest |= {"sensitive": labels}
         warn_about(table, identity=hidden.identity, attributes=hidden.columns)
     else:
-        rest |= {"detector": (detector.vectors, hidden.labels(detector))}
+        rest |= {"detector": (detector.vectors, labels)}
         warn_about(table, identity=hidden.identity)
         warn_about(detector)
+    n_unlabelled = len(rest.get("unlabelled", ()))
+    announce_size(estimator, len(learned) + n_unlabelled, learned.dim, labels)
     estimator.fit(table.vectors, target, **rest)
 
 

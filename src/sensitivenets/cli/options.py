@@ -6,8 +6,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-#: Columns that a fit removes; ``--attribute`` is what the same columns are called elsewhere.
-Removed = Annotated[list[str], Parameter(name=("--remove", "--attribute"))]
+#: Columns whose groups are hidden; ``--attribute`` is what the same columns are called elsewhere.
+Removed = Annotated[list[str] | None, Parameter(name=("--remove", "--attribute"))]
 
 #: Whether the three attackers of the paper do. The whole audit is the default wherever there is
 #: a choice: a figure that nobody asked to be easy is the hard one.

@@ -32,8 +32,9 @@ def protect(
     /,
     *,
     reference: str,
-    remove: Removed,
     out: str,
+    remove: Removed = None,
+    continuous: list[str] | None = None,
     identity: str | None = None,
     domain: str | None = None,
     utility_budget: float = 0.02,
@@ -60,10 +61,13 @@ def protect(
         .feather, .csv, .jsonl, .npz, .npy or .safetensors.
     reference
         Embeddings of the same network with labels, or a model folder fitted on them.
-    remove
-        Attribute to hide, a column of the reference; give the option once for each.
     out
         Folder to make: a path, or a URL such as s3://bucket/folder.
+    remove
+        Attribute to hide, a column of the reference; give the option once for each.
+    continuous
+        Number to hide, such as an age: its bands in the reference are made alike; give the option
+        once for each.
     identity
         Column that says who a row shows: rows of a person are moved alike, and recognition is
         measured. Where the reference has the column too, what is done is chosen on its rows.
@@ -101,6 +105,11 @@ def protect(
     from sensitivenets.tradeoff.protect_source import protect_source
     from sensitivenets.tradeoff.removal import Removal
 
+    if not remove and not continuous:
+        raise InputError("expected --remove or --continuous, a column to hide, found none")
+    if sample is not None and not remove:
+        raise InputError("--sample: expected --remove with it: numbers of a sample are not read")
+    remove, numbers = remove or [], continuous or []
     place = place_to_make(out, overwrite=overwrite)
     rows = rows_or_source(table, where or [], embedding)
     if not (isinstance(rows, EmbeddingTable) or rows.is_one_file):
@@ -110,8 +119,8 @@ def protect(
     if isinstance(known, Model):
         refuse_own_output(rows, known, Path(reference))
     labelled = None if sample is None else read_rows(sample, [], embedding)
-    asked = Removal.of(remove, identity, domain, utility_budget)
-    for line in _few_rows(rows, known, asked.grouped):
+    asked = Removal.of(remove, numbers, identity, domain, utility_budget)
+    for line in _few_rows(rows, known, [*remove, *([domain] if domain else [])], numbers):
         print_notice(line)
     print_notice("2/3 finding them in the table, moving them, attacking the result")
     engine = work.make()
@@ -155,23 +164,27 @@ def _few_rows(
     rows: EmbeddingTable | TableSource,
     known: EmbeddingTable | TableSource | Model,
     remove: list[str],
+    numbers: list[str],
 ) -> list[str]:
     """Say before any work where rows are too few for people who come later."""
     from sensitivenets.embeddings import EmbeddingTable, encode
+    from sensitivenets.embeddings.number_bands import band_edges
     from sensitivenets.erasers.transport.forecast import forecast_of_size
     from sensitivenets.maps.base import Model
 
     if isinstance(known, Model):
-        classes = list(known.removed.values())
+        n_groups = prod(map(len, known.removed.values()))
     elif isinstance(known, EmbeddingTable):
-        classes = [known.labels(name).classes for name in remove]
+        n_groups = prod(len(known.labels(name).classes) for name in remove)
+        n_groups *= prod(len(band_edges(known.numbers(name))) - 1 for name in numbers)
     else:
-        classes = [encode(name, known.read_labels([name])[name]).classes for name in remove]
+        classes = (encode(name, known.read_labels([name])[name]).classes for name in remove)
+        n_groups = prod(map(len, classes))
     if isinstance(rows, EmbeddingTable):
         n_rows, n_features = len(rows), rows.dim
     else:
         n_rows, n_features = rows.n_rows, rows.width()
-    expected = forecast_of_size(n_rows, prod(map(len, classes)), n_features)
+    expected = forecast_of_size(n_rows, n_groups, n_features)
     return [f"few rows: {line}" for line in expected.lines()] if expected.thin else []
 
 
@@ -186,9 +199,10 @@ def _write(
     from sensitivenets.embeddings import write_table
     from sensitivenets.embeddings.location import find_place
     from sensitivenets.maps.model_folder import save_model
+    from sensitivenets.maps.rescue import rescued
     from sensitivenets.tradeoff.protect import Protected
 
-    with folder_made(out) as folder:
+    with rescued(found.model, out.shown), folder_made(out) as folder:
         save_model(found.model, folder / "model")
         page = write(found.audit, folder / "report").relative_to(folder)
         if found.unlabelled:
@@ -211,6 +225,12 @@ def _print(found: Protected | ProtectedSource, out: Place, page: str, identity: 
             print_line(
                 f"{attribute.name}: {percent(gone.before)} read before, {percent(gone.after)} "
                 f"after; chance {percent(attribute.chance)} ({mode})"
+            )
+    for number in found.audit.continuous:
+        if number.after is not None:
+            print_line(
+                f"{number.name}: R2 {number.before.strongest.r2:.2f} before, "
+                f"{number.after.strongest.r2:.2f} after, as a number (every regressor)"
             )
     print_line(_recognition(found, identity))
     if found.drawn is not None:
@@ -254,6 +274,11 @@ def _summary(found: Protected | ProtectedSource, out: Place) -> dict[str, Any]:
             one.name: {"before": one.reduction.before, "after": one.reduction.after}
             for one in found.audit.attributes
             if one.reduction is not None
+        },
+        "continuous": {
+            one.name: {"before": one.before.strongest.r2, "after": one.after.strongest.r2}
+            for one in found.audit.continuous
+            if one.after is not None
         },
         "recognition": {side: one.value for side, one in measured.items() if one is not None},
         "adapted": found.adapted.record(),

@@ -36,6 +36,7 @@ def verify(
     identity: str | None = None,
     image: str = "image",
     attribute: Annotated[list[str] | None, Parameter(alias="--group")] = None,
+    domain: str | None = None,
     memory_limit: int = 1024,
     refit: bool = False,
     old: str | None = None,
@@ -67,6 +68,9 @@ def verify(
         Column of the image numbers that a pairs.txt names.
     attribute
         Attribute whose groups to compare, a column; give the option once for each.
+    domain
+        Column of the source of a row, such as a camera: pairs within sources and across them are
+        measured apart as well.
     memory_limit
         MiB that the comparison of all pairs may take.
     refit
@@ -89,14 +93,16 @@ def verify(
     whole = exact or refit or pairs is not None
     if work.engine != "process" and (refit or pairs is not None):
         raise InputError("--engine: expected all pairs to compare, without --pairs or --refit")
-    rows, drawn = _read(table, embedding, identity, attribute or [], whole, random_state)
+    columns = [*(attribute or []), *([domain] if domain else [])]
+    rows, drawn = _read(table, embedding, identity, columns, whole, random_state)
     groups = {name: rows.labels(name) for name in attribute or []}
+    source = None if domain is None else rows.labels(domain)
     subject = None if identity is None else rows.identities(identity)
     if refit or old is not None:
-        if subject is None or pairs is not None or attribute or not refit:
+        if subject is None or pairs is not None or columns or not refit:
             raise InputError(
-                "--refit: expected --identity with it, and neither --pairs nor --attribute; "
-                "--old is for --refit"
+                "--refit: expected --identity with it, and neither --pairs, --attribute nor "
+                "--domain; --old is for --refit"
             )
         before = None if old is None else read_rows(old, [], embedding)
         _recognise(rows, subject, before, random_state, json=json)
@@ -118,6 +124,7 @@ def verify(
             training=training,
             subject=subject,
             groups=groups,
+            domain=source,
             random_state=random_state,
         )
     elif subject is None:
@@ -133,6 +140,7 @@ def verify(
                 rows,
                 subject,
                 groups,
+                domain=source,
                 memory_limit=memory_limit * 2**20,
                 random_state=random_state,
                 engine=None if work.engine == "process" else work.make(),
@@ -281,6 +289,8 @@ def _print_result(result: dict[str, Any]) -> None:
         if point["refused"]:
             print_line(f"refused: {point['refused']}")
     _print_groups(result["groups"])
+    if domains := result.get("domains"):
+        _print_domains(domains)
     if drawn := result.get("drawn"):
         print_line(drawn)
 
@@ -299,6 +309,22 @@ def _print_groups(groups: list[dict[str, Any]]) -> None:
             for group in comparison["groups"]
         ]
         print_table(["group", "FMR", "FNMR", "subjects"], rows)
+
+
+def _print_domains(domains: dict[str, Any]) -> None:
+    print_line()
+    targets = [point["target_fmr"] for point in domains["kinds"][0]["fnmr_at_fmr"]]
+    header = [domains["domain"], "genuine", "impostor", "EER"]
+    header += [f"FNMR at FMR {target:g}" for target in targets]
+    rows = []
+    for kind in domains["kinds"]:
+        own = [_rate(kind["eer"]), *(_rate(point["fnmr"]) for point in kind["fnmr_at_fmr"])]
+        rows.append([kind["kind"], str(kind["n_genuine"]), str(kind["n_impostor"]), *own])
+    print_table(header, rows)
+    for kind in domains["kinds"]:
+        if kind["refused"]:
+            print_line(f"refused: {kind['refused']}")
+    _print_groups(domains["at_one_threshold"])
 
 
 def _rate(estimate: dict[str, Any] | None) -> str:

@@ -26,6 +26,7 @@ from sensitivenets.engines import Engine, InProcess
 from sensitivenets.erasers.linear.streaming import StreamingEraser
 from sensitivenets.erasers.moments.attribute import AttributeStream
 from sensitivenets.erasers.transport.adapt import Adapted, adapt_passes, adapted_model
+from sensitivenets.erasers.transport.by_source import adapt_by_source
 from sensitivenets.errors import InputError
 from sensitivenets.maps.base import Fitted, Model, model_of
 from sensitivenets.progress import Progress
@@ -52,6 +53,7 @@ def adapt_table(
     table: TableSource | str | Path,
     *,
     identity: str | None = None,
+    domain: str | None = None,
     trust: bool = False,
     embedding: str = "embedding",
     engine: Engine | None = None,
@@ -68,6 +70,9 @@ def adapt_table(
         identities, and once more for a code.
     identity : str, optional
         Column that says who a row shows: rows of a subject share a route.
+    domain : str, optional
+        Column that says which source a row is from: each has groups and moments of its own
+        (`transport.by_source`), for as many times the passes.
     trust : bool, default=False
         Adapt even where the table shows no groups like the reference's.
     embedding : str, default="embedding"
@@ -86,7 +91,7 @@ def adapt_table(
     Raises
     ------
     InputError
-        If the model has no routes, or the file does not fit it.
+        If the model has no routes, the file does not fit it, or a source has too few rows.
     """
     source = as_source(table, embedding)
     n_features = model_of(fitted).map.n_features_in
@@ -95,7 +100,11 @@ def adapt_table(
         who = encode(identity, source.read_labels([identity])[identity])
         subjects = without_blanks(who).codes
     rows = IdentifiedRows(SourceRows(source, engine or InProcess(), progress), n_features)
-    adapted = adapt_passes(fitted, rows, subjects=subjects, trust=trust)
+    if domain is None:
+        adapted = adapt_passes(fitted, rows, subjects=subjects, trust=trust)
+    else:
+        sources = encode(domain, source.read_labels([domain])[domain])
+        adapted = adapt_by_source(fitted, rows, sources, subjects=subjects, trust=trust)
     return AdaptedModel(adapted_model(fitted, adapted, rows.fingerprint.to_record()), adapted)
 
 

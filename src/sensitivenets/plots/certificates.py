@@ -15,6 +15,8 @@ from sensitivenets.plots.style import (
     PAPER,
     SERIES,
     drawing,
+    guess_in_legend,
+    labels_axis,
     legend_below,
     percent_axis,
     shortened,
@@ -54,6 +56,7 @@ def plot_finite_bounds(bounds: Mapping[str, Sequence[FiniteBound]], ax: Axes | N
                     label=f"{shortened(name)}, {output}",
                 )
             ax.axhline(found[0].chance, color=colour, linestyle=":", linewidth=1.2)
+        guess_in_legend(ax)
         _draw_false_matches(ax, next(iter(bounds.values())))
         ax.xaxis.set_major_formatter(mticker.FuncFormatter(lambda value, _: f"{value:g}"))
         percent_axis(ax, "y", 0.0, 1.02)
@@ -95,7 +98,7 @@ def plot_label_forecasts(forecasts: Mapping[str, LabelForecast], ax: Axes | None
         With a logarithmic abscissa; bars are bands of 90 of 100.
     """
     with drawing(ax) as ax:
-        ax.set_xscale("log")
+        labels_axis(ax)
         for colour, (name, one) in zip(SERIES, forecasts.items(), strict=False):
             x = [point.labels for point in one.measured]
             y = [point.balanced_accuracy for point in one.measured]
@@ -125,8 +128,7 @@ def plot_label_forecasts(forecasts: Mapping[str, LabelForecast], ax: Axes | None
                 )
         low = min(point.low for one in forecasts.values() for point in one.measured)
         percent_axis(ax, "y", max(low - 0.05, 0.0), 1.02)
-        ax.set_xlabel("labelled rows the attacker learned from")
         ax.set_ylabel("balanced accuracy")
-        ax.set_title("Attackers with more labels")
+        ax.set_title("More labels than there were")
         legend_below(ax, ncols=2)
     return ax

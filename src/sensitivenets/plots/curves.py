@@ -10,10 +10,11 @@ from matplotlib.axes import Axes
 
 from sensitivenets.audit.results import AttributeResult, Curve
 from sensitivenets.plots.style import (
-    MUTED,
     PAPER,
     SERIES,
     drawing,
+    guess_in_legend,
+    labels_axis,
     legend_below,
     percent_axis,
     shortened,
@@ -69,7 +70,7 @@ def plot_learning_curve(attributes: Sequence[AttributeResult], ax: Axes | None =
         adversary with more labels would read more than this audit did.
     """
     with drawing(ax) as ax:
-        ax.set_xscale("log")
+        labels_axis(ax)
         for colour, attribute in zip(SERIES, attributes, strict=False):
             before, after = attribute.before, attribute.after
             _draw_pair(
@@ -79,16 +80,9 @@ def plot_learning_curve(attributes: Sequence[AttributeResult], ax: Axes | None =
                 None if after is None else after.learning_curve,
                 colour,
             )
-        ax.xaxis.set_major_formatter(mticker.FuncFormatter(_thousands))
-        ax.xaxis.set_minor_formatter(mticker.NullFormatter())
-        ax.set_xlabel("labelled rows the attacker learned from")
         ax.set_title("Attacks with more labels")
         _finish(ax)
     return ax
-
-
-def _thousands(value: float, _: int) -> str:
-    return f"{value:,.0f}".replace(",", " ")
 
 
 def _draw_pair(
@@ -130,5 +124,5 @@ def _finish(ax: Axes) -> None:
     percent_axis(ax, "y", max(0.0, low - 0.05), 1.02)
     ax.set_ylabel("balanced accuracy")
     if ax.get_legend_handles_labels()[0]:
-        ax.plot([], [], color=MUTED, linestyle=":", linewidth=1.2, label="a guess")
+        guess_in_legend(ax)
         legend_below(ax, ncols=3)

@@ -132,3 +132,20 @@ def percent_axis(ax: Axes, axis: str, low: float, high: float) -> None:
         ax.set_xlim(low, high)
     else:
         ax.set_ylim(low, high)
+
+
+def _thousands(value: float, _: int) -> str:
+    return f"{value:,.0f}".replace(",", " ")
+
+
+def labels_axis(ax: Axes) -> None:
+    """Let the abscissa be how many labelled rows an attacker learned from, logarithmic."""
+    ax.set_xscale("log")
+    ax.xaxis.set_major_formatter(mpl.ticker.FuncFormatter(_thousands))
+    ax.xaxis.set_minor_formatter(mpl.ticker.NullFormatter())
+    ax.set_xlabel("labelled rows the attacker learned from")
+
+
+def guess_in_legend(ax: Axes) -> None:
+    """Say in the legend what the dotted lines are."""
+    ax.plot([], [], color=MUTED, linestyle=":", linewidth=1.2, label="a guess")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +15,7 @@ from sensitivenets.audit.inversion import Phi
 from sensitivenets.audit.splits import Split
 from sensitivenets.embeddings import EmbeddingTable, FloatArray
 from sensitivenets.engines import Engine
-from sensitivenets.errors import DataWarning, InputError
+from sensitivenets.errors import InputError
 from sensitivenets.fairness import EqualityOfOpportunity
 from sensitivenets.maps.base import Model
 from sensitivenets.maps.made_by import Maker
@@ -54,6 +53,7 @@ def audit(
     *,
     continuous: Any = None,
     identity: Any = None,
+    domain: Any = None,
     split: Split | None = None,
     apart: float | None = None,
     quick: bool = False,
@@ -95,6 +95,9 @@ def audit(
     identity : str or array-like of shape (n,), optional
         Who each row shows: a column of `before`, or one value a row. Nobody is then on both sides
         of the attack, and verification is measured. Taken from `split` if that knows it.
+    domain : str or array-like of shape (n,), optional
+        Source of each row, such as a camera, a column of `before` or one value a row: verification
+        within sources and across them is then measured apart as well.
     split : Split, optional
         Who trains the attackers and who is attacked; 70 % and 30 % of the identities at random
         unless given, or of the rows where identities are unknown, which the notes then say.
@@ -153,7 +156,8 @@ def audit(
     Raises
     ------
     InputError
-        If tables, labels, identities and split do not fit; nothing is to be attacked; a file is
+        If tables, labels, identities and split do not fit; rows of the two tables do not
+        correspond, so that no figure would measure anything; nothing is to be attacked; a file is
         no such result; or `quick` is given with what only the whole audit does.
 
     Warns
@@ -182,13 +186,13 @@ def audit(
         },
     )
     kept, opportunity = read_verification(verification or {}), read_fairness(fairness)
-    inputs = read_inputs(before, after, attributes, continuous, identity, subgroups)
+    inputs = read_inputs(before, after, attributes, continuous, identity, subgroups, domain)
     split, notes = part_rows(inputs, split, apart, random_state)
     made_by = load_model(Path(model)) if isinstance(model, (str, Path)) else model
     phi = made_by.map if isinstance(made_by, Model) else made_by
     corresponds = correspondence_of(inputs, phi, random_state)
     if corresponds is not None and not corresponds.holds:
-        warnings.warn(corresponds.reason, DataWarning, stacklevel=2)
+        raise InputError(corresponds.reason)
     means = Means(
         quick=quick,
         joint=joint,
@@ -212,8 +216,15 @@ def audit(
     )
     known = makers(after, Maker.of(made_by) if isinstance(made_by, Model) else None)
     parts = part_populations(before, split, known, inputs)
+    n_train = sum(len(part.train) for _, part in parts)
     found = [
-        audit_rows(inputs, part, rows, means.learning_from(inputs, others), given)
+        audit_rows(
+            inputs,
+            part,
+            rows,
+            means.within(len(part.train) / n_train).learning_from(inputs, others),
+            given,
+        )
         for (rows, part), others in zip(parts, other_parts(parts), strict=True)
     ]
     return replace(found[0], held=found[1]) if len(found) > 1 else found[0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,12 @@ from sensitivenets.audit import AttackerResult, AttributeResult, BatteryResult
 from sensitivenets.intervals import Estimate
 from sensitivenets.report.numbers import count, interval, percent, plain
 from sensitivenets.report.recognition import Experiment, Verified
-from sensitivenets.verification import GroupComparison, RateRatio, VerificationResult
+from sensitivenets.verification import (
+    GroupComparison,
+    OperatingPoint,
+    RateRatio,
+    VerificationResult,
+)
 
 _RATIO = "Largest over smallest"
 
@@ -114,9 +119,10 @@ def verification_rows(experiment: Experiment) -> list[TextRow]:
     ]
     for target in dict.fromkeys(p.target_fmr for side in sides for p in side.fnmr_at_fmr):
         label = f"False non-match rate at a false match rate of {100 * target:g} %"
-        rows.append(TextRow(label, tuple(_at(side, target) for side in sides)))
+        rows.append(TextRow(label, tuple(_at(side.fnmr_at_fmr, target) for side in sides)))
     return [
         *rows,
+        *_domain_rows(sides),
         TextRow("Pairs of one person", tuple(count(side.n_genuine) for side in sides)),
         TextRow("Pairs of two people", tuple(count(side.n_impostor) for side in sides)),
         TextRow("People", tuple(count(side.n_subjects) for side in sides)),
@@ -129,8 +135,24 @@ def _with_interval(estimate: Estimate | None) -> str:
     return f"{percent(estimate.value, 2)} {interval(estimate.low, estimate.high)}"
 
 
-def _at(side: Verified, target: float) -> str:
-    for point in side.fnmr_at_fmr:
+def _domain_rows(sides: Sequence[Verified]) -> list[TextRow]:
+    """Write the figures of pairs within domains, and of pairs across them, by own thresholds."""
+    compared = [side.domains for side in sides if side.domains is not None]
+    if not compared or len(compared) < len(sides):
+        return []
+    rows = []
+    for kinds in zip(*(one.kinds for one in compared), strict=True):
+        where = f"{kinds[0].kind} {compared[0].domain}"
+        eer = tuple(kind.refused or _with_interval(kind.eer) for kind in kinds)
+        rows.append(TextRow(f"Equal error rate {where}", eer))
+        for target in dict.fromkeys(p.target_fmr for kind in kinds for p in kind.fnmr_at_fmr):
+            label = f"False non-match rate {where} at a false match rate of {100 * target:g} %"
+            rows.append(TextRow(label, tuple(_at(kind.fnmr_at_fmr, target) for kind in kinds)))
+    return rows
+
+
+def _at(points: Sequence[OperatingPoint], target: float) -> str:
+    for point in points:
         if point.target_fmr == target:
             return point.refused or _with_interval(point.fnmr)
     return "–"
@@ -162,7 +184,8 @@ def group_tables(experiment: Experiment) -> list[GroupTable]:
     """Write the error rates of each group, one table an attribute and a threshold."""
     comparisons: dict[tuple[str, float], dict[str, GroupComparison]] = {}
     for side, measured in experiment.sides.items():
-        for comparison in measured.groups:
+        apart = measured.domains.at_one_threshold if measured.domains is not None else ()
+        for comparison in (*measured.groups, *apart):
             key = (comparison.attribute, comparison.target_fmr)
             comparisons.setdefault(key, {})[side] = comparison
     return [_group_table(*key, sides) for key, sides in comparisons.items()]

@@ -101,9 +101,12 @@ def measure_verification(
     if split.groups is None:
         return (), ()
     tested = split.groups.take(split.test)
+    domain = None if inputs.domain is None else inputs.domain.take(split.test)
     try:
         measured = {
-            side: verify_all_pairs(vectors[split.test], tested, random_state=random_state)
+            side: verify_all_pairs(
+                vectors[split.test], tested, domain=domain, random_state=random_state
+            )
             for side, vectors in inputs.sides.items()
         }
     except InputError as error:

@@ -50,6 +50,8 @@ class AuditInputs:
         Identity of each row, where it is known.
     subgroups : dict of str to Labels
         More columns, by whose values to look into subgroups.
+    domain : Labels or None
+        Source of each row, where verification across sources is asked for.
     key : str or None
         The column of both tables that tells all rows apart, if there is one.
     notes : tuple of str
@@ -63,6 +65,7 @@ class AuditInputs:
     continuous: dict[str, FloatArray]
     subject: Labels | None
     subgroups: dict[str, Labels] = field(default_factory=dict)
+    domain: Labels | None = None
     key: str | None = None
     notes: tuple[str, ...] = ()
 
@@ -79,6 +82,7 @@ def read_inputs(
     continuous: Any,
     identity: Any,
     subgroups: Any = None,
+    domain: Any = None,
 ) -> AuditInputs:
     """Bring what a person has in hand into one form; see `audits.audit` for the kinds.
 
@@ -108,6 +112,7 @@ def read_inputs(
         continuous=numbers,
         subject=subject,
         subgroups=_attributes(before, subgroups),
+        domain=None if domain is None else _domain(before, domain),
         key=key,
         notes=notes,
     )
@@ -252,12 +257,20 @@ def _identity(table: EmbeddingTable | FloatArray, given: Any) -> Labels:
         return without_blanks(given)
     if isinstance(given, str):
         return _columns(table, [given]).identities(given)
-    labels = encode("identity", aligned(given, row_index(table), "identity"))
+    return without_blanks(_one_a_row(table, given, "identity"))
+
+
+def _domain(table: EmbeddingTable | FloatArray, given: Any) -> Labels:
+    if isinstance(given, str):
+        return _columns(table, [given]).labels(given)
+    return given if isinstance(given, Labels) else _one_a_row(table, given, "domain")
+
+
+def _one_a_row(table: EmbeddingTable | FloatArray, given: Any, name: str) -> Labels:
+    labels = encode(name, aligned(given, row_index(table), name))
     if len(labels) != len(table):
-        raise InputError(
-            f"identity: expected one for each of {len(table)} rows, found {len(labels)}"
-        )
-    return without_blanks(labels)
+        raise InputError(f"{name}: expected one for each of {len(table)} rows, found {len(labels)}")
+    return labels
 
 
 def _numbers(table: EmbeddingTable | FloatArray, given: Any) -> dict[str, FloatArray]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -82,14 +82,4 @@ class Audit(AuditRecord):
             If the file is missing or is no audit.
         """
         record = load_json(Path(path))
-        return cls.of(
-            record,
-            verification=record.verification,
-            fairness=record.fairness,
-            maps=record.maps,
-            provenance=record.provenance,
-            rows=record.rows,
-            correspondence=record.correspondence,
-            collusion=record.collusion,
-            held=record.held,
-        )
+        return cls(**{known.name: getattr(record, known.name) for known in fields(AuditRecord)})

@@ -68,6 +68,14 @@ class Means:
     workers: Workers
     progress: Progress | None
 
+    def within(self, share: float) -> Means:
+        """Leave a share of the budget, if there is one, to a part of the work."""
+        return self if self.budget is None else replace(self, budget=share * self.budget)
+
+    def after(self, minutes: float) -> Means:
+        """Take from the budget, if there is one, what something else takes."""
+        return self if self.budget is None else replace(self, budget=self.budget - minutes)
+
     def learning_from(self, inputs: AuditInputs, others: Split | None) -> Means:
         """Let attackers of some rows learn from the training rows of the others, as outsiders.
 
@@ -94,7 +102,7 @@ class Given:
     fairness : mapping of str to EqualityOfOpportunity
         Measured apart.
     correspondence : Correspondence or None
-        Whether the rows of the two tables belong together.
+        How it is known that the rows of the two tables belong together.
     notes : tuple of str
         What a reader must know.
     """
@@ -129,16 +137,19 @@ def audit_rows(
     Audit
         See there.
     """
-    attacked = _attack(inputs, split, means)
-    if given.correspondence is not None and not given.correspondence.holds:
-        attacked = _not_valid(attacked, given.correspondence.reason)
+    wanted = means.certificates and bool(inputs.attributes)
+    certifies = wanted and _has_time(means, inputs)
+    attacking = means.after(_for_certificates(means, inputs)) if certifies else means
+    # All protected versions together are one table more.
+    tables = (inputs.before, inputs.after, means.material.phi, means.versions or None)
+    share = 1 / sum(one is not None for one in tables) if means.versions else 0.0
+    attacked = _attack(inputs, split, attacking.within(1 - share))
     notes, kept, picture = given.notes, given.verification, None
     if not kept:
         kept, why_not = measure_verification(inputs, split, means.random_state)
         notes += why_not
     certificates, read = None, {}
-    wanted = means.certificates and bool(inputs.attributes)
-    if wanted and _has_time(means, inputs):
+    if certifies:
         certificates = _certificates(inputs, split, means)
         read = _outsiders_read(inputs, split, means)
     elif wanted:
@@ -154,7 +165,7 @@ def audit_rows(
         provenance=given.provenance,
         rows=population,
         correspondence=given.correspondence,
-        collusion=_collude(inputs, split, means),
+        collusion=_collude(inputs, split, attacking.within(share)),
         outsiders_read=read,
         certificates=certificates,
     )
@@ -162,8 +173,12 @@ def audit_rows(
 
 def _has_time(means: Means, inputs: AuditInputs) -> bool:
     """Whether the budget, if there is one, is long against the certificates."""
-    needed = _CERTIFICATE_MINUTES * len(inputs.attributes) / means.workers.n_jobs
-    return means.budget is None or means.budget > 4 * needed
+    return means.budget is None or means.budget > 4 * _for_certificates(means, inputs)
+
+
+def _for_certificates(means: Means, inputs: AuditInputs) -> float:
+    """Minutes that certificates take."""
+    return _CERTIFICATE_MINUTES * len(inputs.attributes) / means.workers.n_jobs
 
 
 def _certificates(inputs: AuditInputs, split: Split, means: Means) -> Certificates:
@@ -241,23 +256,3 @@ def _collude(inputs: AuditInputs, split: Split, means: Means) -> tuple[Collusion
     found = _attack(joined, split, means)
     n_versions = 1 + len(means.versions)
     return tuple(Collusion(one.name, n_versions, one.strongest) for one in found.attributes)
-
-
-def _not_valid(result: AuditResult, reason: str) -> AuditResult:
-    """Say of every figure that it measures nothing."""
-    return replace(
-        result,
-        attributes=tuple(
-            replace(one, trustworthy=False, reasons=(reason, *one.reasons))
-            for one in result.attributes
-        ),
-        joint=None
-        if result.joint is None
-        else replace(result.joint, trustworthy=False, reasons=(reason, *result.joint.reasons)),
-        continuous=tuple(
-            replace(one, trustworthy=False, reasons=(reason, *one.reasons))
-            for one in result.continuous
-        ),
-        trustworthy=False,
-        reasons=(reason, *result.reasons),
-    )

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sensitivenets.audit.splits import Split, split_by_identity, split_rows
-from sensitivenets.embeddings import EmbeddingTable, Labels
+from sensitivenets.embeddings import EmbeddingTable, FloatArray, Labels
 from sensitivenets.embeddings.labels import UNLABELLED
 from sensitivenets.engines import Engine
 from sensitivenets.erasers.transport.place import find_place
@@ -81,6 +81,7 @@ class Attack:
         guessed: Mapping[str, Labels],
         subject: Labels | None,
         phi: FittedMap,
+        numbers: Mapping[str, FloatArray] | None = None,
     ) -> tuple[Audit, tuple[str, ...]]:
         """Attack rows before and after a map.
 
@@ -94,6 +95,8 @@ class Attack:
             Identity of each row.
         phi : FittedMap
             The map, to undo.
+        numbers : mapping of str to ndarray of shape (n,), optional
+            What regressors read as numbers, in a whole audit.
 
         Returns
         -------
@@ -108,6 +111,7 @@ class Attack:
             before,
             after,
             {evidence.title: evidence.labels(split) for evidence in attributes.values()},
+            continuous=None if self.quick else numbers,
             split=split,
             quick=self.quick,
             model=None if self.quick else phi,

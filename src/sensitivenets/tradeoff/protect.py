@@ -14,6 +14,7 @@ from sensitivenets.errors import DataWarning
 from sensitivenets.maps.base import Model, require_features
 from sensitivenets.maps.made_by import signed
 from sensitivenets.progress import Progress
+from sensitivenets.tradeoff.banded import banded
 from sensitivenets.tradeoff.candidates import Candidate
 from sensitivenets.tradeoff.evidence import Attack, estimated_labels
 from sensitivenets.tradeoff.labelled_sample import SAMPLE_ROWS, draw_sample
@@ -42,7 +43,8 @@ def protect(
     table: EmbeddingTable,
     reference: EmbeddingTable | Model,
     *,
-    remove: str | Sequence[str],
+    remove: str | Sequence[str] = (),
+    continuous: str | Sequence[str] = (),
     identity: str | None = None,
     domain: str | None = None,
     utility_budget: float | None = 0.02,
@@ -72,6 +74,9 @@ def protect(
         Embeddings of the same network with the attributes, or a model fitted on them.
     remove : str or sequence of str
         Attributes to hide: columns of the reference.
+    continuous : str or sequence of str, optional
+        Numbers to hide, such as an age: their bands in the reference are made alike. Where `table`
+        has them, and the whole audit is asked for, regressors read them as numbers too.
     identity : str, optional
         Column of `table` that says who a row shows: rows of a person are moved alike, nobody is
         on both sides of the attack, and recognition is measured. The reference is rehearsed on if
@@ -116,7 +121,7 @@ def protect(
     >>> protected.table.columns.column_names
     ['subject', 'ethnicity', 'split']
     """
-    asked = Removal.of(remove, identity, domain, utility_budget)
+    asked = Removal.of(remove, continuous, identity, domain, utility_budget)
     attack = Attack(quick, random_state, n_jobs, engine, progress)
     return protect_table(table, reference, asked, attack)
 
@@ -126,6 +131,8 @@ def protect_table(
 ) -> Protected:
     """Do what `protect` does, which says what each parameter is."""
     seed = attack.random_state
+    bands = banded(table, reference, asked.numbers)
+    table, reference = bands.table, bands.reference
     if isinstance(reference, EmbeddingTable):
         require_features(table.vectors, reference.vectors.shape[1])
     subject = None if asked.identity is None else table.identities(asked.identity)
@@ -144,14 +151,19 @@ def protect_table(
     shown = table.columns.select(asked.written(table.columns.column_names, fitted.removed))
     written = signed(replace(table, vectors=after, columns=shown), made)
     found, unlabelled = attack.on(
-        table, written, {name: guessed[name] for name in asked.names}, subject, moved.map
+        table,
+        written,
+        {name: guessed[name] for name in asked.names},
+        subject,
+        moved.map,
+        bands.numbers,
     )
     return Protected(
         table=written,
         model=made,
         adapted=moved.adapted,
         audit=found,
-        unlabelled=unlabelled,
+        unlabelled=tuple(name for name in unlabelled if name in asked.attributes),
         taken=taken,
         why=why,
         trade_off=trade_off,

@@ -16,7 +16,7 @@ from sensitivenets.embeddings.source import TableSource
 from sensitivenets.embeddings.source_rows import IdentifiedRows, SourceRows
 from sensitivenets.engines import Engine, InProcess
 from sensitivenets.erasers.moments.group import Int64
-from sensitivenets.errors import DataWarning
+from sensitivenets.errors import DataWarning, InputError
 from sensitivenets.maps.base import Model, require_features
 from sensitivenets.maps.made_by import of_drawn, signed
 from sensitivenets.maps.routed import moved_in_groups
@@ -126,6 +126,12 @@ def protect_source(
     DataWarning
         For each reason not to trust the routes.
     """
+    if asked.numbers:
+        raise InputError(
+            f"continuous: {source.name} has {source.n_rows} rows, and numbers are read of tables "
+            f"that are held; write bands of {asked.numbers[0]!r} into the reference, and remove "
+            "them as an attribute"
+        )
     seed, here = attack.random_state, attack.engine or InProcess()
     n_features = _width(reference)
     require_features(np.empty((0, source.width()), np.float32), n_features)

@@ -31,7 +31,7 @@ class Protection:
         Attackers on this table, before and after. An attribute that the table has no labels of
         is attacked with its routes as labels, and its name says so.
     unlabelled : tuple of str
-        Attributes of which no row that was attacked has a true label.
+        Attributes, but no numbers, of which no row that was attacked has a true label.
     taken : Candidate
         What was done to the table.
     why : str
@@ -68,8 +68,10 @@ class Removal:
 
     Attributes
     ----------
-    names : tuple of str
-        Attributes to hide: columns of the reference.
+    attributes : tuple of str
+        To hide: columns of the reference.
+    numbers : tuple of str
+        Numbers to hide, such as an age.
     identity : str or None
         Column that says who a row shows.
     domain : str or None
@@ -78,7 +80,8 @@ class Removal:
         Verification accuracy that may be lost in the rehearsal, a fraction; None for none.
     """
 
-    names: tuple[str, ...]
+    attributes: tuple[str, ...]
+    numbers: tuple[str, ...]
     identity: str | None
     domain: str | None
     budget: float | None
@@ -87,6 +90,7 @@ class Removal:
     def of(
         cls,
         remove: str | Sequence[str],
+        continuous: str | Sequence[str],
         identity: str | None,
         domain: str | None,
         budget: float | None,
@@ -98,7 +102,12 @@ class Removal:
         InputError
             If they contradict each other.
         """
-        names = (remove,) if isinstance(remove, str) else tuple(remove)
+        attributes, numbers = (
+            (given,) if isinstance(given, str) else tuple(given) for given in (remove, continuous)
+        )
+        names = (*attributes, *numbers)
+        if not names:
+            raise InputError("remove: expected an attribute or a number to hide, found none")
         if identity in names:
             raise InputError(f"remove: {identity!r} is the identity, which is what is kept")
         if domain is not None and domain in [*names, identity]:
@@ -107,7 +116,12 @@ class Removal:
             )
         if budget is not None:
             require_real("utility_budget", budget, minimum=0, maximum=1)
-        return cls(names, identity, domain, budget)
+        return cls(attributes, numbers, identity, domain, budget)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All that is hidden."""
+        return (*self.attributes, *self.numbers)
 
     @property
     def grouped(self) -> list[str]:

@@ -15,6 +15,7 @@ from sensitivenets.errors import InputError
 from sensitivenets.intervals import Estimate
 from sensitivenets.serialisation import decode_fields
 from sensitivenets.verification.bootstrap import replicate
+from sensitivenets.verification.domains import DomainComparison, compare_domains
 from sensitivenets.verification.groups import (
     MIN_SUBJECTS,
     GroupComparison,
@@ -26,8 +27,10 @@ from sensitivenets.verification.operating_points import (
     OperatingPoint,
     curve_statistics,
     fields_of,
+    optional_fields,
     summarise,
 )
+from sensitivenets.verification.pair_kinds import ACROSS, WITHIN, KindSizes, PairKind
 from sensitivenets.verification.pair_sampling import plan_sample
 from sensitivenets.verification.rates import EER_METHOD, FMR_TARGETS, ErrorCurve, check_targets
 from sensitivenets.verification.score_histograms import (
@@ -67,6 +70,8 @@ class AllPairsResult:
         Thresholds are multiples of it; the rates at a threshold are exact counts.
     drawn : str or None
         Which rows of a larger table these were, in words.
+    domains : DomainComparison or None
+        Pairs within domains and across them, where rows have some.
     """
 
     eer: Estimate
@@ -82,6 +87,7 @@ class AllPairsResult:
     n_impostor: int
     resolution: float
     drawn: str | None = None
+    domains: DomainComparison | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON-ready values; rates are fractions."""
@@ -99,7 +105,7 @@ class AllPairsResult:
             "fnmr_at_fmr": [point.to_dict() for point in self.fnmr_at_fmr],
             "groups": [comparison.to_dict() for comparison in self.groups],
             "roc": self.curve.to_dict(),
-        } | ({} if self.drawn is None else {"drawn": self.drawn})
+        } | optional_fields(drawn=self.drawn, domains=self.domains)
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> AllPairsResult:
@@ -110,7 +116,7 @@ class AllPairsResult:
         InputError
             If a field is missing, unknown or of another type.
         """
-        fields = {"drawn": None} | fields_of(data)
+        fields = {"drawn": None, "domains": None} | fields_of(data)
         fields.pop("protocol", None)
         result = decode_fields(fields, cls, "verification")
         assert isinstance(result, cls)
@@ -122,6 +128,7 @@ def verify_all_pairs(
     subject: Labels,
     groups: Mapping[str, Labels] | None = None,
     *,
+    domain: Labels | None = None,
     fmr_targets: Sequence[float] = FMR_TARGETS,
     min_group_subjects: int = MIN_SUBJECTS,
     n_bootstrap: int = 500,
@@ -145,6 +152,9 @@ def verify_all_pairs(
         Identity of each row; unlabelled rows are dropped and counted.
     groups : mapping of str to Labels, optional
         Attributes whose groups to compare at the global thresholds, impostors within the group.
+    domain : Labels, optional
+        Source of each row, such as a camera: pairs of rows of one domain and of two are measured
+        apart as well; rows without one are in neither.
     fmr_targets : sequence of float
         False match rates at which to report the FNMR, and to set global thresholds.
     min_group_subjects : int, default=20
@@ -154,8 +164,9 @@ def verify_all_pairs(
     random_state : int, default=0
         Seed of the draws, and of the sample of pairs that they are made on.
     memory_limit : int, default=2**30
-        Bytes for the ordered copy of the embeddings (two with `groups`) and the blocks of scores.
-        The curve and the sample behind the intervals take about 40 MiB more, whatever the rows.
+        Bytes for the ordered copy of the embeddings (two with `groups` or `domain`) and the blocks
+        of scores. The curve and the sample behind the intervals take about 40 MiB more, whatever
+        the rows.
     n_jobs : int, default=1
         Threads; -1 is all cores. With 1, matrix products still use the threads of BLAS.
     engine : Engine, optional
@@ -177,12 +188,13 @@ def verify_all_pairs(
     check_vectors(vectors, "embeddings")
     targets = check_targets(fmr_targets)
     groups = groups or {}
-    check_group_labels(len(vectors), {f"identity {subject.name!r}": subject, **groups})
+    sources = {} if domain is None else {f"domain {domain.name!r}": domain}
+    check_group_labels(len(vectors), {f"identity {subject.name!r}": subject, **groups, **sources})
     measure = _Measurement(
         targets, random_state, memory_limit, effective_n_jobs(n_jobs), engine, progress
     )
     known = int(np.count_nonzero(subject.labelled))
-    measure = measure.with_room_for(known, vectors.shape[1], copies=2 if groups else 1)
+    measure = measure.with_room_for(known, vectors.shape[1], copies=2 if groups or domain else 1)
     rows = SubjectRows.of(vectors, subject.codes)
     _check_pairs(rows, subject)
     pairs = measure.pairs_of(rows, "all pairs", fmr_levels=measure.strata())
@@ -200,6 +212,16 @@ def verify_all_pairs(
         n_bootstrap=n_bootstrap,
         random_state=random_state,
     )
+    domains = None
+    if domain is not None:
+        domains = compare_domains(
+            domain.name,
+            measure.of_kinds(rows, domain),
+            summary.fnmr_at_fmr,
+            min_subjects=min_group_subjects,
+            n_bootstrap=n_bootstrap,
+            random_state=random_state,
+        )
     return AllPairsResult(
         eer=summary.eer,
         eer_threshold=summary.eer_threshold,
@@ -213,6 +235,7 @@ def verify_all_pairs(
         n_genuine=pairs.n_genuine,
         n_impostor=pairs.n_impostor,
         resolution=RESOLUTION,
+        domains=domains,
     )
 
 
@@ -251,11 +274,12 @@ class _Measurement:
         *,
         fmr_levels: tuple[float, ...] = (),
         cutoffs: tuple[float, ...] = (),
+        kind: PairKind | None = None,
     ) -> GroupPairs:
         """Score all pairs of `rows`, and keep a sample of them for the bootstrap."""
-        counts = rows.rows_per_subject
-        n_genuine, n_impostor = rows.n_genuine, rows.n_impostor
-        sizes = (len(counts), int(np.count_nonzero(counts > 1)), n_genuine, n_impostor)
+        found = KindSizes(rows, kind)
+        n_genuine, n_impostor = found.n_genuine, found.n_impostor
+        sizes = (found.n_subjects, found.n_genuine_subjects, n_genuine, n_impostor)
         if not n_genuine or not n_impostor:
             return GroupPairs(None, None, *sizes)
         plan = plan_sample(
@@ -265,11 +289,13 @@ class _Measurement:
             n_impostor,
             fmr_levels=fmr_levels,
             cutoffs=cutoffs,
+            kind=kind,
             seed=self.random_state,
         )
         histograms = count_scores(
             rows,
             plan,
+            kind=kind,
             memory_limit=self.memory_limit,
             n_jobs=self.n_jobs,
             engine=self.engine,
@@ -277,6 +303,20 @@ class _Measurement:
             what=what,
         )
         return GroupPairs(histograms.curve(), histograms.sample(rows, plan), *sizes)
+
+    def of_kinds(self, rows: SubjectRows, domain: Labels) -> dict[str, GroupPairs]:
+        """Score the pairs within domains, and those across them."""
+        codes = domain.codes[rows.order]
+        rows, codes = rows.take(codes >= 0), codes[codes >= 0]
+        return {
+            name: self.pairs_of(
+                rows,
+                f"{name} {domain.name}",
+                fmr_levels=self.strata(),
+                kind=PairKind(codes, name == ACROSS),
+            )
+            for name in (WITHIN, ACROSS)
+        }
 
     def within_groups(
         self,

@@ -20,6 +20,7 @@ from sensitivenets.intervals import Estimate, percentile_interval
 from sensitivenets.serialisation import decode_fields
 from sensitivenets.verification.bootstrap import ScoredPairs, rate_estimate, replicate
 from sensitivenets.verification.operating_points import OperatingPoint
+from sensitivenets.verification.pair_kinds import ACROSS, WITHIN, PairKind
 from sensitivenets.verification.pairs import Pairs
 from sensitivenets.verification.rates import ErrorCurve, error_curve, refusal
 from sensitivenets.verification.scores import Float64Array
@@ -347,6 +348,35 @@ def pairs_within_groups(scored: ScoredPairs, pairs: Pairs, labels: Labels) -> di
         for code, group in enumerate(labels.classes)
     }
     return {group: _group_pairs(scored, keep) for group, keep in within.items() if len(keep)}
+
+
+def pairs_of_kinds(scored: ScoredPairs, pairs: Pairs, domain: Labels) -> dict[str, GroupPairs]:
+    """Split given pairs into those of one domain and those of two; unlabelled rows are left out.
+
+    Parameters
+    ----------
+    scored : ScoredPairs
+        All pairs with their scores and subjects.
+    pairs : Pairs
+        The same, as rows of the table.
+    domain : Labels
+        The domain of each row.
+
+    Returns
+    -------
+    dict of str to GroupPairs
+        Under "within" and "across".
+    """
+    known = domain.labelled[pairs.left] & domain.labelled[pairs.right]
+    return {
+        name: _group_pairs(
+            scored,
+            np.flatnonzero(
+                known & PairKind(domain.codes, name == ACROSS).holds(pairs.left, pairs.right)
+            ),
+        )
+        for name in (WITHIN, ACROSS)
+    }
 
 
 def _group_pairs(scored: ScoredPairs, keep: np.typing.NDArray[np.int64]) -> GroupPairs:

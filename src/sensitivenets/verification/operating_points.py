@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from sensitivenets.intervals import Estimate
-from sensitivenets.serialisation import decode_fields
+from sensitivenets.serialisation import decode_fields, encode
 from sensitivenets.verification.bootstrap import Statistic, rate_estimate
 from sensitivenets.verification.rates import (
     ErrorCurve,
@@ -109,6 +109,11 @@ def fields_of(data: Mapping[str, Any]) -> dict[str, Any]:
     eer = dict(data["eer"]) if isinstance(data.get("eer"), Mapping) else {}
     eer.pop("method", None)
     return fields | {"eer_threshold": eer.pop("threshold", None), "eer": eer}
+
+
+def optional_fields(**given: Any) -> dict[str, Any]:
+    """Write those fields of a verification result that there are: earlier versions had none."""
+    return {name: encode(value) for name, value in given.items() if value is not None}
 
 
 def curve_statistics(targets: tuple[float, ...]) -> Statistic:

@@ -14,6 +14,7 @@ import numpy as np
 
 from sensitivenets.embeddings import FloatArray
 from sensitivenets.embeddings.rows import row_blocks
+from sensitivenets.verification.pair_kinds import PairKind
 from sensitivenets.verification.pairs import BoolArray, IntArray
 from sensitivenets.verification.scores import Float64Array
 
@@ -23,6 +24,8 @@ _PAIRS_PER_STRATUM = 50_000
 _GENUINE_PAIRS = 100_000
 # Pilot scores that must lie above a cutoff for it to be worth anything.
 _PILOT_SUPPORT = 20
+# Pilots of a rare kind of pairs that are enough to choose strata by.
+_FEWEST_PILOTS = 1000
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,7 @@ def plan_sample(
     *,
     fmr_levels: tuple[float, ...] = (),
     cutoffs: tuple[float, ...] = (),
+    kind: PairKind | None = None,
     seed: int,
 ) -> SamplingPlan:
     """Choose strata from a pilot of random impostor pairs.
@@ -105,6 +109,8 @@ def plan_sample(
         FMR at which strata begin.
     cutoffs : tuple of float
         Scores at which strata begin, instead.
+    kind : PairKind, optional
+        Which pairs there are to keep; all unless given.
     seed : int
         Seed of the pilot and of the plan.
 
@@ -115,9 +121,12 @@ def plan_sample(
     """
     genuine_share = min(1.0, _GENUINE_PAIRS / max(n_genuine, 1))
     if n_impostor <= _BODY_PAIRS:
-        everything, none = np.array([-np.inf]), np.zeros((0, 2), dtype=np.int64)
-        return SamplingPlan(everything, np.ones(1), genuine_share, none, np.zeros(0), 0.0, seed)
+        return _of_one_stratum(1.0, genuine_share, seed)
     pairs = _random_impostors(codes, np.random.default_rng(seed))
+    if kind is not None:
+        pairs = pairs[kind.holds(*pairs.T)]
+        if len(pairs) < _FEWEST_PILOTS:
+            return _of_one_stratum(_BODY_PAIRS / n_impostor, genuine_share, seed)
     scores = _scores_of(unit, pairs)
     levels = [f for f in fmr_levels if f < 0.5 and f * len(scores) >= _PILOT_SUPPORT]
     starts = np.unique(cutoffs or np.quantile(scores, [1 - f for f in levels or (0.02,)]))
@@ -134,6 +143,13 @@ def plan_sample(
         n_impostor / min(_BODY_PAIRS, len(scores)),
         seed,
     )
+
+
+def _of_one_stratum(share: float, genuine_share: float, seed: int) -> SamplingPlan:
+    """Keep a share of all impostor pairs, whatever their scores."""
+    everything, none = np.array([-np.inf]), np.zeros((0, 2), dtype=np.int64)
+    shares = np.array([share])
+    return SamplingPlan(everything, shares, genuine_share, none, np.zeros(0), 0.0, seed)
 
 
 def _random_impostors(codes: IntArray, generator: np.random.Generator) -> IntArray:

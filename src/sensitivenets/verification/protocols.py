@@ -18,17 +18,20 @@ from sensitivenets.errors import InputError
 from sensitivenets.intervals import Estimate
 from sensitivenets.serialisation import decode_fields
 from sensitivenets.verification.bootstrap import ScoredPairs, replicate, subjects_of_pairs
+from sensitivenets.verification.domains import DomainComparison, compare_domains
 from sensitivenets.verification.groups import (
     MIN_SUBJECTS,
     GroupComparison,
     check_group_labels,
     compare_groups,
+    pairs_of_kinds,
     pairs_within_groups,
 )
 from sensitivenets.verification.operating_points import (
     OperatingPoint,
     curve_statistics,
     fields_of,
+    optional_fields,
     summarise,
 )
 from sensitivenets.verification.pairs import Pairs
@@ -78,6 +81,8 @@ class VerificationResult:
         Pairs of each kind, and the subjects in them.
     subjects_from : str
         Where the subjects for the intervals came from.
+    domains : DomainComparison or None
+        Pairs within domains and across them, where rows have some.
     """
 
     protocol: Protocol
@@ -92,6 +97,7 @@ class VerificationResult:
     n_impostor: int
     n_subjects: int
     subjects_from: str
+    domains: DomainComparison | None = None
 
     def tar_at_far(self, far: float) -> Estimate:
         """Return 1 - FNMR at one of the FMR targets; higher is better.
@@ -124,7 +130,7 @@ class VerificationResult:
             "fnmr_at_fmr": [point.to_dict() for point in self.fnmr_at_fmr],
             "groups": [comparison.to_dict() for comparison in self.groups],
             "roc": self.curve.to_dict(),
-        }
+        } | optional_fields(domains=self.domains)
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> VerificationResult:
@@ -135,7 +141,7 @@ class VerificationResult:
         InputError
             If a field is missing, unknown or of another type.
         """
-        result = decode_fields(fields_of(data), cls, "verification")
+        result = decode_fields({"domains": None} | fields_of(data), cls, "verification")
         assert isinstance(result, cls)
         return result
 
@@ -148,6 +154,7 @@ def verify(
     training: Pairs | None = None,
     subject: Labels | None = None,
     groups: Mapping[str, Labels] | None = None,
+    domain: Labels | None = None,
     fmr_targets: Sequence[float] = FMR_TARGETS,
     min_group_subjects: int = MIN_SUBJECTS,
     n_bootstrap: int = 1000,
@@ -173,6 +180,9 @@ def verify(
     groups : mapping of str to Labels, optional
         Attributes whose groups to compare at the global thresholds; only pairs within a group
         count.
+    domain : Labels, optional
+        Source of each row, such as a camera: pairs of rows of one domain and of two are measured
+        apart as well; rows without one are in neither.
     fmr_targets : sequence of float
         False match rates at which to report the FNMR, and to set global thresholds.
     min_group_subjects : int, default=20
@@ -202,7 +212,8 @@ def verify(
     scores = cosine_scores(vectors, pairs)
     curve = error_curve(scores, pairs.same)
     groups = dict(groups or {})
-    check_group_labels(len(vectors), groups)
+    sources = {} if domain is None else {f"domain {domain.name!r}": domain}
+    check_group_labels(len(vectors), {**groups, **sources})
     codes = subjects_of_pairs(pairs, len(vectors), subject)
     scored = ScoredPairs(scores, codes[pairs.left], codes[pairs.right], int(codes.max()) + 1)
     draws = replicate(scored, curve_statistics(targets), n_bootstrap, random_state)
@@ -214,6 +225,16 @@ def verify(
         n_bootstrap=n_bootstrap,
         random_state=random_state,
     )
+    domains = None
+    if domain is not None:
+        domains = compare_domains(
+            domain.name,
+            pairs_of_kinds(scored, pairs, domain),
+            summary.fnmr_at_fmr,
+            min_subjects=min_group_subjects,
+            n_bootstrap=n_bootstrap,
+            random_state=random_state,
+        )
     return VerificationResult(
         protocol=protocol,
         accuracy=_accuracy(protocol, vectors, pairs, scores, training),
@@ -227,6 +248,7 @@ def verify(
         n_impostor=curve.n_impostor,
         n_subjects=scored.n_subjects,
         subjects_from="genuine pairs" if subject is None else f"column {subject.name!r}",
+        domains=domains,
     )
 
 

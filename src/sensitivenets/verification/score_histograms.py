@@ -21,6 +21,7 @@ from sensitivenets.embeddings.rows import row_blocks
 from sensitivenets.engines import Engine
 from sensitivenets.errors import InputError
 from sensitivenets.verification.bootstrap import ScoredPairs
+from sensitivenets.verification.pair_kinds import PairKind
 from sensitivenets.verification.pair_sampling import SamplingPlan
 from sensitivenets.verification.pairs import BoolArray, IntArray
 from sensitivenets.verification.rates import ErrorCurve, curve_from_counts
@@ -103,6 +104,7 @@ def count_scores(
     rows: SubjectRows,
     plan: SamplingPlan | None = None,
     *,
+    kind: PairKind | None = None,
     memory_limit: int,
     n_jobs: int = 1,
     engine: Engine | None = None,
@@ -117,6 +119,8 @@ def count_scores(
         The table.
     plan : SamplingPlan, optional
         Which pairs to keep for the bootstrap; none unless given.
+    kind : PairKind, optional
+        Which pairs to count; all unless given.
     memory_limit : int
         Bytes for the blocks of all threads together, or of each worker of an engine.
     n_jobs : int
@@ -138,12 +142,14 @@ def count_scores(
         If the memory is too little for one block.
     """
     if engine is not None:
-        return _count_on(engine, rows, plan, memory_limit, progress, what)
+        columns = block_columns(memory_limit, 1)
+        share = _Share(rows, plan, kind, columns, -(-len(rows) // _BLOCK_ROWS))
+        return _count_on(engine, share, progress, what)
     columns = block_columns(memory_limit, n_jobs)
     firsts = range(0, len(rows), _BLOCK_ROWS)
 
     def count(worker: int) -> _Counter:
-        counter = _Counter(rows, plan, columns)
+        counter = _Counter(rows, plan, kind, columns)
         for done, first in enumerate(firsts[worker::n_jobs]):
             for block in _blocks(rows.codes, first, columns):
                 counter.add(block)
@@ -161,14 +167,8 @@ def count_scores(
 
 
 def _count_on(
-    engine: Engine,
-    rows: SubjectRows,
-    plan: SamplingPlan | None,
-    memory_limit: int,
-    progress: Progress | None,
-    what: str,
+    engine: Engine, count: _Share, progress: Progress | None, what: str
 ) -> ScoreHistograms:
-    count = _Share(rows, plan, block_columns(memory_limit, 1), -(-len(rows) // _BLOCK_ROWS))
     n_shares = min(_SHARES, count.n_blocks)
     counters = []
     for done, counter in enumerate(engine.map(count, range(n_shares)), start=1):
@@ -184,11 +184,12 @@ class _Share:
 
     rows: SubjectRows
     plan: SamplingPlan | None
+    kind: PairKind | None
     columns: int
     n_blocks: int
 
     def __call__(self, share: int) -> _Counter:
-        counter = _Counter(self.rows, self.plan, self.columns)
+        counter = _Counter(self.rows, self.plan, self.kind, self.columns)
         for number in range(share, self.n_blocks, min(_SHARES, self.n_blocks)):
             for block in _blocks(self.rows.codes, number * _BLOCK_ROWS, self.columns):
                 counter.add(block)
@@ -221,9 +222,12 @@ def _blocks(codes: IntArray, first: int, columns: int) -> Iterator[_Block]:
 class _Counter:
     """The counts and kept pairs of one thread."""
 
-    def __init__(self, rows: SubjectRows, plan: SamplingPlan | None, columns: int) -> None:
+    def __init__(
+        self, rows: SubjectRows, plan: SamplingPlan | None, kind: PairKind | None, columns: int
+    ) -> None:
         self.rows = rows
         self.plan = plan
+        self.kind = kind
         self.genuine = np.zeros(_N_BINS, dtype=np.int64)
         self.impostor = np.zeros(_N_BINS, dtype=np.int64)
         self.kept: list[tuple[IntArray, Float64Array, Float64Array]] = []
@@ -254,7 +258,7 @@ class _Counter:
         np.matmul(left, self.rows.unit[block.start : block.stop].T, out=position)
         position += np.float32(_OFFSET)
         np.copyto(bins, position, casting="unsafe")
-        if block.mixed:
+        if block.mixed or self.kind is not None:
             self._count_mixed(block, position, bins)
         else:
             self.impostor += np.bincount(bins.ravel(), minlength=_N_BINS)
@@ -263,13 +267,17 @@ class _Counter:
     def _count_mixed(self, block: _Block, position: FloatArray, bins: BinCounts) -> None:
         codes = self.rows.codes
         row = np.arange(block.first, block.last)[:, None]
-        same = codes[row] == codes[None, block.start : block.stop]
-        if block.start < block.last:
-            # Below the diagonal the same pairs appear again; bin 0 is a spare one.
-            before = np.arange(block.start, block.stop) <= row
-            same &= ~before
-            bins[before] = 0
-            position[before] = 0
+        column = np.arange(block.start, block.stop)
+        same = codes[row] == codes[column]
+        # Below the diagonal the same pairs appear again.
+        left_out = column <= row
+        if self.kind is not None:
+            left_out |= ~self.kind.holds(row, column)
+        if self.kind is not None or block.start < block.last:
+            # Bin 0 is a spare one.
+            same &= ~left_out
+            bins[left_out] = 0
+            position[left_out] = 0
         genuine = np.bincount(bins[same], minlength=_N_BINS)
         self.genuine += genuine
         self.impostor += np.bincount(bins.ravel(), minlength=_N_BINS) - genuine

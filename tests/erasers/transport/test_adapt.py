@@ -16,13 +16,12 @@ from sensitivenets.erasers.transport.expectation_maximisation import (
     shared_routes,
 )
 from sensitivenets.erasers.transport.forecast import accuracy_of, forecast
-from sensitivenets.erasers.transport.gaussian import moments_of
+from sensitivenets.erasers.transport.gaussian import barycentre, moments_of
 from sensitivenets.erasers.transport.grow import grow
 from sensitivenets.erasers.transport.own_moments import (
     HalvedMomentStream,
     halves_of,
     lean,
-    weighted_barycentre,
 )
 from sensitivenets.erasers.transport.passes import HeldRows, chunks
 from sensitivenets.erasers.transport.place import find_place, table_routes, transform_table
@@ -354,9 +353,7 @@ def test_how_groups_differ_from_the_reference_is_known_from_few_rows():
 
 def test_the_barycentre_is_weighted():
     covariances = np.stack([np.eye(3), 9 * np.eye(3)])
-    np.testing.assert_allclose(
-        weighted_barycentre(covariances, np.array([0.75, 0.25])), 2.25 * np.eye(3)
-    )
+    np.testing.assert_allclose(barycentre(covariances, np.array([0.75, 0.25])), 2.25 * np.eye(3))
 
 
 def test_a_table_of_another_length_is_refused():

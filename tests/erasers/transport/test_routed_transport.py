@@ -59,6 +59,13 @@ def test_the_barycentre_of_commuting_covariances_by_hand():
     np.testing.assert_allclose(found, np.diag([4.0, 4.0]), atol=1e-6)
 
 
+def test_narrow_directions_are_averaged_like_wide_ones():
+    # Standard deviations 1 and 3 thousandths of the widest; a floor under the squares of the
+    # variances would leave neither.
+    found = barycentre(np.stack([np.diag([1.0, 1e-6]), np.diag([1.0, 9e-6])]))
+    np.testing.assert_allclose(found, np.diag([1.0, 4e-6]), rtol=1e-3, atol=1e-10)
+
+
 def test_the_barycentre_satisfies_its_equation():
     covariances = random_covariances()
     B = barycentre(covariances)
@@ -328,6 +335,29 @@ def test_a_subspace_of_all_directions_is_the_whole_space():
     )
     straight = fit_transport(X, y, 3)(X, fit_router(moments, 0.1)(X))
     np.testing.assert_allclose(turned(X), straight, atol=1e-4)
+
+
+def test_fewer_rows_than_features_are_moved_within_what_they_span():
+    X, y = groups_of(n=90, d=128)
+    X[:, 0] = 0
+    new = 4 + np.random.default_rng(1).standard_normal((5, 128)).astype(np.float32)
+    eraser = RoutedTransport(n_rounds=1, random_state=0)
+    with pytest.warns(FewRowsWarning):
+        held = eraser.fit(X, sensitive=y).model_.map
+    with pytest.warns(FewRowsWarning):
+        streamed = eraser.fit_passes(lambda: [X], {"group": encode("group", y)}).model_.map
+    for (part,) in (held.parts, streamed.parts):
+        assert isinstance(part, SubspaceMap)
+        assert 80 < part.basis.shape[1] < 90
+        # A feature that no row has stays away.
+        assert not part(X)[:, 0].any()
+        # No direction is stretched, whoever comes later; what the rows do not span stays.
+        assert np.linalg.norm(part.transport.matrices, 2, axis=(1, 2)).max() < 10
+        beside = np.eye(128) - part.basis @ part.basis.T
+        turned, whole = part(new) @ beside, new @ beside
+        cosines = np.einsum("ij,ij->i", turned, whole)
+        lengths = np.linalg.norm(turned, axis=1) * np.linalg.norm(whole, axis=1)
+        np.testing.assert_allclose(cosines / lengths, 1, atol=1e-4)
 
 
 def test_rounds_within_subspaces_hide_what_lies_in_them(quadratic):

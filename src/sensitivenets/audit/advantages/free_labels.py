@@ -10,6 +10,7 @@ returned by nothing; those of the attacked rows are never looked at.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from typing import Any, Protocol, Self, runtime_checkable
 
@@ -50,7 +51,7 @@ class Routed(Protocol):
 
 
 def routes_of(phi: Phi, X: FloatArray) -> IntArray | None:
-    """Find the group of each row in the first round of a map that has one.
+    """Find the group of each row in each round of a map that has some.
 
     Parameters
     ----------
@@ -61,14 +62,15 @@ def routes_of(phi: Phi, X: FloatArray) -> IntArray | None:
 
     Returns
     -------
-    ndarray of shape (n,), or None
+    ndarray of shape (n, rounds), or None
         Group numbers; None if no part of the map routes.
     """
+    found = []
     for part in getattr(phi, "parts", (phi,)):
         if isinstance(part, Routed):
-            return np.asarray(part.router(part.seen(X)), dtype=np.int64)
+            found.append(np.asarray(part.router(part.seen(X)), dtype=np.int64))
         X = part(X)
-    return None
+    return np.stack(found, axis=1) if found else None
 
 
 def free_labels(
@@ -92,7 +94,9 @@ def free_labels(
     Returns
     -------
     tuple of Advantage
-        From free labels alone, and stacked with the true ones; empty if the map has no routes.
+        From free labels of the first round alone, stacked with the true ones, and, where there
+        are more rounds, of all of them crossed: a chain may hide one attribute after the other.
+        Empty if the map has no routes.
     """
     faces = faces[:MOST_ROWS]
     known = np.vstack([tables.before[: tables.n_train], faces.astype(tables.before.dtype)])
@@ -101,23 +105,29 @@ def free_labels(
         return ()
     more = push(phi, faces) if images is None else images[:MOST_ROWS]
     prepared = tables.with_rows(tables.after, more, (STANDARDISED, WHITENED))
-    routes = np.full(len(tables.after) + len(faces), -1, dtype=np.int64)
-    numbered = _numbered(found)
-    routes[: tables.n_train] = numbered[: tables.n_train]
-    routes[len(tables.after) :] = numbered[tables.n_train :]
-    free = len(tables.after) + np.flatnonzero(routes[len(tables.after) :] >= 0)
+    n_rows, n_train = len(tables.after), tables.n_train
 
-    def routed(task: ClassTask) -> ClassTask:
-        return FreeLabelTask.of(task, routes, free)
-
-    def stacked(task: ClassTask) -> ClassTask:
-        return StackedTask.of(task, routes, free)
+    def learnt_from(
+        kind: type[FreeLabelTask], rounds: IntArray
+    ) -> Callable[[ClassTask], FreeLabelTask]:
+        routes = np.full(n_rows + len(faces), -1, dtype=np.int64)
+        numbered = _numbered(rounds)
+        routes[:n_train], routes[n_rows:] = numbered[:n_train], numbered[n_train:]
+        free = n_rows + np.flatnonzero(routes[n_rows:] >= 0)
+        return lambda task: kind.of(task, routes, free)
 
     whose = f" of {name}" if name else ""
-    alone, stack = f"free labels{whose}", f"free labels{whose} and true ones"
-    return (
-        Advantage(alone, INVERTED, prepared, routed, _attackers()),
-        Advantage(stack, INVERTED, prepared, stacked, _attackers()[:1]),
+    first, quadratic = found[:, :1], _attackers()[:1]
+    # What each has, the kind of task, rounds whose routes are crossed, and who learns them.
+    ways = [
+        (f"free labels{whose}", FreeLabelTask, first, _attackers()),
+        (f"free labels{whose} and true ones", StackedTask, first, quadratic),
+    ]
+    if found.shape[1] > 1:
+        ways.append((f"free labels{whose}, all rounds", FreeLabelTask, found, quadratic))
+    return tuple(
+        Advantage(means, INVERTED, prepared, learnt_from(kind, rounds), who)
+        for means, kind, rounds, who in ways
     )
 
 
@@ -131,8 +141,8 @@ def _attackers() -> tuple[Attacker, ...]:
 
 
 def _numbered(routes: IntArray) -> IntArray:
-    """Give a number to each route that has rows enough, and -1 to the others."""
-    _, index, counts = np.unique(routes, return_inverse=True, return_counts=True)
+    """Give a number to each route through some rounds that has rows enough, -1 to the others."""
+    _, index, counts = np.unique(routes, axis=0, return_inverse=True, return_counts=True)
     enough = counts >= _FEWEST
     return np.asarray(np.where(enough, np.cumsum(enough) - 1, -1)[index])
 

@@ -23,16 +23,18 @@ from sensitivenets.erasers.transport.own_moments import (
     LeanedMoments,
     halves_of,
     lean,
+    transport_to_barycentre,
 )
 from sensitivenets.erasers.transport.passes import Chunks, HeldRows, Passes
 from sensitivenets.erasers.transport.place import Place, find_place
-from sensitivenets.erasers.transport.reference_groups import reference_groups
+from sensitivenets.erasers.transport.reference_groups import GaussianGroups, reference_groups
 from sensitivenets.erasers.transport.trust import doubts
 from sensitivenets.errors import InputError
 from sensitivenets.maps.base import Fitted, FittedMap, Model, map_of, model_of, require_features
 from sensitivenets.maps.chain import Chain
 from sensitivenets.maps.digest import weights_digest
 from sensitivenets.maps.projection import Projection
+from sensitivenets.maps.routed import GroupTransport
 from sensitivenets.maps.universal_code import UniversalCode
 
 
@@ -65,6 +67,9 @@ class Adapted:
         Whether there was evidence against it, so that `map` is the model's own.
     moments : HalvedMoments
         Of the predicted groups: what rows of a table that grows are added to (`grow`).
+    sources : tuple of str
+        Of the rows, where each has groups of its own (`by_source`): all groups of the first, then
+        all of the next. Empty where rows were not told apart.
     """
 
     map: FittedMap
@@ -79,6 +84,7 @@ class Adapted:
     gained: float
     fell_back: bool
     moments: HalvedMoments
+    sources: tuple[str, ...] = ()
 
     def record(self) -> dict[str, Any]:
         """Return all but the map and the moments as JSON values; no row, no route is in it."""
@@ -174,42 +180,81 @@ def adapt_passes(
     reference = reference_groups(
         place.router, recorded_shrinkage(fitted) if shrinkage is None else shrinkage
     )
+    found = look(place, rows, reference, subjects, strength)
+    if found.gained < 0 and not trust:
+        return fallen_back(map_of(fitted), found)
+    return moved_by_own(place, rows, found, transport_to_barycentre(found.leaned.groups))
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a table was found to hold, before its map is made.
+
+    Attributes
+    ----------
+    routes : Routes
+        Groups of its rows.
+    leaned : LeanedMoments
+        Of these groups.
+    gained : float
+        Evidence of groups like the reference's.
+    doubts : tuple of str
+        Why not to trust it.
+    """
+
+    routes: Routes
+    leaned: LeanedMoments
+    gained: float
+    doubts: tuple[str, ...]
+
+
+def look(
+    place: Place,
+    rows: Passes,
+    reference: GaussianGroups,
+    subjects: Int64 | None,
+    strength: float,
+) -> Found:
+    """Find the routes and moments of rows, and the evidence for groups like the reference's."""
     inside = FirstLook(place, rows, reference)
     routes = find_routes(inside, reference, subjects=subjects)
     halves = halves_of(0, rows.n_rows, None if subjects is None else halving_keys(subjects))
     gained = evidence(inside.sample, halves[inside.where], routes.moments, reference)
-    if gained < 0 and not trust:
-        return _fallen_back(map_of(fitted), routes, lean(routes.moments, reference), gained)
     leaned = lean(routes.moments, reference, strength)
-    moved: FittedMap = place.moved_by(routes.router, leaned)
+    return Found(routes, leaned, gained, tuple(doubts(routes, gained)))
+
+
+def moved_by_own(place: Place, rows: Passes, found: Found, transport: GroupTransport) -> Adapted:
+    """Make the map of the routes that were found, and its record."""
+    moved: FittedMap = place.moved_by(found.routes.router, transport)
     parts = [*place.before, moved, *_recentred(place, moved, rows)]
-    return _recorded(Chain(tuple(parts)), routes, leaned, gained)
+    return _recorded(Chain(tuple(parts)), found)
 
 
-def _fallen_back(own: FittedMap, routes: Routes, leaned: LeanedMoments, gained: float) -> Adapted:
+def fallen_back(own: FittedMap, found: Found) -> Adapted:
     """Keep the model's own map, and say so."""
-    nothing = replace(leaned, own=np.zeros_like(leaned.own))
-    kept = _recorded(own, routes, nothing, gained)
-    said = "fell back on the model's own maps; label rows of the table, or adapt with trust"
-    return replace(kept, fell_back=True, doubts=(*kept.doubts, said))
+    nothing = replace(found.leaned, own=np.zeros_like(found.leaned.own))
+    why = "fell back on the model's own maps; label rows of the table, or adapt with trust"
+    said = replace(found, leaned=nothing, doubts=(*found.doubts, why))
+    return replace(_recorded(own, said), fell_back=True)
 
 
-def _recorded(adapted: FittedMap, routes: Routes, leaned: LeanedMoments, gained: float) -> Adapted:
-    counts = routes.moments.whole.counts
+def _recorded(adapted: FittedMap, found: Found) -> Adapted:
+    leaned, counts = found.leaned, found.routes.moments.whole.counts
     n_features = leaned.groups.means.shape[1]
     return Adapted(
         map=adapted,
         rows=tuple(int(n) for n in counts),
         own=tuple(round(float(share), 4) for share in leaned.own),
-        drift=routes.drift,
-        moved=routes.moved,
-        doubts=tuple(doubts(routes, gained)),
+        drift=found.routes.drift,
+        moved=found.routes.moved,
+        doubts=found.doubts,
         forecast=forecast(counts, n_features, leaned.error, noise=leaned.noise),
         error=tuple(float(e) for e in leaned.error),
         noise=tuple(float(v) for v in leaned.noise),
-        gained=gained,
+        gained=found.gained,
         fell_back=False,
-        moments=routes.moments,
+        moments=found.routes.moments,
     )
 
 

@@ -96,11 +96,11 @@ def find_routes(
     router = GaussianGroups(
         shares, reference.means, _pooled(reference.covariances, shares)
     ).router()
-    shipped, moments = _step(rows, router, subjects)
+    shipped, moments = take_step(rows, router, subjects)
     groups, moved = shipped, []
     for _ in range(max_steps):
         router = next_router(moments, reference)
-        following, moments = _step(rows, router, subjects)
+        following, moments = take_step(rows, router, subjects)
         moved.append(float(np.mean(following != groups)))
         groups = following
         if moved[-1] < _SETTLED:
@@ -121,8 +121,25 @@ def _pooled(covariances: Float64, shares: Float64) -> Float64:
     return np.asarray((1 - _POOLED) * covariances + _POOLED * mean)
 
 
-def _step(rows: Passes, router: Router, subjects: Int64 | None) -> tuple[Groups, HalvedMoments]:
-    """Route all rows, and take the moments of the groups: one pass, or two with subjects."""
+def take_step(rows: Passes, router: Router, subjects: Int64 | None) -> tuple[Groups, HalvedMoments]:
+    """Route all rows, and take the moments of the groups: one pass, or two with subjects.
+
+    Parameters
+    ----------
+    rows : Passes
+        All rows, as the router sees them.
+    router : Router
+        Its groups.
+    subjects : ndarray of shape (n_rows,), int64, optional
+        Code of each row's subject; -1 is a row of nobody known.
+
+    Returns
+    -------
+    groups : ndarray of shape (n_rows,), int64
+        Of each row.
+    moments : HalvedMoments
+        Of the groups.
+    """
     known: tuple[Int64, ...] = ()
     if subjects is not None:
         scores = np.concatenate(list(rows.over(_Scores(router))))

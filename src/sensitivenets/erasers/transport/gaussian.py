@@ -15,12 +15,16 @@ from sensitivenets.erasers.moments.group import GroupMoments, GroupMomentStream
 _STEPS, _TOLERANCE = 50, 1e-7
 # Smallest eigenvalue kept, as a share of the largest: a direction without spread stays as it is.
 _FLOOR = 1e-8
+# The same for a product of two covariances: a floor above it would fill their narrow directions.
+_FLOOR_OF_PRODUCT = _FLOOR**2
 # Variance, as a share of the largest, at which a direction counts as empty: in single precision
 # what a map leaves there is mostly rounding, and whitening makes it as large as any other.
 _EMPTY = 1e-6
+# Of unit vectors in double precision: what is smaller says nothing.
+_ROUNDING = 1e-14
 
 
-def psd_power(matrix: FloatArray, power: float) -> npt.NDArray[np.float64]:
+def psd_power(matrix: FloatArray, power: float, floor: float = _FLOOR) -> npt.NDArray[np.float64]:
     """Raise a symmetric positive semi-definite matrix to a power, with a floor under its spectrum.
 
     Parameters
@@ -29,19 +33,23 @@ def psd_power(matrix: FloatArray, power: float) -> npt.NDArray[np.float64]:
         Symmetric.
     power : float
         Such as 0.5 or -0.5.
+    floor : float, default=1e-8
+        Eigenvalues below that share of the largest count as that.
 
     Returns
     -------
     ndarray of shape (d, d), float64
-        The power; eigenvalues below 1e-8 of the largest count as that.
+        The power.
     """
-    return _psd_powers(matrix, power)[0]
+    return _psd_powers(matrix, power, floor=floor)[0]
 
 
-def _psd_powers(matrix: FloatArray, *powers: float) -> list[npt.NDArray[np.float64]]:
+def _psd_powers(
+    matrix: FloatArray, *powers: float, floor: float = _FLOOR
+) -> list[npt.NDArray[np.float64]]:
     """Raise one matrix to several powers: the eigenvectors are what takes time."""
     values, vectors = np.linalg.eigh(np.asarray(matrix, dtype=np.float64))
-    values = np.maximum(values, max(values[-1] * _FLOOR, np.finfo(np.float64).tiny))
+    values = np.maximum(values, max(values[-1] * floor, np.finfo(np.float64).tiny))
     return [np.asarray((vectors * values**power) @ vectors.T) for power in powers]
 
 
@@ -92,8 +100,10 @@ def shrink(covariances: FloatArray, amount: float) -> npt.NDArray[np.float64]:
     return np.asarray((1 - amount) * covariances + amount * pooled, dtype=np.float64)
 
 
-def barycentre(covariances: FloatArray) -> npt.NDArray[np.float64]:
-    """Find the covariance nearest to all groups' in the 2-Wasserstein distance, equally weighted.
+def barycentre(
+    covariances: FloatArray, weights: FloatArray | None = None
+) -> npt.NDArray[np.float64]:
+    """Find the covariance of least mean squared 2-Wasserstein distance to the groups'.
 
     Fixed point of Alvarez-Esteban, del Barrio, Cuesta-Albertos and Matran (2016):
     S <- S^-1/2 (mean_g (S^1/2 C_g S^1/2)^1/2)^2 S^-1/2.
@@ -102,18 +112,23 @@ def barycentre(covariances: FloatArray) -> npt.NDArray[np.float64]:
     ----------
     covariances : ndarray of shape (groups, d, d)
         One a group, positive definite.
+    weights : ndarray of shape (groups,), optional
+        Sum to one; groups without weight are left out. All alike unless given.
 
     Returns
     -------
     ndarray of shape (d, d), float64
         The barycentre; the common value where all agree.
     """
-    center = covariances.mean(axis=0)
+    if weights is None:
+        weights = np.full(len(covariances), 1 / len(covariances))
+    seen = np.flatnonzero(weights > 0)
+    center = np.einsum("g,gij->ij", weights, covariances)
     scale = float(np.trace(center))
     for _ in range(_STEPS):
         root, inverse = _psd_powers(center, 0.5, -0.5)
-        mean = np.mean([psd_power(root @ c @ root, 0.5) for c in covariances], axis=0)
-        following = inverse @ mean @ mean @ inverse
+        mean = sum(weights[g] * _root_of_product(root, covariances[g]) for g in seen)
+        following = np.asarray(inverse @ mean @ mean @ inverse)
         moved = float(np.linalg.norm(following - center))
         center = following
         if moved <= _TOLERANCE * scale:
@@ -142,9 +157,13 @@ def transport_matrices(covariances: FloatArray, target: FloatArray) -> npt.NDArr
 
     def matrix(covariance: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
         root, inverse = _psd_powers(covariance, 0.5, -0.5)
-        return np.asarray(inverse @ psd_power(root @ target @ root, 0.5) @ inverse)
+        return np.asarray(inverse @ _root_of_product(root, target) @ inverse)
 
     return np.stack([matrix(covariance) for covariance in covariances])
+
+
+def _root_of_product(root: FloatArray, covariance: FloatArray) -> npt.NDArray[np.float64]:
+    return psd_power(root @ covariance @ root, 0.5, _FLOOR_OF_PRODUCT)
 
 
 def moments_of(X: FloatArray, groups: npt.NDArray[np.int64], n_groups: int) -> GroupMoments:
@@ -179,12 +198,35 @@ def occupied_directions(everyone: GroupMoments) -> FloatArray | None:
     return np.asarray(vectors[:, kept][:, ::-1], dtype=np.float32)
 
 
+def most_directions(rank: int | None, n_rows: int, n_features: int) -> int | None:
+    """Return how many directions a round can look at: no more than the rows span.
+
+    Parameters
+    ----------
+    rank : int, optional
+        Directions wanted; all unless given.
+    n_rows : int
+        Rows in all.
+    n_features : int
+        d.
+
+    Returns
+    -------
+    int or None
+        At least 1; None for all directions.
+    """
+    spanned = n_features if n_rows > n_features else max(n_rows - 1, 1)
+    most = spanned if rank is None else min(rank, spanned)
+    return most if most < n_features else None
+
+
 def difference_basis(moments: GroupMoments, rank: int) -> FloatArray:
     """Find the directions in which the moments of the groups differ most.
 
     With rows whitened by the mean covariance of the groups, equal groups have identity
     covariances: the squares of what differs from it, and of the means, are added up over the
-    groups, and the leading eigenvectors are taken back to the space of the rows.
+    groups, and the leading eigenvectors are taken back to the space of the rows. Directions that
+    are empty in all groups are never among them.
 
     Parameters
     ----------
@@ -195,17 +237,28 @@ def difference_basis(moments: GroupMoments, rank: int) -> FloatArray:
 
     Returns
     -------
-    ndarray of shape (d, rank), float32
-        Orthonormal columns.
+    ndarray of shape (d, r), float32
+        Orthonormal columns: `rank` of them, or as many as there are directions that are not empty.
     """
     seen = moments.counts > 1
     covariances, means = moments.covariances[seen], moments.means[seen]
-    pooled = covariances.mean(axis=0)
-    whitening = psd_power(pooled, -0.5)
-    white_means = (means - means.mean(axis=0)) @ whitening
+    off = means - means.mean(axis=0)
+    spread = covariances.mean(axis=0)
+    if moments.n_rows <= len(spread):
+        # Within their groups such rows span too little for the means, which are beside it.
+        spread = spread + off.T @ off / len(off)
+    values, vectors = np.linalg.eigh(spread)
+    kept = values > _EMPTY * values[-1]
+    whitening = vectors[:, kept] / np.sqrt(values[kept])
+    white_means = off @ whitening
     differences = white_means.T @ white_means
     for covariance in covariances:
-        excess = whitening @ covariance @ whitening - np.eye(len(pooled))
+        excess = whitening.T @ covariance @ whitening - np.eye(len(differences))
         differences += excess @ excess
     leading = np.linalg.eigh(differences)[1][:, ::-1][:, :rank]
-    return np.asarray(np.linalg.qr(psd_power(pooled, 0.5) @ leading)[0], dtype=np.float32)
+    coloured = (vectors[:, kept] * np.sqrt(values[kept])) @ leading
+    basis = np.linalg.qr(coloured)[0]
+    # A feature that is zero in all rows stays zero: the rounding here is too small to square in
+    # single precision, on which scalers of other libraries divide by zero.
+    basis[np.abs(basis) < _ROUNDING] = 0
+    return np.asarray(basis, dtype=np.float32)

@@ -11,10 +11,15 @@ from sensitivenets.erasers.moments.group import Int64
 from sensitivenets.erasers.transport.adapt import Adapted, recorded_shrinkage
 from sensitivenets.erasers.transport.expectation_maximisation import halving_keys
 from sensitivenets.erasers.transport.forecast import forecast
-from sensitivenets.erasers.transport.own_moments import HalvedMomentStream, halves_of, lean
+from sensitivenets.erasers.transport.own_moments import (
+    HalvedMomentStream,
+    halves_of,
+    lean,
+    transport_to_barycentre,
+)
 from sensitivenets.erasers.transport.place import find_place, table_routes
 from sensitivenets.erasers.transport.reference_groups import reference_groups
-from sensitivenets.errors import InputError
+from sensitivenets.errors import InputError, some_of
 from sensitivenets.maps.base import Fitted, Model, map_of, require_features
 from sensitivenets.maps.chain import Chain
 
@@ -54,8 +59,14 @@ def grow(
     Raises
     ------
     InputError
-        If the table's routes were not trusted, or rows are of another width.
+        If the table's routes were not trusted or it has several sources, or rows are of another
+        width.
     """
+    if found.sources:
+        raise InputError(
+            f"expected a table of one source, found groups of each of {some_of(found.sources)}; "
+            "adapt to all rows again"
+        )
     if found.fell_back:
         raise InputError(
             "expected a table whose routes are trusted, found one that fell back on the model's "
@@ -71,7 +82,8 @@ def grow(
     moments = found.moments.merge(stream.update(place.seen(X), routes, halves).moments())
     leaned = lean(moments, reference, strength)
     counts = moments.whole.counts
-    parts = (*place.before, place.moved_by(place.router, leaned), *place.after)
+    transport = transport_to_barycentre(leaned.groups)
+    parts = (*place.before, place.moved_by(place.router, transport), *place.after)
     return replace(
         found,
         map=Chain(parts),

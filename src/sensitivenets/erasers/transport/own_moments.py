@@ -8,14 +8,12 @@ import numpy as np
 
 from sensitivenets.embeddings import FloatArray
 from sensitivenets.erasers.moments.group import Float64, GroupMoments, GroupMomentStream, Int64
-from sensitivenets.erasers.transport.gaussian import psd_power, transport_matrices
+from sensitivenets.erasers.transport.gaussian import barycentre, psd_power, transport_matrices
 from sensitivenets.erasers.transport.reference_groups import GaussianGroups
 from sensitivenets.maps.routed import Groups, GroupTransport
 
 # Rows of a stretch of a table that has no subjects: photographs of a person lie side by side.
 _STRETCH = 64
-# Steps of the barycentre's fixed point, as in `gaussian.barycentre`.
-_STEPS, _TOLERANCE = 50, 1e-7
 
 
 @dataclass(frozen=True)
@@ -282,38 +280,7 @@ def transport_to_barycentre(groups: GaussianGroups) -> GroupTransport:
     GroupTransport
         Frozen.
     """
-    target = weighted_barycentre(groups.covariances, groups.shares)
+    target = barycentre(groups.covariances, groups.shares)
     matrices = transport_matrices(groups.covariances, target)
     offsets = groups.center - np.einsum("gi,gij->gj", groups.means, matrices)
     return GroupTransport(matrices.astype(np.float32), offsets.astype(np.float32))
-
-
-def weighted_barycentre(covariances: Float64, weights: Float64) -> Float64:
-    """Find the covariance of least mean squared 2-Wasserstein distance to weighted groups.
-
-    The fixed point of `gaussian.barycentre`, whose weights are all alike.
-
-    Parameters
-    ----------
-    covariances : ndarray of shape (groups, d, d)
-        One a group, positive definite.
-    weights : ndarray of shape (groups,)
-        Sum to one; groups without weight are left out.
-
-    Returns
-    -------
-    ndarray of shape (d, d), float64
-        The barycentre.
-    """
-    seen = np.flatnonzero(weights > 0)
-    center = np.einsum("g,gij->ij", weights, covariances)
-    scale = float(np.trace(center))
-    for _ in range(_STEPS):
-        root, inverse = psd_power(center, 0.5), psd_power(center, -0.5)
-        mean = sum(weights[g] * psd_power(root @ covariances[g] @ root, 0.5) for g in seen)
-        following = np.asarray(inverse @ mean @ mean @ inverse)
-        moved = float(np.linalg.norm(following - center))
-        center = following
-        if moved <= _TOLERANCE * scale:
-            break
-    return np.asarray(center)

@@ -19,6 +19,7 @@ from sensitivenets.erasers.transport.forecast import round_record, warn_of_few_r
 from sensitivenets.erasers.transport.gaussian import (
     difference_basis,
     moments_of,
+    most_directions,
     occupied_directions,
 )
 from sensitivenets.erasers.transport.steps import chain_of, choose_router, transport_of
@@ -185,7 +186,8 @@ def _round(
     kept, held_out, lengths = _router_pass(rows, moved, groups, chosen)
     codes, k = groups.codes[chosen], len(groups.classes)
     basis = None
-    if rank is not None and rank < held_out.shape[1]:
+    rank = most_directions(rank, rows.n_rows, held_out.shape[1])
+    if rank is not None:
         basis = difference_basis(kept.merge(moments_of(held_out, codes, k)), rank)
         kept, held_out = kept.within(basis), held_out @ basis
     router, accuracy = choose_router(kept, held_out, codes, router_shrinkage)

@@ -9,12 +9,18 @@ import numpy as np
 from sensitivenets.embeddings import FloatArray
 from sensitivenets.erasers.moments.group import Int64
 from sensitivenets.erasers.transport.expectation_maximisation import shared_routes
-from sensitivenets.erasers.transport.own_moments import LeanedMoments, transport_to_barycentre
 from sensitivenets.errors import InputError
 from sensitivenets.maps.affine import Affine
 from sensitivenets.maps.base import FittedMap
 from sensitivenets.maps.chain import Chain
-from sensitivenets.maps.routed import Groups, RoutedMap, Router, SubspaceMap, moved_in_groups
+from sensitivenets.maps.routed import (
+    Groups,
+    GroupTransport,
+    RoutedMap,
+    Router,
+    SubspaceMap,
+    moved_in_groups,
+)
 
 
 @dataclass(frozen=True)
@@ -46,9 +52,8 @@ class Place:
             X = part(X)
         return self.routed.seen(X)
 
-    def moved_by(self, router: Router, leaned: LeanedMoments) -> RoutedMap | SubspaceMap:
+    def moved_by(self, router: Router, transport: GroupTransport) -> RoutedMap | SubspaceMap:
         """Return the round with other routes and maps."""
-        transport = transport_to_barycentre(leaned.groups)
         if isinstance(self.routed, SubspaceMap):
             return replace(self.routed, router=router, transport=transport)
         return RoutedMap(router, (transport,), self.routed.lengths)

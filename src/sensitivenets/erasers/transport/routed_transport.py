@@ -17,6 +17,7 @@ from sensitivenets.erasers.transport.forecast import round_record, warn_of_few_r
 from sensitivenets.erasers.transport.gaussian import (
     difference_basis,
     moments_of,
+    most_directions,
     occupied_directions,
 )
 from sensitivenets.erasers.transport.passes import Blocks, HeldRows, Passes, learn_in_passes
@@ -56,8 +57,9 @@ class RoutedTransport(Adaptable, Eraser):
         Cells of each such round.
     rank : int, optional
         Directions that a round looks at and moves, those in which the groups differ most there;
-        all unless given. For wide embeddings: a row costs rank x d operations instead of
-        groups x d^2, and attackers read a little more (docs/best_eraser_results.md).
+        all unless given, or, of fewer rows than features, those that the rows span. For wide
+        embeddings: a row costs rank x d operations instead of groups x d^2, and attackers read a
+        little more (docs/best_eraser_results.md).
     router_shrinkage : float, optional
         Share of the pooled covariance in each group's, for the router; chosen on held-out rows
         unless given.
@@ -103,8 +105,7 @@ class RoutedTransport(Adaptable, Eraser):
         basis = occupied_directions(everyone)
         if basis is not None:
             X = X @ basis
-        # With as many directions as features a subspace is the whole space.
-        rank = None if self.rank is None or self.rank >= X.shape[1] else self.rank
+        rank = None if self.n_cell_rounds else most_directions(self.rank, *X.shape)
         rng = np.random.default_rng(data.seed)
         parts: list[FittedMap] = []
         curve = []
