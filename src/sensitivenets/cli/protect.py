@@ -57,8 +57,9 @@ def protect(
     Parameters
     ----------
     table
-        Embeddings to protect, held in memory: a file, a folder, a glob or a URL of .parquet,
-        .feather, .csv, .jsonl, .npz, .npy or .safetensors.
+        Embeddings to protect: a file, a folder, a glob or a URL of .parquet, .feather, .csv,
+        .jsonl, .npz, .npy or .safetensors. More than 200 000 rows are read in passes, and some
+        are drawn to be attacked.
     reference
         Embeddings of the same network with labels, or a model folder fitted on them.
     out
@@ -92,7 +93,7 @@ def protect(
     json
         Write the result as JSON.
     work
-        Who runs the attackers.
+        Who runs the attackers, and, with ray, goes through a table that is read in passes.
     """
     from sensitivenets.cli.selection import read_rows, refuse_own_output, rows_or_source
     from sensitivenets.embeddings import EmbeddingTable
