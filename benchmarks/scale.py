@@ -36,6 +36,8 @@ from sensitivenets.embeddings import vectors_to_arrow
 
 CHUNK = 50_000
 PARTS = 20
+# Rows of the labelled table that `protect` learns the groups from.
+REFERENCE = 30_000
 MEMORY_MIB = 1024
 FEW_ROWS = 3000
 # What a process had at its most is told by itself: what wait4 tells begins with that of its parent.
@@ -165,11 +167,18 @@ def product(n: int, dim: int, work: Callable[[np.ndarray], object]) -> Run:
     return Run(one.seconds * n / len(X), one.cpu_seconds * n / len(X))
 
 
+def reference(folder: Path, dim: int) -> Path:
+    """Write a labelled table of other people, of the same groups."""
+    path = folder / "labelled.parquet"
+    write(path, 10**9, 10**9 + REFERENCE, dim, CHUNK)
+    return path
+
+
 SQUARE, MAPPED = "X.T @ X", "reading or X @ W"
 ONE, TWO = "fit, LEACE, exact, one process", "fit, LEACE, exact, two processes"
 
 
-def verbs(table: Path, layout: str, rounds: int) -> dict[str, Verb]:
+def verbs(table: Path, known: Path, layout: str, rounds: int) -> dict[str, Verb]:
     """Return the commands, in an order in which each finds what it needs."""
     out = "agnostic" if layout == "parts" else "agnostic.parquet"
     gender = ("fit", table, "--remove", "gender", "--overwrite")
@@ -179,6 +188,11 @@ def verbs(table: Path, layout: str, rounds: int) -> dict[str, Verb]:
     shared = ("--engine", "processes", "--workers")
     own = ("--identity", "subject", "--out", "own", "--overwrite")
     onto = ("transform", "leace", table, "--overwrite")
+    # One process, the attackers in it, so that its memory is all there is.
+    protect = (
+        *("protect", table, "--reference", known, "--remove", "gender", "--remove", "ethnicity"),
+        *("--quick", "--engine", "process", "--overwrite"),
+    )
     return {
         "info": Verb(("info", table)),
         "fit, LEACE": Verb(leace, SQUARE, 50),
@@ -207,6 +221,10 @@ def verbs(table: Path, layout: str, rounds: int) -> dict[str, Verb]:
             ("transform", "adapted", table, "--out", f"own_{out}", "--overwrite"), MAPPED
         ),
         "transform --where": Verb((*onto, "--where", "gender=Male", "--out", f"men_{out}")),
+        "protect, quick": Verb((*protect, "--out", "protected")),
+        "protect, quick, --identity": Verb((
+            *(*protect, "--identity", "subject", "--out", "protected_by_subject"),
+        )),
         "encode, 1 024 bits": Verb((
             "encode",
             table,
@@ -238,10 +256,11 @@ def tasks_on(folder: Path, n: int, options: argparse.Namespace) -> dict[str, Ver
     """Make a table and a key in a folder, and return the commands on them."""
     folder.mkdir()
     table = make(folder, options.layout, n, options.dim)
+    known = reference(folder, options.dim)
     run(folder, CLI, "key", "new", "key")
     return {READING: Verb((table,))} | {
         what: verb
-        for what, verb in verbs(table, options.layout, options.rounds).items()
+        for what, verb in verbs(table, known, options.layout, options.rounds).items()
         if not options.only or any(what.startswith(one) for one in options.only)
     }
 

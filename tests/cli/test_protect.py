@@ -78,14 +78,14 @@ def test_on_a_full_disk_the_model_is_kept_elsewhere(faces, tmp_path, monkeypatch
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("sensitivenets.embeddings.write_table", full)
+    monkeypatch.setattr("sensitivenets.cli.audit_output.write", full)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     eraser = RoutedTransport(n_rounds=1, random_state=0)
     table = read_table(faces / "reference.parquet")
     model = eraser.fit(table.vectors, sensitive={"gender": table.column("gender")}).model_
     place = place_to_make(str(tmp_path / "protected"), overwrite=False)
     with pytest.raises(InputError, match="No space left on device; the model is kept in") as said:
-        protect._write(SimpleNamespace(table=table, model=model), table, place, 0)
+        protect._write(SimpleNamespace(audit=None, model=model), place, None, print)
     kept = re.search(r"kept in (\S+): make room, and move it", str(said.value))[1]
     assert load_model(kept).method == model.method
     assert not (tmp_path / "protected").exists()

@@ -1,15 +1,12 @@
 """A real Ray cluster that loses a node in the middle of the work: equal to the last bit."""
 
-import os
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
 from sensitivenets.embeddings import EmbeddingTable, read_table, write_table
-from sensitivenets.embeddings import rows as row_cuts
 from sensitivenets.embeddings.location import find_place
 from sensitivenets.embeddings.source import open_table
 from sensitivenets.engines import InProcess, engine_named
@@ -30,33 +27,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore"),
 ]
 N_ROWS, PARTS = 600_000, 6
-
-
-@pytest.fixture(scope="module")
-def cluster():
-    """One head that does no work of ours, and two nodes of one core."""
-    made = Cluster(
-        initialize_head=True,
-        head_node_args={
-            "num_cpus": 1,
-            "include_dashboard": False,
-            # At a load of thirty, nodes were called dead that were only slow.
-            "_system_config": {
-                "health_check_failure_threshold": 30,
-                "health_check_timeout_ms": 60_000,
-            },
-        },
-    )
-    source = Path(row_cuts.__file__).parents[2]
-    os.environ["OMP_NUM_THREADS"] = "1"
-    ray.init(
-        address=made.address,
-        log_to_driver=False,
-        runtime_env={"env_vars": {"PYTHONPATH": str(source)}},
-    )
-    yield made
-    ray.shutdown()
-    made.shutdown()
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,8 @@ from onnx import TensorProto, helper
 from PIL import Image
 
 from sensitivenets.embeddings import read_table
+from sensitivenets.engines import InProcess
+from sensitivenets.engines.processes import Processes
 from sensitivenets.errors import InputError
 from sensitivenets.faces import pipeline
 from sensitivenets.faces.alignment import TEMPLATE, align, cut_box, similarity
@@ -196,6 +198,23 @@ def test_broken_files_are_named_and_lose_nothing(run, photos, means, tmp_path):
         colour = read_image(photos / name)[0, 0].astype(float)
         np.testing.assert_allclose(vector, colour / np.linalg.norm(colour), atol=1e-5)
     assert not list(tmp_path.glob("*.parts"))
+
+
+@pytest.mark.parametrize(
+    "engine", [InProcess(2), pytest.param(Processes(2), marks=pytest.mark.slow)], ids=repr
+)
+def test_an_engine_makes_the_same_parts(photos, means, tmp_path, monkeypatch, engine):
+    monkeypatch.setattr(pipeline, "PART", 5)
+    monkeypatch.chdir(photos.parent)
+    here = Path(photos.name)
+    images = sorted(here.rglob("*.png"))
+    plan, network = EmbeddingPlan(here, None), FaceNetwork(means, Description(side=8))
+    expected, _ = pipeline.embed(images, plan, network, tmp_path / "one")
+    begun = pipeline.embed(images[:5], plan, network, tmp_path / "other")[0]
+    found, skipped = pipeline.embed(images, plan, network, tmp_path / "other", engine=engine)
+    assert (found[:1], skipped) == (begun, [])
+    for one, other in zip(expected, found, strict=True):
+        assert one.read_bytes() == other.read_bytes()
 
 
 def test_parts_that_are_there_are_not_made_again(photos, means, tmp_path, monkeypatch):

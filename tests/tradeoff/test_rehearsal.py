@@ -1,19 +1,19 @@
 """What is done to a table is chosen where labels are known, by people who are not in it."""
 
 import json
-import sys
 import warnings
 from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from sklearn.pipeline import Pipeline
 
 from sensitivenets import protect
 from sensitivenets.embeddings import EmbeddingTable, encode
 from sensitivenets.errors import InputError
 from sensitivenets.maps.model_folder import load_model, save_model
-from sensitivenets.tradeoff import rehearsal
+from sensitivenets.tradeoff import readers, rehearsal, removal
 from sensitivenets.tradeoff.budgeted_transport import BudgetedTransport
 from sensitivenets.tradeoff.candidates import Candidate, candidates_for, with_codes
 from sensitivenets.tradeoff.own_table import fitted_on, on_table
@@ -272,8 +272,19 @@ def test_a_half_that_is_too_small_is_no_reason_not_to_protect(monkeypatch):
     def rehearse(*_, **__):
         raise InputError("groups gender: expected at least 20 labelled rows in each")
 
-    monkeypatch.setattr(sys.modules[protect.__module__], "rehearse", rehearse)
+    monkeypatch.setattr(removal, "rehearse", rehearse)
     found = protect(
         people(60, seed=1), people(60), remove="gender", identity="subject", quick=True, n_jobs=1
     )
     assert "a half of the reference is too small" in found.why
+
+
+def test_readers_see_the_same_again_however_many_features():
+    X = np.random.default_rng(0).standard_normal((100, 600)).astype(np.float32)
+    one, other = ([reader[0].fit_transform(X) for reader in piped(0)] for _ in range(2))
+    for first, second in zip(one, other, strict=True):
+        np.testing.assert_array_equal(first, second)
+
+
+def piped(seed):
+    return [reader for reader in readers._readers(15, seed) if isinstance(reader, Pipeline)]

@@ -72,6 +72,8 @@ def read_sides(
     from sensitivenets.embeddings.drawn_rows import MOST_ROWS, draw_rows
     from sensitivenets.embeddings.label_doubts import without_blanks
     from sensitivenets.embeddings.labels import encode
+    from sensitivenets.erasers.fit_table import identified
+    from sensitivenets.maps.made_by import makers_of, of_drawn
 
     where, embedding = [before, *([] if after is None else [after])], options.embedding
     if any(is_code_file(one) for one in where):
@@ -101,7 +103,13 @@ def read_sides(
     drawn = draw_rows(first.n_rows, subject, strata, seed=options.random_state)
     print_notice(f"{drawn.sentence()}; these are attacked")
     tables = [source.take(drawn.rows) for source in sources]
-    return tables[0], tables[1] if len(tables) > 1 else None
+    if len(tables) == 1:
+        return tables[0], None
+    mapped = tables[1]
+    if makers_of(mapped):
+        # Whoever was fitted on the whole table was so on these rows of it.
+        mapped = of_drawn(mapped, identified(first).to_dict(), tables[0])
+    return tables[0], mapped
 
 
 def split_of(tables: Tables, train: str | None, test: str | None, random_state: int) -> Split:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import importlib.util
 from pathlib import Path
 
+from sensitivenets.cli.engine_options import EngineOptions
 from sensitivenets.cli.output import print_json, print_line
 from sensitivenets.cli.selection import refuse_table
 from sensitivenets.errors import InputError, require_int, require_real
 
 # Files of one kind that are named here; all of them are in --json.
 _SHOWN = 3
+_HERE = EngineOptions()
 
 
 def embed(
@@ -30,6 +32,7 @@ def embed(
     n_threads: int | None = None,
     overwrite: bool = False,
     json: bool = False,
+    work: EngineOptions = _HERE,
 ) -> None:
     """Find the faces of photographs, align them, and embed them with a network of yours.
 
@@ -69,10 +72,16 @@ def embed(
         Replace a file that is already there.
     json
         Write the result as JSON.
+    work
+        Who embeds; processes and ray take 256 photographs at a time.
     """
     refuse_table(out, overwrite=overwrite)
     if n_threads is not None:
         require_int("--n-threads", n_threads, minimum=1)
+    if work.engine == "process" and work.workers is not None:
+        raise InputError("--workers: is for --engine processes; without it, give --n-threads")
+    if work.engine != "process" and n_threads is not None:
+        raise InputError("--n-threads: is for this process; with --engine, a part has one thread")
     require_real("--min-score", min_score, minimum=0, maximum=1)
     if subject_level is not None:
         require_int("--subject-level", subject_level, minimum=1)
@@ -102,9 +111,10 @@ def embed(
     images = found.images
     require_clear_subjects((p.relative_to(photos).as_posix() for p in images), subject_level)
     plan = EmbeddingPlan(photos, detector, min_score, all_faces, hash_names, subject_level)
+    engine = None if work.engine == "process" else work.make()
     parts = out.with_name(f"{out.name}.parts")
     with progress_bar("embed", rate=True) as progress:
-        made, skipped = pipeline.embed(images, plan, reader, parts, progress, n_threads)
+        made, skipped = pipeline.embed(images, plan, reader, parts, progress, n_threads, engine)
     facts = {"network_sha256": reader.sha256, "network_licence": described.licence}
     rows = pipeline.join(made, out, facts)
     pipeline.remove_parts(parts)

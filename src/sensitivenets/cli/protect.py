@@ -6,21 +6,24 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sensitivenets.cli.attributes import require_groups
+from sensitivenets.cli.attributes import require_groups, require_groups_of
 from sensitivenets.cli.engine_options import AttackEngineOptions
 from sensitivenets.cli.options import Quick, Removed
 from sensitivenets.cli.output import percent, print_json, print_line, print_notice
-from sensitivenets.cli.protect_output import TABLE, folder_made, place_to_make
+from sensitivenets.cli.protect_output import folder_made, place_to_make
 from sensitivenets.errors import InputError
 
 if TYPE_CHECKING:
     from sensitivenets.embeddings import EmbeddingTable
     from sensitivenets.embeddings.location import Place
+    from sensitivenets.embeddings.source import TableSource
+    from sensitivenets.engines import Engine
     from sensitivenets.maps.base import Model
+    from sensitivenets.progress import Progress
     from sensitivenets.tradeoff.protect import Protected
+    from sensitivenets.tradeoff.protect_source import ProtectedSource
+    from sensitivenets.tradeoff.removal import Protection
 
-# Rows of the sample to label: enough for an interval of about six points to either side.
-_SAMPLE = 300
 _HERE = AttackEngineOptions()
 
 
@@ -54,8 +57,9 @@ def protect(
     Parameters
     ----------
     table
-        Embeddings to protect, held in memory: a file, a folder, a glob or a URL of .parquet,
-        .feather, .csv, .jsonl, .npz, .npy or .safetensors.
+        Embeddings to protect: a file, a folder, a glob or a URL of .parquet, .feather, .csv,
+        .jsonl, .npz, .npy or .safetensors. More than 200 000 rows are read in passes, and some
+        are drawn to be attacked.
     reference
         Embeddings of the same network with labels, or a model folder fitted on them.
     out
@@ -89,13 +93,18 @@ def protect(
     json
         Write the result as JSON.
     work
-        Who runs the attackers.
+        Who runs the attackers, and, with ray, goes through a table that is read in passes.
     """
-    from sensitivenets.cli.selection import read_rows, refuse_own_output
+    from sensitivenets.cli.selection import read_rows, refuse_own_output, rows_or_source
     from sensitivenets.embeddings import EmbeddingTable
+    from sensitivenets.maps.base import Model
+    from sensitivenets.maps.transform_files import require_apart
     from sensitivenets.progress import progress_bar
+    from sensitivenets.tradeoff.evidence import Attack
     from sensitivenets.tradeoff.labelled_sample import with_sample
-    from sensitivenets.tradeoff.protect import protect as protected_table
+    from sensitivenets.tradeoff.protect import protect_table
+    from sensitivenets.tradeoff.protect_source import protect_source
+    from sensitivenets.tradeoff.removal import Removal
 
     if not remove and not continuous:
         raise InputError("expected --remove or --continuous, a column to hide, found none")
@@ -103,33 +112,30 @@ def protect(
         raise InputError("--sample: expected --remove with it: numbers of a sample are not read")
     remove, numbers = remove or [], continuous or []
     place = place_to_make(out, overwrite=overwrite)
-    rows = read_rows(table, where or [], embedding)
+    rows = rows_or_source(table, where or [], embedding)
+    if not (isinstance(rows, EmbeddingTable) or rows.is_one_file):
+        require_apart(rows, place)
     print_notice("1/3 learning groups from the reference")
     known = _reference(reference, reference_where or [], remove, embedding)
-    if not isinstance(known, EmbeddingTable):
+    if isinstance(known, Model):
         refuse_own_output(rows, known, Path(reference))
-    if sample is not None:
-        rows = with_sample(rows, read_rows(sample, [], embedding), remove)
+    labelled = None if sample is None else read_rows(sample, [], embedding)
+    asked = Removal.of(remove, numbers, identity, domain, utility_budget)
     for line in _few_rows(rows, known, [*remove, *([domain] if domain else [])], numbers):
         print_notice(line)
     print_notice("2/3 finding them in the table, moving them, attacking the result")
-    with progress_bar("audit") as progress:
-        found = protected_table(
-            rows,
-            known,
-            remove=remove,
-            continuous=numbers,
-            identity=identity,
-            domain=domain,
-            utility_budget=utility_budget,
-            quick=quick,
-            random_state=random_state,
-            n_jobs=work.processes,
-            engine=work.make(),
-            progress=progress,
-        )
-    print_notice("3/3 writing")
-    page = _write(found, rows, place, random_state)
+    engine = work.make()
+    found: Protected | ProtectedSource
+    with progress_bar("protect") as progress:
+        attack = Attack(quick, random_state, work.processes, engine, progress)
+        if isinstance(rows, EmbeddingTable):
+            rows = rows if labelled is None else with_sample(rows, labelled, remove)
+            held = known if isinstance(known, (EmbeddingTable, Model)) else known.read()
+            found = protect_table(rows, held, asked, attack)
+        else:
+            found = protect_source(rows, known, asked, attack, labelled)
+        print_notice("3/3 writing")
+        page = _write(found, place, engine, progress)
     if json:
         print_json(_summary(found, place))
         return
@@ -138,13 +144,17 @@ def protect(
 
 def _reference(
     path: str, where: list[str], remove: list[str], embedding: str
-) -> EmbeddingTable | Model:
-    from sensitivenets.cli.selection import read_rows
+) -> EmbeddingTable | TableSource | Model:
+    from sensitivenets.cli.selection import rows_or_source
+    from sensitivenets.embeddings import EmbeddingTable
     from sensitivenets.maps.model_folder import load_model
 
     if not (Path(path) / "config.json").is_file():
-        table = read_rows(path, where, embedding, "--reference-where")
-        require_groups(table, remove, "--remove")
+        table = rows_or_source(path, where, embedding, "--reference-where")
+        if isinstance(table, EmbeddingTable):
+            require_groups(table, remove, "--remove")
+        else:
+            require_groups_of(table, remove, "--remove")
         return table
     if where:
         raise InputError("--reference-where: expected a table with --reference, found a model")
@@ -152,40 +162,63 @@ def _reference(
 
 
 def _few_rows(
-    rows: EmbeddingTable, known: EmbeddingTable | Model, remove: list[str], numbers: list[str]
+    rows: EmbeddingTable | TableSource,
+    known: EmbeddingTable | TableSource | Model,
+    remove: list[str],
+    numbers: list[str],
 ) -> list[str]:
     """Say before any work where rows are too few for people who come later."""
-    from sensitivenets.embeddings import EmbeddingTable
+    from sensitivenets.embeddings import EmbeddingTable, encode
     from sensitivenets.embeddings.number_bands import band_edges
     from sensitivenets.erasers.transport.forecast import forecast_of_size
+    from sensitivenets.maps.base import Model
 
-    if isinstance(known, EmbeddingTable):
+    if isinstance(known, Model):
+        n_groups = prod(map(len, known.removed.values()))
+    elif isinstance(known, EmbeddingTable):
         n_groups = prod(len(known.labels(name).classes) for name in remove)
         n_groups *= prod(len(band_edges(known.numbers(name))) - 1 for name in numbers)
     else:
-        n_groups = prod(map(len, known.removed.values()))
-    expected = forecast_of_size(len(rows), n_groups, rows.vectors.shape[1])
+        classes = (encode(name, known.read_labels([name])[name]).classes for name in remove)
+        n_groups = prod(map(len, classes))
+    if isinstance(rows, EmbeddingTable):
+        n_rows, n_features = len(rows), rows.dim
+    else:
+        n_rows, n_features = rows.n_rows, rows.width()
+    expected = forecast_of_size(n_rows, n_groups, n_features)
     return [f"few rows: {line}" for line in expected.lines()] if expected.thin else []
 
 
-def _write(found: Protected, rows: EmbeddingTable, out: Place, random_state: int) -> str:
+def _write(
+    found: Protected | ProtectedSource,
+    out: Place,
+    engine: Engine | None,
+    progress: Progress,
+) -> str:
     """Write all that there is, there whole or not at all; return what to open."""
     from sensitivenets.cli.audit_output import write
     from sensitivenets.embeddings import write_table
+    from sensitivenets.embeddings.location import find_place
     from sensitivenets.maps.model_folder import save_model
     from sensitivenets.maps.rescue import rescued
-    from sensitivenets.tradeoff.labelled_sample import draw_sample
+    from sensitivenets.tradeoff.protect import Protected
 
     with rescued(found.model, out.shown), folder_made(out) as folder:
-        write_table(found.table, folder / TABLE)
         save_model(found.model, folder / "model")
-        page = write(found.audit, folder / "report")
+        page = write(found.audit, folder / "report").relative_to(folder)
         if found.unlabelled:
-            write_table(draw_sample(rows, _SAMPLE, random_state), folder / "sample.parquet")
-        return out.below(page.relative_to(folder).as_posix()).shown
+            write_table(found.sample, folder / "sample.parquet")
+        if isinstance(found, Protected):
+            write_table(found.table, folder / found.table_name)
+        elif out.is_local:
+            found.write_table(find_place(folder), engine, progress)
+    if not (isinstance(found, Protected) or out.is_local):
+        # Not by way of this machine; the last of what is written, as always.
+        found.write_table(out, engine, progress)
+    return out.below(page.as_posix()).shown
 
 
-def _print(found: Protected, out: Place, page: str, identity: str | None) -> None:
+def _print(found: Protected | ProtectedSource, out: Place, page: str, identity: str | None) -> None:
     mode = "three attackers" if found.audit.mode == "quick" else "every attacker"
     for attribute in found.audit.attributes:
         gone = attribute.reduction
@@ -201,6 +234,8 @@ def _print(found: Protected, out: Place, page: str, identity: str | None) -> Non
                 f"{number.after.strongest.r2:.2f} after, as a number (every regressor)"
             )
     print_line(_recognition(found, identity))
+    if found.drawn is not None:
+        print_line(f"{found.drawn}; these were attacked, all were moved")
     for line in found.lines():
         print_line(line)
     if found.unlabelled:
@@ -218,7 +253,7 @@ def _print(found: Protected, out: Place, page: str, identity: str | None) -> Non
     print_line(f"open: {page}")
 
 
-def _recognition(found: Protected, identity: str | None) -> str:
+def _recognition(found: Protection, identity: str | None) -> str:
     kept = found.audit.recognition
     if kept is None or kept.before is None or kept.after is None:
         why = "name the column of identities with --identity" if identity is None else "see report"
@@ -229,11 +264,11 @@ def _recognition(found: Protected, identity: str | None) -> str:
     )
 
 
-def _summary(found: Protected, out: Place) -> dict[str, Any]:
+def _summary(found: Protected | ProtectedSource, out: Place) -> dict[str, Any]:
     kept = found.audit.recognition
     measured = {} if kept is None else {"before": kept.before, "after": kept.after}
     return {
-        "table": out.below(TABLE).shown,
+        "table": out.below(found.table_name).shown,
         "model": out.below("model").shown,
         "report": out.below("report").shown,
         "attributes": {
@@ -250,4 +285,4 @@ def _summary(found: Protected, out: Place) -> dict[str, Any]:
         "adapted": found.adapted.record(),
         "taken": str(found.taken),
         "why": found.why,
-    }
+    } | ({} if found.drawn is None else {"drawn": found.drawn})

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sensitivenets.embeddings.location import Place
 
 TABLE = "table.parquet"
-_WRITTEN = {TABLE, "model", "report", "sample.parquet"}
+_WRITTEN = {TABLE, "table", "model", "report", "sample.parquet"}
 
 
 def place_to_make(out: str, *, overwrite: bool) -> Place:

@@ -80,6 +80,25 @@ def read_rows(
     return table
 
 
+def rows_or_source(
+    where: str, conditions: Sequence[str], embedding: str, option: str = "--where"
+) -> EmbeddingTable | TableSource:
+    """Do what `read_rows` does, but of a table that is too large to be attacked whole, open it.
+
+    Raises
+    ------
+    InputError
+        If the table cannot be read, a condition is malformed, or no row meets it.
+    """
+    from sensitivenets.codes.code_files import is_code_file
+    from sensitivenets.embeddings.drawn_rows import MOST_ROWS
+
+    if is_code_file(where):
+        return read_rows(where, conditions, embedding, option)
+    source = open_rows(where, conditions, embedding, option)
+    return source if source.n_rows > MOST_ROWS else source.read()
+
+
 def refuse_own_output(rows: EmbeddingTable | TableSource, model: Model, path: Path) -> None:
     """Refuse to apply a model to what it made: it was fitted on something else.
 

@@ -99,6 +99,11 @@ class TableSource:
         """Whether a file was named, and not a folder or pattern that may have one file."""
         return len(self.parts) == 1 and self.parts[0].name == self.name
 
+    def width(self) -> int:
+        """Read the first row, and return how many features it has."""
+        [block] = self.blocks(block_rows=1, stop=1)
+        return int(block.vectors.shape[1])
+
     def where(self, column: str, value: str) -> TableSource:
         """Keep the rows whose `column`, read as text, equals `value`; reads that column.
 

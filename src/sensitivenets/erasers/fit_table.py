@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast
 
 from sklearn.base import clone
 
-from sensitivenets.embeddings import FloatArray, encode
+from sensitivenets.embeddings import encode
 from sensitivenets.embeddings.fingerprint import (
     Fingerprint,
     Hashing,
@@ -20,19 +20,16 @@ from sensitivenets.embeddings.label_doubts import without_blanks
 from sensitivenets.embeddings.labels import encode_attributes, encode_columns
 from sensitivenets.embeddings.rows import Stretch
 from sensitivenets.embeddings.source import TableSource, open_table
-from sensitivenets.embeddings.source_rows import SourceRows
+from sensitivenets.embeddings.source_rows import IdentifiedRows, SourceRows
 from sensitivenets.embeddings.stretches import chunks_of
 from sensitivenets.engines import Engine, InProcess
 from sensitivenets.erasers.linear.streaming import StreamingEraser
 from sensitivenets.erasers.moments.attribute import AttributeStream
 from sensitivenets.erasers.transport.adapt import Adapted, adapt_passes, adapted_model
 from sensitivenets.erasers.transport.by_source import adapt_by_source
-from sensitivenets.erasers.transport.passes import Chunks
 from sensitivenets.errors import InputError
 from sensitivenets.maps.base import Fitted, Model, model_of
 from sensitivenets.progress import Progress
-
-R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -102,65 +99,13 @@ def adapt_table(
     if identity is not None:
         who = encode(identity, source.read_labels([identity])[identity])
         subjects = without_blanks(who).codes
-    rows = _Identified(SourceRows(source, engine or InProcess(), progress), n_features)
+    rows = IdentifiedRows(SourceRows(source, engine or InProcess(), progress), n_features)
     if domain is None:
         adapted = adapt_passes(fitted, rows, subjects=subjects, trust=trust)
     else:
         sources = encode(domain, source.read_labels([domain])[domain])
         adapted = adapt_by_source(fitted, rows, sources, subjects=subjects, trust=trust)
     return AdaptedModel(adapted_model(fitted, adapted, rows.fingerprint.to_record()), adapted)
-
-
-class _Identified:
-    """Rows of a table that are identified in the first pass, so that it needs none of its own."""
-
-    def __init__(self, rows: SourceRows, n_features: int) -> None:
-        self._rows, self._n_features = rows, n_features
-        self.fingerprint = Fingerprint()
-
-    @property
-    def n_rows(self) -> int:
-        return self._rows.n_rows
-
-    def over(self, function: Callable[..., R], *arrays: Any) -> Iterator[R]:
-        if self.fingerprint.rows:
-            yield from self._rows.over(function, *arrays)
-            return
-        found = Fingerprint()
-        hashed = _Hashed(self._rows.source.name, self._n_features, function)
-        for result, digests in self._rows.over(hashed, *arrays):
-            found = found.followed_by(digests)
-            yield result
-        self.fingerprint = found
-
-
-@dataclass(frozen=True)
-class _Hashed:
-    """Hands a function the rows of a stretch, which it requires to fit the model and hashes."""
-
-    name: str
-    n_features: int
-    function: Callable[..., Any]
-
-    def __call__(self, chunks: Chunks, *arrays: Any) -> tuple[Any, StretchDigests]:
-        digests = StretchDigests()
-
-        def read() -> Iterator[tuple[slice, FloatArray]]:
-            nonlocal digests
-            for where, X in chunks:
-                self._require_features(X.shape[1])
-                digests = digests.followed_by(X)
-                yield where, X
-
-        result = self.function(read(), *arrays)
-        return result, digests
-
-    def _require_features(self, found: int) -> None:
-        if found != self.n_features:
-            raise InputError(
-                f"{self.name}: expected embeddings of {self.n_features} features as the model was "
-                f"fitted on, found {found}; use the network that made the training embeddings"
-            )
 
 
 def as_source(table: TableSource | str | Path, embedding: str) -> TableSource:
@@ -261,7 +206,7 @@ def fit_table(
         fitted.fit_moments(*_merged(add_up, rows.over_stretches(add_up)))
     if unlabelled is not None:
         # The passes saw one table; who audits either asks for it.
-        found = {name: _identified(one).to_record() for name, one in tables.items()}
+        found = {name: identified(one).to_record() for name, one in tables.items()}
         known = dict(fitted.model_.fingerprint)
         fitted.model_ = replace(fitted.model_, fingerprint=known | found)
     # Whatever is missing in the table as a whole is said here, not at the first transform.
@@ -269,8 +214,19 @@ def fit_table(
     return cast(E, fitted)
 
 
-def _identified(source: TableSource) -> Fingerprint:
-    """Read a table once to say which it is."""
+def identified(source: TableSource) -> Fingerprint:
+    """Read a table once to say which it is.
+
+    Parameters
+    ----------
+    source : TableSource
+        The table.
+
+    Returns
+    -------
+    Fingerprint
+        Of all rows.
+    """
     found = Fingerprint()
     with other_cores() as pool:
         for block in source.blocks():

@@ -146,6 +146,7 @@ class FaceNetwork:
         n_threads: int | None = None,
     ) -> None:
         files = read_network(path)
+        self.path = path
         self.sha256 = files.sha256
         if sha256 is not None and sha256.lower() != self.sha256:
             raise InputError(f"{path}: expected SHA-256 {sha256}, found {self.sha256}")

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 
@@ -19,9 +20,10 @@ import pyarrow.parquet as pq
 from sensitivenets.atomic import atomic_file
 from sensitivenets.embeddings.parquet_files import read_parquet, sealed, write_parquet
 from sensitivenets.embeddings.rows import row_blocks
+from sensitivenets.engines import Engine
 from sensitivenets.errors import InputError
 from sensitivenets.faces.embedder import BATCH, Embedded, Embedder, EmbeddingPlan
-from sensitivenets.faces.network import FaceNetwork
+from sensitivenets.faces.network import Description, FaceNetwork
 from sensitivenets.faces.photographs import Skipped
 from sensitivenets.progress import Progress, Steps
 
@@ -38,6 +40,7 @@ def embed(
     parts: Path,
     progress: Progress | None = None,
     n_threads: int | None = None,
+    engine: Engine | None = None,
 ) -> tuple[list[Path], list[Skipped]]:
     """Embed photographs, leaving one Parquet file for each `PART` of them.
 
@@ -58,6 +61,9 @@ def embed(
         Told of each photograph.
     n_threads : int, optional
         Threads; as many as there are processors unless given.
+    engine : Engine, optional
+        Embeds a part at a time instead, each with a session of its own network. Its workers must
+        reach the photographs and the network files; parts are written here.
 
     Returns
     -------
@@ -70,10 +76,19 @@ def embed(
     parts.mkdir(parents=True, exist_ok=True)
     steps = Steps(len(images), progress)
     made, skipped = [], []
+    cut = [
+        (some, parts / f"{_key(some, plan, network)}.parquet")
+        for some in (images[part] for part in row_blocks(len(images), PART))
+    ]
     workers = ThreadPoolExecutor(n_threads or os.cpu_count())
     try:
         with _opencv_on_one_thread():
-            for some, path, done in _ahead(images, parts, workers, work):
+            found = (
+                _ahead(cut, workers, work)
+                if engine is None
+                else _mapped(cut, engine, network, plan)
+            )
+            for some, path, done in found:
                 if done is None:
                     steps.skip(len(some))
                 else:
@@ -97,14 +112,47 @@ def _opencv_on_one_thread() -> Iterator[None]:
         cv2.setNumThreads(before)
 
 
+# Photographs, the file of their part, and what came of them; None where the file was there.
+_Done = tuple[list[Path], Path, Iterable[Embedded] | None]
+
+
+def _mapped(
+    cut: list[tuple[list[Path], Path]], engine: Engine, network: FaceNetwork, plan: EmbeddingPlan
+) -> Iterator[_Done]:
+    """Yield the parts, those that are missing embedded by an engine."""
+    missing = {path for _, path in cut if not _is_whole(path)}
+    # A worker elsewhere has another working directory.
+    detector = None if plan.detector is None else plan.detector.absolute()
+    there = replace(plan, folder=plan.folder.absolute(), detector=detector)
+    work = _EmbedPart(there, network.path.absolute(), network.description, network.sha256)
+    todo = [[image.absolute() for image in some] for some, path in cut if path in missing]
+    done = engine.map(work, todo)
+    for some, path in cut:
+        yield some, path, next(done) if path in missing else None
+
+
+@dataclass(frozen=True)
+class _EmbedPart:
+    """Embeds the photographs of a part, wherever it is called: the session is made there."""
+
+    plan: EmbeddingPlan
+    network: Path
+    description: Description
+    sha256: str
+
+    def __call__(self, images: list[Path]) -> list[Embedded]:
+        network = FaceNetwork(self.network, self.description, self.sha256, n_threads=1)
+        work = Embedder(self.plan, network)
+        with _opencv_on_one_thread():
+            return [work(images[chunk]) for chunk in row_blocks(len(images), BATCH)]
+
+
 def _ahead(
-    images: list[Path], parts: Path, workers: ThreadPoolExecutor, work: Embedder
-) -> Iterator[tuple[list[Path], Path, Iterator[Embedded] | None]]:
+    cut: list[tuple[list[Path], Path]], workers: ThreadPoolExecutor, work: Embedder
+) -> Iterator[_Done]:
     """Yield the parts; the next one is begun before one is waited for."""
     waiting = None
-    for part in row_blocks(len(images), PART):
-        some = images[part]
-        path = parts / f"{_key(some, work.plan, work.network)}.parquet"
+    for some, path in cut:
         chunks = [some[chunk] for chunk in row_blocks(len(some), BATCH)]
         following = (some, path, None if _is_whole(path) else workers.map(work, chunks))
         if waiting is not None:

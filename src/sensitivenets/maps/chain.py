@@ -48,6 +48,13 @@ class Chain:
             X = part(X)
         out[:] = X
 
+    def flat(self) -> list[FittedMap]:
+        """Return the parts, those of chains within it among them."""
+        found: list[FittedMap] = []
+        for part in self.parts:
+            found += part.flat() if isinstance(part, Chain) else [part]
+        return found
+
     def arrays(self) -> dict[str, FloatArray]:
         """Return the arrays of all parts; a name says position, kind and array."""
         return {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -80,10 +80,7 @@ class Seen:
 
 def signed(table: EmbeddingTable, model: Model) -> EmbeddingTable:
     """Put on record that a model made a table, after those that made it before."""
-    makers = [asdict(maker) for maker in (*makers_of(table), Maker.of(model))]
-    text = json.dumps(makers, ensure_ascii=False)
-    known = dict(table.columns.schema.metadata or {}) | {_METADATA: text.encode()}
-    return replace(table, columns=table.columns.replace_schema_metadata(known))
+    return _recorded(table, (*makers_of(table), Maker.of(model)))
 
 
 def makers_of(table: EmbeddingTable | TableSource) -> tuple[Maker, ...]:
@@ -118,6 +115,48 @@ def _maker(record: Mapping[str, Any]) -> Maker:
         str(record["library_version"]),
         int(record["threads"]),
     )
+
+
+def of_drawn(
+    table: EmbeddingTable, whole: Mapping[str, Any], drawn: EmbeddingTable
+) -> EmbeddingTable:
+    """Let the record of what made a table name the rows that were drawn of it.
+
+    Whoever was fitted or adapted on the whole of a table was so on any rows drawn of it, whose
+    fingerprint is another.
+
+    Parameters
+    ----------
+    table : EmbeddingTable
+        The drawn rows after the map, with the record of the whole.
+    whole : mapping
+        Fingerprint of the whole table before the map.
+    drawn : EmbeddingTable
+        The drawn rows of it.
+
+    Returns
+    -------
+    EmbeddingTable
+        For an audit of these rows; nothing that is kept.
+    """
+    own = fingerprint(drawn.vectors)
+    makers = [
+        replace(
+            maker,
+            fingerprint={
+                name: own if isinstance(one, Mapping) and is_among(whole, {name: one}) else one
+                for name, one in maker.fingerprint.items()
+            },
+        )
+        for maker in makers_of(table)
+    ]
+    return _recorded(table, makers)
+
+
+def _recorded(table: EmbeddingTable, makers: Sequence[Maker]) -> EmbeddingTable:
+    text = json.dumps([asdict(maker) for maker in makers], ensure_ascii=False)
+    known = dict(table.columns.schema.metadata or {}) | {_METADATA: text.encode()}
+    return replace(table, columns=table.columns.replace_schema_metadata(known))
 
 
 def rows_seen(table: EmbeddingTable | FloatArray, makers: tuple[Maker, ...]) -> tuple[Seen, ...]:

@@ -13,7 +13,15 @@ import numpy.typing as npt
 from sensitivenets.embeddings import FloatArray, squared_norms
 from sensitivenets.embeddings.rows import normalise_rows, row_blocks
 from sensitivenets.errors import InputError
-from sensitivenets.maps.base import DeclaredArrays, DeclaredMap, Shapes, by_part, require_features
+from sensitivenets.maps.base import (
+    DeclaredArrays,
+    DeclaredMap,
+    FittedMap,
+    Shapes,
+    by_part,
+    require_features,
+)
+from sensitivenets.maps.chain import Chain
 
 Groups = npt.NDArray[np.int64]
 
@@ -354,3 +362,29 @@ class SubspaceMap(DeclaredMap):
         parts = by_part(arrays)
         router, transport = Router(**parts["router"]), GroupTransport(**parts["transport"])
         return cls(arrays["basis"], router, transport, arrays.get("lengths"))
+
+
+def moved_in_groups(fitted: FittedMap, X: FloatArray, groups: Groups) -> FloatArray:
+    """Apply a map to rows whose groups are known: its first router is not asked.
+
+    Parameters
+    ----------
+    fitted : FittedMap
+        With routes, or without: groups then change nothing.
+    X : ndarray of shape (n, d)
+        Rows.
+    groups : ndarray of shape (n,), int64
+        Group of each row.
+
+    Returns
+    -------
+    ndarray of shape (n, k)
+        Mapped rows.
+    """
+    known: Groups | None = groups
+    for part in fitted.flat() if isinstance(fitted, Chain) else [fitted]:
+        if known is not None and isinstance(part, RoutedMap | SubspaceMap):
+            X, known = part(X, known), None
+        else:
+            X = part(X)
+    return X

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import accumulate
 from typing import Any
 
 import pyarrow as pa
@@ -20,6 +21,7 @@ from sensitivenets.errors import InputError
 from sensitivenets.maps.base import Model
 from sensitivenets.maps.digest import weights_digest
 from sensitivenets.maps.made_by import signed
+from sensitivenets.maps.routed import Groups, moved_in_groups
 from sensitivenets.progress import Progress
 
 # What a part was made from: a run that goes on where another was killed reads it.
@@ -38,11 +40,19 @@ class Transformation:
         Of the model, for messages.
     keep : tuple of str
         Columns that are written although the model removes their attributes.
+    groups : ndarray of shape (n_rows,), int64, optional
+        Group of each row of the table, where rows of a subject share one; each row is routed by
+        itself unless given. It is written nowhere.
     """
 
     model: Model
     name: str
     keep: tuple[str, ...] = ()
+    groups: Groups | None = None
+
+    def groups_of(self, start: int, stop: int) -> Groups | None:
+        """Return the groups of some rows, where they are known."""
+        return None if self.groups is None else self.groups[start:stop]
 
     def columns(self, source: TableSource) -> list[str]:
         """Return the label columns that are written."""
@@ -66,13 +76,16 @@ class Transformation:
             If the table is of another network, or what comes out cannot be used.
         """
         for block in source.blocks(self.columns(source), block_rows=BLOCK_ROWS):
-            rounded = canonical_values(mapped_block(self.model, self.name, source, block))
+            mapped = mapped_block(self.model, self.name, source, block, self.groups)
+            rounded = canonical_values(mapped)
             columns = source.noted(block.columns)
             table = EmbeddingTable(rounded, columns, source.name, source.embedding.written)
             yield signed(table, self.model)
 
 
-def mapped_block(model: Model, name: str, source: TableSource, block: Block) -> FloatArray:
+def mapped_block(
+    model: Model, name: str, source: TableSource, block: Block, groups: Groups | None = None
+) -> FloatArray:
     """Map one block of a table.
 
     Parameters
@@ -85,6 +98,8 @@ def mapped_block(model: Model, name: str, source: TableSource, block: Block) -> 
         The table.
     block : Block
         Of the table.
+    groups : ndarray of shape (n_rows,), int64, optional
+        Group of each row of the table, where they are known.
 
     Returns
     -------
@@ -101,7 +116,10 @@ def mapped_block(model: Model, name: str, source: TableSource, block: Block) -> 
             f"{source.name}: expected embeddings of {phi.n_features_in} features as {name} was "
             f"fitted on, found {n_features}; use the network that made the training embeddings"
         )
-    mapped = phi(block.vectors)
+    if groups is None:
+        mapped = phi(block.vectors)
+    else:
+        mapped = moved_in_groups(phi, block.vectors, groups[block.start : block.start + len(block)])
     check_vectors(mapped, f"{name}: what it makes of {source.name}", first_row=block.start)
     return mapped
 
@@ -191,15 +209,18 @@ def transform_to_folder(
     InputError
         If a file is in the way, or folders are named by what the model removes.
     """
-    _require_apart(source, out)
+    require_apart(source, out)
     _require_no_removed_folders(transformation, source)
     sweep(out)
     todo, found = [], 0
     names: dict[str, str] = {}
+    stops = list(accumulate(source.rows))
     for number, part in enumerate(source.parts):
         if not source.rows[number]:
             continue
-        job = _Job(number, out.below(_written_name(part, names)))
+        where = out.below(_written_name(part, names))
+        groups = transformation.groups_of(stops[number] - source.rows[number], stops[number])
+        job = _Job(number, where, groups)
         state = _record_at(job.out)
         if state == _record(transformation, source, number):
             found += 1
@@ -211,7 +232,9 @@ def transform_to_folder(
                 "rows; choose another folder or add --overwrite"
             )
     _require_no_others(out, set(names), overwrite)
-    done = (engine or InProcess(1)).map(_TransformPart(transformation, source), todo)
+    # Each job has the groups of its own rows.
+    work = _TransformPart(replace(transformation, groups=None), source)
+    done = (engine or InProcess(1)).map(work, todo)
     for k, name in enumerate(done, start=1):
         if progress is not None:
             progress(found + k, found + len(todo), name)
@@ -220,10 +243,11 @@ def transform_to_folder(
 
 @dataclass(frozen=True)
 class _Job:
-    """A part to transform, and where to."""
+    """A part to transform, and where to; the groups of its rows, where they are known."""
 
     number: int
     out: Place
+    groups: Groups | None
 
 
 @dataclass(frozen=True)
@@ -239,7 +263,7 @@ class _TransformPart:
         # What its folders say is not said again in the file.
         folders = set(self.source.parts[job.number].keys)
         with table_writer(job.out, {_RECORD: record.encode()}) as write:
-            for table in self.transformation.blocks(part):
+            for table in replace(self.transformation, groups=job.groups).blocks(part):
                 inside = [name for name in table.columns.column_names if name not in folders]
                 columns = table.columns.select(inside)
                 write(EmbeddingTable(table.vectors, columns, table.source, table.embedding))
@@ -303,8 +327,14 @@ def _written_name(part: Part, names: dict[str, str]) -> str:
     return name
 
 
-def _require_apart(source: TableSource, out: Place) -> None:
-    """Refuse to write where the next run would read."""
+def require_apart(source: TableSource, out: Place) -> None:
+    """Refuse to write where the next run would read.
+
+    Raises
+    ------
+    InputError
+        If the folder is, or is in, one that the table's files are in, or holds them.
+    """
     here = f"{out.path.rstrip('/')}/"
     for part in source.parts:
         root = part.path.removesuffix(part.relative)
@@ -316,11 +346,23 @@ def _require_apart(source: TableSource, out: Place) -> None:
             )
 
 
+def folder_of_removed(
+    transformation: Transformation, source: TableSource
+) -> tuple[str, str] | None:
+    """Return a file in a folder that is named by what the model removes, and the column; or None.
+
+    Such folders cannot be made again: the table is written as one file.
+    """
+    left_out = transformation.left_out(source)
+    found = ((part.name, key) for part in source.parts for key in part.keys if key in left_out)
+    return next(found, None)
+
+
 def _require_no_removed_folders(transformation: Transformation, source: TableSource) -> None:
-    for part in source.parts:
-        for key in part.keys:
-            if key in transformation.left_out(source):
-                raise InputError(
-                    f"{part.name}: its folder is named by {key!r}, which the model removes; write "
-                    f"one file (--out NAME.parquet), or keep it with --keep {key}"
-                )
+    found = folder_of_removed(transformation, source)
+    if found is not None:
+        name, key = found
+        raise InputError(
+            f"{name}: its folder is named by {key!r}, which the model removes; write "
+            f"one file (--out NAME.parquet), or keep it with --keep {key}"
+        )

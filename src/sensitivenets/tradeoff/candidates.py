@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from sensitivenets.codes.universal import CodeParameters
 from sensitivenets.embeddings import FloatArray
-from sensitivenets.erasers.transport.coded_transport import coded
+from sensitivenets.erasers.transport.coded_transport import coded_around
 from sensitivenets.maps.base import FittedMap
 from sensitivenets.maps.chain import Chain
 
@@ -73,9 +74,14 @@ class Candidate:
 
     def behind(self, moved: FittedMap, X: FloatArray, seed: int) -> FittedMap:
         """Put the code, if there is one, behind a map; parameters are those of `map`."""
+        return self.around(moved, lambda: moved(X).mean(axis=0), seed)
+
+    def around(self, moved: FittedMap, center: Callable[[], FloatArray], seed: int) -> FittedMap:
+        """Do what `behind` does, around the mean of the rows after the map, asked for if needed."""
         if self.n_bits is None or self.scale is None:
             return moved
-        return coded(moved, X, CodeParameters(moved.n_features_out, self.n_bits, self.scale), seed)
+        parameters = CodeParameters(moved.n_features_out, self.n_bits, self.scale)
+        return coded_around(moved, center(), parameters, seed)
 
 
 #: From what costs least to what hides most, as it was on 128 features of faces.

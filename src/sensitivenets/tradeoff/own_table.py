@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from sensitivenets.embeddings import EmbeddingTable, FloatArray
 from sensitivenets.embeddings.fingerprint import table_record
 from sensitivenets.erasers.linear.leace import LEACE
-from sensitivenets.erasers.moments.group import Int64
+from sensitivenets.erasers.moments.group import GroupMoments, GroupMomentStream, Int64
 from sensitivenets.erasers.transport.adapt import Adapted, adapt
 from sensitivenets.erasers.transport.gaussian import moments_of
+from sensitivenets.erasers.transport.passes import Chunks, Passes, merged
 from sensitivenets.erasers.transport.place import find_place, table_routes
 from sensitivenets.erasers.transport.routed_transport import RoutedTransport
 from sensitivenets.errors import FewRowsWarning
 from sensitivenets.maps.affine import Affine
 from sensitivenets.maps.base import FittedMap, Model
 from sensitivenets.maps.chain import Chain
-from sensitivenets.maps.routed import Groups
+from sensitivenets.maps.routed import Groups, moved_in_groups
 from sensitivenets.tradeoff.candidates import Candidate
 
 
@@ -50,7 +53,7 @@ def fitted_on(
     reference: EmbeddingTable,
     names: Sequence[str],
     candidate: Candidate,
-    unlabelled: FloatArray,
+    unlabelled: FloatArray | Passes,
     seed: int,
 ) -> Model:
     """Learn the groups from a labelled reference, in the directions that a candidate keeps.
@@ -63,7 +66,7 @@ def fitted_on(
         The attributes.
     candidate : Candidate
         Its components are those of the rows of both tables.
-    unlabelled : ndarray of shape (n, d)
+    unlabelled : ndarray of shape (n, d), or Passes
         The rows that are to be protected.
     seed : int
         Decides everything random.
@@ -73,20 +76,30 @@ def fitted_on(
     Model
         One round; it can be adapted.
     """
-    before = _components(candidate.n_components, reference.vectors, unlabelled)
+    before = components(candidate, reference.vectors, unlabelled)
     X = reference.vectors if before is None else before(reference.vectors)
-    eraser = RoutedTransport(n_rounds=1, rank=candidate.rank, random_state=seed)
+    sensitive = {name: reference.column(name) for name in names}
+    with without_word_of_few_rows():
+        model = one_round(candidate, seed).fit(X, sensitive=sensitive).model_
+    return model if before is None else chained(before, model, table_record(reference.vectors))
+
+
+def one_round(candidate: Candidate, seed: int) -> RoutedTransport:
+    """Return what learns the groups, unfitted."""
+    return RoutedTransport(n_rounds=1, rank=candidate.rank, random_state=seed)
+
+
+@contextmanager
+def without_word_of_few_rows() -> Iterator[None]:
+    """Keep quiet of people like the reference's; the table has a forecast of its own."""
     with warnings.catch_warnings():
-        # It is about people like the reference's; the table has a forecast of its own.
         warnings.simplefilter("ignore", FewRowsWarning)
-        model = eraser.fit(X, sensitive={name: reference.column(name) for name in names}).model_
-    if before is None:
-        return model
-    return replace(
-        model,
-        map=Chain((before, model.map)),
-        fingerprint={"primary": table_record(reference.vectors)},
-    )
+        yield
+
+
+def chained(before: Affine, model: Model, record: Mapping[str, Any]) -> Model:
+    """Put components before a model, whose fingerprint is then that of the rows before them."""
+    return replace(model, map=Chain((before, model.map)), fingerprint={"primary": dict(record)})
 
 
 def on_table(
@@ -118,7 +131,7 @@ def on_table(
         phi = candidate.behind(_means_moved(adapted.map, X, routes, seed), X, seed)
         return OnTable(adapted, phi, routes, phi(X))
     phi = candidate.behind(adapted.map, X, seed)
-    return OnTable(adapted, phi, routes, find_place(phi).moved(X, routes))
+    return OnTable(adapted, phi, routes, moved_in_groups(phi, X, routes))
 
 
 def _means_moved(adapted: FittedMap, X: FloatArray, routes: Groups, seed: int) -> FittedMap:
@@ -127,19 +140,37 @@ def _means_moved(adapted: FittedMap, X: FloatArray, routes: Groups, seed: int) -
     for part in before:
         X = part(X)
     if len(np.unique(routes)) < 2:
-        nothing = np.eye(X.shape[1], dtype=np.float32)
-        return Chain((*before, Affine(nothing, np.zeros(X.shape[1], dtype=np.float32))))
+        return Chain((*before, nothing_moved(X.shape[1])))
     eraser = LEACE(random_state=seed).fit(X, sensitive={"group": routes})
     return Chain((*before, eraser.model_.map))
 
 
-def _components(n: int | None, *tables: FloatArray) -> Affine | None:
-    """Return the projection on the largest principal components of the rows of all tables."""
-    if n is None or n >= tables[0].shape[1]:
+def nothing_moved(n_features: int) -> Affine:
+    """Return the map that leaves rows as they are."""
+    return Affine(np.eye(n_features, dtype=np.float32), np.zeros(n_features, dtype=np.float32))
+
+
+def components(candidate: Candidate, *tables: FloatArray | Passes) -> Affine | None:
+    """Return the projection on the principal components that a candidate keeps of all tables."""
+    n = candidate.n_components
+    if n is None:
         return None
-    first, *others = (moments_of(X, np.zeros(len(X), dtype=np.int64), 1) for X in tables)
-    for other in others:
-        first = first.merge(other)
+    first = merged(_moments(rows) for rows in tables)
+    if n >= first.means.shape[1]:
+        return None
     # Ascending eigenvalues.
     weight = np.linalg.eigh(first.covariances[0])[1][:, : -n - 1 : -1]
     return Affine(weight.astype(np.float32), (-first.means[0] @ weight).astype(np.float32))
+
+
+def _moments(rows: FloatArray | Passes) -> GroupMoments:
+    if isinstance(rows, np.ndarray):
+        return moments_of(rows, np.zeros(len(rows), dtype=np.int64), 1)
+    return merged(rows.over(_everyone))
+
+
+def _everyone(chunks: Chunks) -> GroupMoments:
+    stream = GroupMomentStream(1)
+    for _, X in chunks:
+        stream.update(X, np.zeros(len(X), dtype=np.int64))
+    return stream.moments()

@@ -3,79 +3,40 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
-import numpy as np
-import numpy.typing as npt
-
-from sensitivenets.audit.splits import Split, split_by_identity, split_rows
-from sensitivenets.embeddings import EmbeddingTable, Labels, canonical_values
+from sensitivenets.embeddings import EmbeddingTable, canonical_values
 from sensitivenets.embeddings.fingerprint import table_record
-from sensitivenets.embeddings.labels import UNLABELLED
 from sensitivenets.engines import Engine
-from sensitivenets.erasers.transport.adapt import Adapted, adapted_model
-from sensitivenets.erasers.transport.place import find_place
-from sensitivenets.errors import DataWarning, InputError, require_real, some_of
+from sensitivenets.errors import DataWarning
 from sensitivenets.maps.base import Model, require_features
 from sensitivenets.maps.made_by import signed
 from sensitivenets.progress import Progress
-from sensitivenets.report.audits import audit as audit_of
-from sensitivenets.report.result import Audit
 from sensitivenets.tradeoff.banded import banded
 from sensitivenets.tradeoff.candidates import Candidate
-from sensitivenets.tradeoff.measure import TradeOff
-from sensitivenets.tradeoff.own_table import OnTable, fitted_on, on_table
-from sensitivenets.tradeoff.rehearsal import in_words, rehearse, why_not
-
-#: Appended to the name of an attribute that was attacked with the table's own routes as labels.
-ESTIMATED = " (estimated labels)"
-#: Appended where the attackers learned from routes and were tested on true labels of a sample.
-SAMPLED = " (labelled sample)"
-# With labels on fewer rows, attackers learn from routes and the labelled rows are all for testing.
-_MOSTLY_LABELLED = 0.5
+from sensitivenets.tradeoff.evidence import Attack, estimated_labels
+from sensitivenets.tradeoff.labelled_sample import SAMPLE_ROWS, draw_sample
+from sensitivenets.tradeoff.own_table import fitted_on, on_table
+from sensitivenets.tradeoff.removal import Protection, Removal, on_record
 
 
 @dataclass(frozen=True)
-class Protected:
+class Protected(Protection):
     """A protected table, and what is known of what it still tells.
 
     Attributes
     ----------
     table : EmbeddingTable
         The agnostic rows with the label columns, the removed attributes left out.
-    model : Model
-        Maps people embedded later.
-    adapted : Adapted
-        Rows of each predicted group, the forecast for new rows, and doubts.
-    audit : Audit
-        Attackers on this table, before and after. An attribute that the table has no labels of
-        is attacked with its routes as labels, and its name says so.
-    unlabelled : tuple of str
-        Attributes, but no numbers, of which no row has a true label.
-    taken : Candidate
-        What was done to the table.
-    why : str
-        In words, what it was compared with, or why with nothing.
-    trade_off : TradeOff or None
-        All that was compared.
+    model, adapted, audit, unlabelled, taken, why, trade_off, sample, drawn
+        See `Protection`.
     """
 
     table: EmbeddingTable
-    model: Model
-    adapted: Adapted
-    audit: Audit
-    unlabelled: tuple[str, ...]
-    taken: Candidate
-    why: str
-    trade_off: TradeOff | None
 
-    def lines(self) -> list[str]:
-        """Say what was done and why, and what people who come later will show."""
-        said = [f"taken: {self.taken}; {self.why}"]
-        if self.taken.means_only:
-            return [*said, "new rows: not forecast; their groups' means are moved, no covariance"]
-        return said + self.adapted.forecast.lines()
+    table_name: ClassVar[str] = "table.parquet"
 
 
 def protect(
@@ -160,206 +121,60 @@ def protect(
     >>> protected.table.columns.column_names
     ['subject', 'ethnicity', 'split']
     """
-    hidden = (_names(remove), _names(continuous))
-    names = [*hidden[0], *hidden[1]]
-    if not names:
-        raise InputError("remove: expected an attribute or a number to hide, found none")
-    if identity in names:
-        raise InputError(f"remove: {identity!r} is the identity, which is what is kept")
-    asked = banded(table, reference, hidden[1])
-    table, reference = asked.table, asked.reference
+    asked = Removal.of(remove, continuous, identity, domain, utility_budget)
+    attack = Attack(quick, random_state, n_jobs, engine, progress)
+    return protect_table(table, reference, asked, attack)
+
+
+def protect_table(
+    table: EmbeddingTable, reference: EmbeddingTable | Model, asked: Removal, attack: Attack
+) -> Protected:
+    """Do what `protect` does, which says what each parameter is."""
+    seed = attack.random_state
+    bands = banded(table, reference, asked.numbers)
+    table, reference = bands.table, bands.reference
     if isinstance(reference, EmbeddingTable):
         require_features(table.vectors, reference.vectors.shape[1])
-    subject = None if identity is None else table.identities(identity)
-    if domain is not None and domain in [*names, identity]:
-        raise InputError(f"domain: {domain!r} is what is removed or kept; name a source of rows")
-    grouped = names if domain is None else [*names, domain]
-    trade_off, why = _compared(
-        reference, names, identity, domain, utility_budget, random_state, progress
-    )
+    subject = None if asked.identity is None else table.identities(asked.identity)
+    trade_off, why = asked.compared(reference, seed, attack.progress)
     taken = Candidate() if trade_off is None else trade_off.taken
-    fitted = _fitted(reference, grouped, taken, table, random_state)
+    fitted = _fitted(reference, asked, taken, table, seed)
     codes = None if subject is None else subject.codes
-    moved = on_table(fitted, taken, table.vectors, codes, random_state)
-    adapted = moved.adapted
-    for doubt in adapted.doubts:
-        warnings.warn(f"{table.source}: {doubt}", DataWarning, stacklevel=2)
+    moved = on_table(fitted, taken, table.vectors, codes, seed)
+    for doubt in moved.adapted.doubts:
+        warnings.warn(f"{table.source}: {doubt}", DataWarning, stacklevel=3)
     # What is written is what is attacked: its last digits tell nothing.
     after = canonical_values(moved.vectors)
     guessed = estimated_labels(fitted, moved.routes)
-    attributes = {name: _evidence(table, name, guessed) for name in names}
-    split = _split(table, attributes.values(), subject, random_state)
-    made = _recorded(fitted, moved, taken, trade_off, table)
-    shown = [
-        name for name in table.columns.column_names if name not in fitted.removed or name == domain
-    ]
-    written = signed(replace(table, vectors=after, columns=table.columns.select(shown)), made)
-    found = audit_of(
+    record = table_record(table.vectors)
+    made = on_record(fitted, moved.adapted, moved.map, trade_off, record)
+    shown = table.columns.select(asked.written(table.columns.column_names, fitted.removed))
+    written = signed(replace(table, vectors=after, columns=shown), made)
+    found, unlabelled = attack.on(
         table,
         written,
-        {evidence.title: evidence.labels(split) for evidence in attributes.values()},
-        continuous=None if quick else asked.numbers,
-        split=split,
-        quick=quick,
-        model=None if quick else moved.map,
-        random_state=random_state,
-        n_jobs=n_jobs,
-        engine=engine,
-        progress=progress,
+        {name: guessed[name] for name in asked.names},
+        subject,
+        moved.map,
+        bands.numbers,
     )
     return Protected(
         table=written,
         model=made,
-        adapted=adapted,
+        adapted=moved.adapted,
         audit=found,
-        unlabelled=tuple(name for name in hidden[0] if not attributes[name].share),
+        unlabelled=tuple(name for name in unlabelled if name in asked.attributes),
         taken=taken,
         why=why,
         trade_off=trade_off,
-    )
-
-
-def _names(given: str | Sequence[str]) -> list[str]:
-    return [given] if isinstance(given, str) else list(given)
-
-
-@dataclass(frozen=True)
-class _Evidence:
-    """What attackers may learn an attribute from, and what they are tested on."""
-
-    name: str
-    guessed: Labels
-    known: Labels | None
-
-    @property
-    def share(self) -> float:
-        """Share of the rows that have a true label."""
-        return 0.0 if self.known is None else float(self.known.labelled.mean())
-
-    @property
-    def is_sampled(self) -> bool:
-        """Whether true labels are only enough to test on."""
-        return 0 < self.share < _MOSTLY_LABELLED
-
-    @property
-    def title(self) -> str:
-        """Name of the attribute in the audit, which says what its labels are."""
-        return self.name + (SAMPLED if self.is_sampled else ESTIMATED if not self.share else "")
-
-    def labels(self, split: Split) -> Labels:
-        """Return the labels of all rows: true ones, routes, or routes and true ones to test on."""
-        if self.known is None or not self.share:
-            return self.guessed
-        if not self.is_sampled:
-            return self.known
-        codes = np.full(len(self.guessed), UNLABELLED, dtype=np.int64)
-        codes[split.train] = self.guessed.codes[split.train]
-        position = [self.guessed.classes.index(one) for one in self.known.classes]
-        true = self.known.codes[split.test]
-        codes[split.test] = np.where(true >= 0, np.take(position, true), UNLABELLED)
-        return Labels(self.name, codes, self.guessed.classes)
-
-
-def _evidence(table: EmbeddingTable, name: str, guessed: dict[str, Labels]) -> _Evidence:
-    known = table.labels(name) if name in table.columns.column_names else None
-    evidence = _Evidence(name, guessed[name], known)
-    other = sorted(set(known.classes if known else ()) - set(guessed[name].classes))
-    if evidence.is_sampled and other:
-        raise InputError(
-            f"{table.source}: {name}: expected labels of the reference "
-            f"({some_of(guessed[name].classes)}), found {other[0]!r}; spell them "
-            "alike"
-        )
-    return evidence
-
-
-def estimated_labels(fitted: Model, routes: npt.NDArray[np.int64]) -> dict[str, Labels]:
-    """Turn predicted groups into a label of each attribute; they are estimates, not labels.
-
-    Parameters
-    ----------
-    fitted : Model
-        What the groups come from; its attributes are crossed.
-    routes : ndarray of shape (n,), int64
-        Predicted group of each row.
-
-    Returns
-    -------
-    dict of str to Labels
-        By attribute.
-
-    Raises
-    ------
-    InputError
-        If some combination of classes had no row in the reference, so that groups have no names.
-    """
-    sizes = [len(classes) for classes in fitted.removed.values()]
-    n_groups = find_place(fitted.map).router.n_groups
-    if int(np.prod(sizes)) != n_groups:
-        raise InputError(
-            f"reference: expected rows of all {int(np.prod(sizes))} combinations of "
-            f"{' and '.join(fitted.removed)}, found {n_groups}; give a reference that has them, or "
-            "remove one attribute at a time"
-        )
-    codes = np.unravel_index(routes, sizes)
-    return {
-        name: Labels(name, np.asarray(codes[k], dtype=np.int64), classes)
-        for k, (name, classes) in enumerate(fitted.removed.items())
-    }
-
-
-def _compared(
-    reference: EmbeddingTable | Model,
-    names: list[str],
-    identity: str | None,
-    domain: str | None,
-    budget: float | None,
-    seed: int,
-    progress: Progress | None,
-) -> tuple[TradeOff | None, str]:
-    """Rehearse on the reference where that is possible, and say in words what came of it."""
-    if budget is None:
-        return None, "nothing was compared: no budget"
-    require_real("utility_budget", budget, minimum=0, maximum=1)
-    if isinstance(reference, Model):
-        return None, "nothing was compared: the reference is a model, without rows"
-    # Checked here, where the message can name the file.
-    grouped = names if domain is None else [*names, domain]
-    reference.attributes(grouped)
-    impossible = why_not(reference, grouped, identity)
-    if impossible or identity is None:
-        return None, f"nothing was compared: {impossible}"
-    try:
-        found = rehearse(
-            reference, names, identity, budget, domain=domain, seed=seed, progress=progress
-        )
-    except InputError as error:
-        # A half of the reference may be too small for what the whole of it is enough for.
-        return None, f"nothing was compared: a half of the reference is too small ({error})"
-    return found, in_words(found)
-
-
-def _recorded(
-    fitted: Model,
-    moved: OnTable,
-    taken: Candidate,
-    trade_off: TradeOff | None,
-    table: EmbeddingTable,
-) -> Model:
-    """Make the model for later people, with the record of the rehearsal behind the adaptation's."""
-    made = adapted_model(fitted, moved.adapted, table_record(table.vectors))
-    points = () if trade_off is None else trade_off.curve()
-    return replace(
-        made,
-        map=moved.map,
-        method="LEACE" if taken.means_only else made.method,
-        curve=(*made.curve, *points),
+        sample=draw_sample(table, SAMPLE_ROWS, seed),
+        drawn=None,
     )
 
 
 def _fitted(
     reference: EmbeddingTable | Model,
-    names: list[str],
+    asked: Removal,
     candidate: Candidate,
     table: EmbeddingTable,
     random_state: int,
@@ -367,33 +182,7 @@ def _fitted(
     """Fit on the reference, or take the model that was."""
     if isinstance(reference, EmbeddingTable):
         # Checked here, where the message can name the file.
-        reference.attributes(names)
-        return fitted_on(reference, names, candidate, table.vectors, random_state)
-    missing = [name for name in names if name not in reference.removed]
-    if missing:
-        raise InputError(
-            f"reference: expected a model that removes {missing[0]!r}, found one that removes "
-            f"{some_of(reference.removed)}; fit one, or give the table"
-        )
+        reference.attributes(asked.grouped)
+        return fitted_on(reference, asked.grouped, candidate, table.vectors, random_state)
+    asked.require_removed(reference)
     return reference
-
-
-def _split(
-    table: EmbeddingTable, evidence: Iterable[_Evidence], subject: Labels | None, seed: int
-) -> Split:
-    """Test on the rows of a labelled sample, if there is one, else on 30 % of the people."""
-    sampled = np.zeros(len(table), dtype=bool)
-    for one in evidence:
-        if one.is_sampled and one.known is not None:
-            sampled |= one.known.labelled
-    if not sampled.any():
-        return (
-            split_rows(len(table), seed=seed)
-            if subject is None
-            else split_by_identity(subject, seed=seed)
-        )
-    train = ~sampled
-    if subject is not None:
-        known = subject.labelled
-        train &= ~(known & np.isin(subject.codes, subject.codes[sampled & known]))
-    return Split(np.flatnonzero(train), np.flatnonzero(sampled), subject)

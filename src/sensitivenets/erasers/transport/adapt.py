@@ -314,9 +314,14 @@ def _recentred(place: Place, moved: FittedMap, rows: Passes) -> Sequence[FittedM
         return after
     if not isinstance(after[1], UniversalCode):
         return after
-    total = sum(rows.over(_Total((*place.before, moved))), np.zeros(moved.n_features_out))
-    bias = (-total / max(rows.n_rows, 1)).astype(np.float32)
+    bias = -mean_after((*place.before, moved), rows).astype(np.float32)
     return (replace(after[0], bias=bias), *after[1:])
+
+
+def mean_after(parts: Sequence[FittedMap], rows: Passes) -> Float64:
+    """Return the mean of all rows after maps, shape (k,): one pass."""
+    total = sum(rows.over(_Total(tuple(parts))), np.zeros(parts[-1].n_features_out))
+    return np.asarray(total / max(rows.n_rows, 1))
 
 
 @dataclass(frozen=True)

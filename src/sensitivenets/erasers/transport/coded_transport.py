@@ -95,7 +95,13 @@ def coded(transport: FittedMap, X: FloatArray, parameters: CodeParameters, seed:
     Chain
         The map, the centring and the code.
     """
-    center = transport(X).mean(axis=0)
+    return coded_around(transport, transport(X).mean(axis=0), parameters, seed)
+
+
+def coded_around(
+    transport: FittedMap, center: FloatArray, parameters: CodeParameters, seed: int
+) -> Chain:
+    """Put a public universal code after a map; `center` (k,) becomes the origin (see `coded`)."""
     centring = Projection(np.eye(len(center), dtype=np.float32), -center.astype(np.float32))
     return Chain((transport, centring, code_of_key(CodeKey.from_seed(seed), parameters)))
 

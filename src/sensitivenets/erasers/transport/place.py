@@ -13,7 +13,14 @@ from sensitivenets.errors import InputError
 from sensitivenets.maps.affine import Affine
 from sensitivenets.maps.base import FittedMap
 from sensitivenets.maps.chain import Chain
-from sensitivenets.maps.routed import Groups, GroupTransport, RoutedMap, Router, SubspaceMap
+from sensitivenets.maps.routed import (
+    Groups,
+    GroupTransport,
+    RoutedMap,
+    Router,
+    SubspaceMap,
+    moved_in_groups,
+)
 
 
 @dataclass(frozen=True)
@@ -26,15 +33,12 @@ class Place:
         Parts before them: directions that are kept.
     routed : RoutedMap or SubspaceMap
         The first round.
-    later : tuple of FittedMap
-        Parts from there to the last round.
     after : tuple of FittedMap
         Parts behind the last round.
     """
 
     before: tuple[FittedMap, ...]
     routed: RoutedMap | SubspaceMap
-    later: tuple[FittedMap, ...]
     after: tuple[FittedMap, ...]
 
     @property
@@ -47,15 +51,6 @@ class Place:
         for part in self.before:
             X = part(X)
         return self.routed.seen(X)
-
-    def moved(self, X: FloatArray, groups: Groups) -> FloatArray:
-        """Map rows (n, d) of the table by the group of each, through all parts."""
-        for part in self.before:
-            X = part(X)
-        X = self.routed(X, groups)
-        for part in (*self.later, *self.after):
-            X = part(X)
-        return X
 
     def moved_by(self, router: Router, transport: GroupTransport) -> RoutedMap | SubspaceMap:
         """Return the round with other routes and maps."""
@@ -72,7 +67,7 @@ def find_place(fitted: FittedMap) -> Place:
     InputError
         If there are none.
     """
-    parts = _flat(fitted)
+    parts = fitted.flat() if isinstance(fitted, Chain) else [fitted]
     rounds = [k for k, part in enumerate(parts) if isinstance(part, RoutedMap | SubspaceMap)]
     if not rounds or not all(isinstance(part, Affine) for part in parts[: rounds[0]]):
         raise InputError(
@@ -81,8 +76,7 @@ def find_place(fitted: FittedMap) -> Place:
         )
     routed = parts[rounds[0]]
     assert isinstance(routed, RoutedMap | SubspaceMap)
-    later, after = parts[rounds[0] + 1 : rounds[-1] + 1], parts[rounds[-1] + 1 :]
-    return Place(tuple(parts[: rounds[0]]), routed, tuple(later), tuple(after))
+    return Place(tuple(parts[: rounds[0]]), routed, tuple(parts[rounds[-1] + 1 :]))
 
 
 def transform_table(fitted: FittedMap, X: FloatArray, subjects: Int64) -> FloatArray:
@@ -102,7 +96,7 @@ def transform_table(fitted: FittedMap, X: FloatArray, subjects: Int64) -> FloatA
     ndarray of shape (n, k)
         Mapped rows, in the order of the table.
     """
-    return find_place(fitted).moved(X, table_routes(fitted, X, subjects))
+    return moved_in_groups(fitted, X, table_routes(fitted, X, subjects))
 
 
 def table_routes(fitted: FittedMap, X: FloatArray, subjects: Int64 | None = None) -> Groups:
@@ -127,9 +121,3 @@ def table_routes(fitted: FittedMap, X: FloatArray, subjects: Int64 | None = None
     if subjects is None:
         return np.asarray(scores.argmax(axis=1))
     return shared_routes(scores, subjects)
-
-
-def _flat(fitted: FittedMap) -> list[FittedMap]:
-    if not isinstance(fitted, Chain):
-        return [fitted]
-    return [inner for part in fitted.parts for inner in _flat(part)]
