@@ -1,12 +1,17 @@
 """``sensitivenets protect``: a folder that is there whole, and lines that say what is left."""
 
+import errno
 import json
+import re
+from types import SimpleNamespace
 
 import pytest
 from pyarrow.fs import FileSelector
 
 from sensitivenets import load_model, read_table, synthetic_diveface, write_table
+from sensitivenets.cli import protect
 from sensitivenets.cli.protect_output import folder_made, place_to_make
+from sensitivenets.erasers.transport.routed_transport import RoutedTransport
 from sensitivenets.errors import InputError
 
 
@@ -67,6 +72,23 @@ def test_a_folder_with_other_things_in_it_is_refused(command, tmp_path):
     assert code == 2
     assert "found 'mine' in it, which would be lost" in err
     assert (tmp_path / "mine").read_text() == "precious"
+
+
+def test_on_a_full_disk_the_model_is_kept_elsewhere(faces, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("sensitivenets.embeddings.write_table", full)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    eraser = RoutedTransport(n_rounds=1, random_state=0)
+    table = read_table(faces / "reference.parquet")
+    model = eraser.fit(table.vectors, sensitive={"gender": table.column("gender")}).model_
+    place = place_to_make(str(tmp_path / "protected"), overwrite=False)
+    with pytest.raises(InputError, match="No space left on device; the model is kept in") as said:
+        protect._write(SimpleNamespace(table=table, model=model), table, place, 0)
+    kept = re.search(r"kept in (\S+): make room, and move it", str(said.value))[1]
+    assert load_model(kept).method == model.method
+    assert not (tmp_path / "protected").exists()
 
 
 def test_the_folder_may_be_a_bucket(command, bucket):

@@ -173,9 +173,10 @@ def _write(found: Protected, rows: EmbeddingTable, out: Place, random_state: int
     from sensitivenets.cli.audit_output import write
     from sensitivenets.embeddings import write_table
     from sensitivenets.maps.model_folder import save_model
+    from sensitivenets.maps.rescue import rescued
     from sensitivenets.tradeoff.labelled_sample import draw_sample
 
-    with folder_made(out) as folder:
+    with rescued(found.model, out.shown), folder_made(out) as folder:
         write_table(found.table, folder / TABLE)
         save_model(found.model, folder / "model")
         page = write(found.audit, folder / "report")

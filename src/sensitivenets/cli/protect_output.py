@@ -73,14 +73,11 @@ def _bring(folder: Path, place: Place) -> None:
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     files.sort(key=lambda path: path.relative_to(folder) == Path(TABLE))
     there = {place.below(path.relative_to(folder).as_posix()).path: path for path in files}
-    try:
-        for target, path in there.items():
-            # Storage without folders takes no notice; a file system needs them.
-            place.filesystem.create_dir(target.rpartition("/")[0])
-            with place.filesystem.open_output_stream(target) as stream:
-                stream.write(path.read_bytes())
-        for one in place.filesystem.get_file_info(fs.FileSelector(place.path, recursive=True)):
-            if one.is_file and one.path not in there:
-                place.filesystem.delete_file(one.path)
-    except OSError as error:
-        raise InputError(f"{place.shown}: cannot be written: {error}") from error
+    for target, path in there.items():
+        # Storage without folders takes no notice; a file system needs them.
+        place.filesystem.create_dir(target.rpartition("/")[0])
+        with place.filesystem.open_output_stream(target) as stream:
+            stream.write(path.read_bytes())
+    for one in place.filesystem.get_file_info(fs.FileSelector(place.path, recursive=True)):
+        if one.is_file and one.path not in there:
+            place.filesystem.delete_file(one.path)

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.json
+from pyarrow.fs import FileType, LocalFileSystem
 
 from sensitivenets.embeddings.arrays import is_list
-from sensitivenets.embeddings.csv_file import refuse_other_encodings
 from sensitivenets.embeddings.embedding_column import EmbeddingColumn
 from sensitivenets.embeddings.location import Part
-from sensitivenets.embeddings.part_facts import PartFacts, require_different, sliced
+from sensitivenets.embeddings.part_facts import PartFacts, readable, require_different, sliced
 from sensitivenets.embeddings.text_types import kind_of_text, widest
 from sensitivenets.errors import InputError
 
@@ -23,6 +24,7 @@ _BLOCK_BYTES = 1 << 22
 # Enough for the names of some thousand features and the first row.
 _HEAD_BYTES = 1 << 20
 _DELIMITERS = ",;\t|"
+_MARKS_OF_OTHER_ENCODINGS = (b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff")
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class _Dialect:
 def _dialect(part: Part) -> _Dialect:
     with part.filesystem.open_input_stream(part.path) as file:
         start = file.read(_HEAD_BYTES)
-    refuse_other_encodings(start.partition(b"\n")[0], part.name)
+    _refuse_other_encodings(start.partition(b"\n")[0], part.name)
     head = start.decode("utf-8-sig", errors="replace")
     header, _, rest = head.partition("\n")
     outside_quotes = re.sub(r'"[^"]*"', "", header)
@@ -58,6 +60,17 @@ def _dialect(part: Part) -> _Dialect:
     block = pa.BufferReader((header + "\n").encode())
     names = pyarrow.csv.read_csv(block, parse_options=options).column_names
     return _Dialect(tuple(names), delimiter, "," if comma else ".")
+
+
+def _refuse_other_encodings(header: bytes, where: str) -> None:
+    """Refuse a header that would be read as other names."""
+    expected = f"{where}: expected text in UTF-8"
+    if header.startswith(_MARKS_OF_OTHER_ENCODINGS) or b"\0" in header:
+        raise InputError(f"{expected}, found UTF-16 or UTF-32; save it as UTF-8")
+    try:
+        header.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{expected}; {error}; save it as UTF-8") from error
 
 
 def _open_csv(
@@ -79,10 +92,11 @@ def _open_csv(
     )
 
 
-def describe_csv(part: Part, embedding: str) -> PartFacts:
+def describe_csv(part: Part, embedding: str, text: Collection[str] = ()) -> PartFacts:
     """Tell columns and rows of a CSV, which needs one reading of its labels.
 
-    What its first rows look like decides nothing: a column is numbers only if all of it is.
+    What its first rows look like decides nothing: a column is numbers only if all of it is, and
+    none of `text`. All columns are labels where no embedding is named.
 
     Raises
     ------
@@ -90,17 +104,16 @@ def describe_csv(part: Part, embedding: str) -> PartFacts:
         If two columns have one name, or a feature is no number.
     """
     dialect = _dialect(part)
-    text = pa.schema([pa.field(name, pa.string()) for name in dialect.names])
-    require_different(text, part)
+    require_different(pa.schema([(name, pa.string()) for name in dialect.names]), part)
     features: tuple[str, ...] = ()
-    if embedding not in dialect.names:
+    if embedding and embedding not in dialect.names:
         numbers = pa.schema([pa.field(name, pa.float32()) for name in dialect.names])
         try:
             features = EmbeddingColumn.find(numbers, embedding, part.name).columns
         except InputError:
             features = ()  # whoever asked for embeddings is told what there is
     labels = [name for name in dialect.names if name not in {embedding, *features}]
-    kinds = {name: pa.null() for name in labels}
+    kinds = {name: pa.string() if name in text else pa.null() for name in labels}
     rows = 0
     # Without labels, one column is read to count.
     counted = dict.fromkeys(labels or dialect.names[:1], pa.string())
@@ -134,16 +147,42 @@ def read_labels(part: Part) -> pa.Table:
         Without columns if there is none.
     """
     path = part.path.removesuffix(part.suffix) + ".csv"
-    if part.filesystem.get_file_info(path).type != pa.fs.FileType.File:
+    if part.filesystem.get_file_info(path).type != FileType.File:
         return pa.table({})
     name = part.name.removesuffix(part.suffix) + ".csv"
-    beside = Part(name, path, part.filesystem, ".csv", part.relative)
-    try:
-        facts = describe_csv(beside, "")
-        batches = list(csv_batches(beside, facts, facts.schema.names, 0, max(facts.rows, 1)))
-    except pa.ArrowException as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"{name}: cannot be read as .csv: {reason:.300}") from error
+    return _read(Part(name, path, part.filesystem, ".csv", part.relative))
+
+
+def read_csv(path: Path, text: Collection[str] = ()) -> pa.Table:
+    """Read a .csv of labels with a header, UTF-8; an empty field is null.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    text : collection of str, default=()
+        Columns that are text whatever they hold.
+
+    Returns
+    -------
+    pyarrow.Table
+        Numbers or text. Numbers with leading zeros, or of more digits than a number keeps, stay
+        text: ``01`` and ``1`` are two people.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read, is of another encoding, or two columns have one name.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    return _read(Part(str(path), str(path), LocalFileSystem(), ".csv", path.name), text)
+
+
+def _read(part: Part, text: Collection[str] = ()) -> pa.Table:
+    with readable(part):
+        facts = describe_csv(part, "", text)
+        batches = list(csv_batches(part, facts, facts.schema.names, 0, max(facts.rows, 1)))
     return pa.Table.from_batches(batches) if batches else facts.schema.empty_table()
 
 

@@ -7,9 +7,10 @@ from collections.abc import Iterable
 import pyarrow as pa
 import pyarrow.compute as pc
 
-# 007 is no number but a name; 18 digits fit into 64 bits.
+# 007 is no number but a name; 18 digits fit into 64 bits, and 15 before a point into a float64: of
+# more, two ids could be one.
 _INTEGER = r"^-?(0|[1-9][0-9]{0,17})$"
-_NUMBER = r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?$"
+_NUMBER = r"^-?(0|[1-9][0-9]{0,14})(\.[0-9]+)?([eE][-+]?[0-9]+)?$"
 _WIDTH = {pa.null(): 0, pa.int64(): 1, pa.float64(): 2, pa.string(): 3}
 TEXT_KINDS = frozenset(_WIDTH)
 
@@ -33,6 +34,8 @@ def kind_of_text(values: pa.Array | pa.ChunkedArray) -> pa.DataType:
     >>> kind_of_text(pa.array(["7", "12", None]))
     DataType(int64)
     >>> kind_of_text(pa.array(["007", "12"]))
+    DataType(string)
+    >>> kind_of_text(pa.array(["12345678901234567890"]))
     DataType(string)
     """
     if values.null_count == len(values):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from safetensors import SafetensorError
@@ -29,20 +31,42 @@ def save_or_rescue(model: Model, path: Path, *, overwrite: bool = False) -> None
     InputError
         If it was not written to `path`. The message says where it is instead, if anywhere.
     """
-    try:
+    with rescued(model, str(path)):
         save_model(model, path, overwrite=overwrite)
-        return
+
+
+@contextmanager
+def rescued(model: Model, where: str) -> Iterator[None]:
+    """Save a model to the temporary folder if the disk is full or gone for what the block writes.
+
+    Parameters
+    ----------
+    model : Model
+        What a fit left behind.
+    where : str
+        What the block writes, for the message.
+
+    Yields
+    ------
+    None
+
+    Raises
+    ------
+    InputError
+        If it was not written. The message says where the model is instead, if anywhere.
+    """
+    try:
+        yield
     except (OSError, SafetensorError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        failed = error
-    try:
-        elsewhere = Path(tempfile.mkdtemp(prefix="sensitivenets-")) / path.name
-        save_model(model, elsewhere)
-    except (OSError, SafetensorError):
+        try:
+            elsewhere = Path(tempfile.mkdtemp(prefix="sensitivenets-")) / "model"
+            save_model(model, elsewhere)
+        except (OSError, SafetensorError):
+            raise InputError(
+                f"{where}: {reason}, and there is no room in {tempfile.gettempdir()} either: the "
+                "model is lost; make room and fit again"
+            ) from error
         raise InputError(
-            f"{path}: {reason}, and there is no room in {tempfile.gettempdir()} either: the model "
-            "is lost; make room and fit again"
-        ) from failed
-    raise InputError(
-        f"{path}: {reason}; the model is kept in {elsewhere}: make room, and move it"
-    ) from failed
+            f"{where}: {reason}; the model is kept in {elsewhere}: make room, and move it"
+        ) from error

@@ -19,31 +19,13 @@ TINY = {
 }
 
 
-def xor_rows(n=1200):
-    """Gender is the sign of a product, so nothing linear reads it; a task is in another feature."""
-    rng = np.random.default_rng(0)
-    X = rng.standard_normal((n, 5)).astype(np.float32)
-    X[:, :2] += 2 * np.sign(X[:, :2])
-    X[:, 2] *= 3
-    return X, X[:, 0] * X[:, 1] > 0, X[:, 2] > 0
-
-
 def read(Z, codes):
     return SVC(C=10).fit(Z[:300], codes[:300]).score(Z[300:], codes[300:])
 
 
 @pytest.fixture(scope="module")
-def noise():
-    rng = np.random.default_rng(1)
-    X = rng.standard_normal((90, 6)).astype(np.float32)
-    gender = rng.choice(["f", "m"], 90).astype(object)
-    gender[::7] = None
-    return X, np.arange(90) // 3, {"gender": gender, "group": rng.integers(3, size=90)}
-
-
-@pytest.fixture(scope="module")
-def fitted():
-    X, gender, task = xor_rows()
+def fitted(xor_rows):
+    X, gender, task = xor_rows
     eraser = DataDomain(
         hsic_weight=100.0,
         n_fourier=200,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from sensitivenets.datasets.readers.face_list import FaceList, safe_path
-from sensitivenets.embeddings.csv_file import read_csv
+from sensitivenets.embeddings.text_files import read_csv
 from sensitivenets.errors import InputError, some_of
 
 
@@ -22,7 +22,7 @@ def read_label_file(path: str | Path) -> FaceList:
     Returns
     -------
     FaceList
-        ``image`` as text, the other columns as `read_csv` has them: numbers, Booleans or text.
+        ``image`` as text, the other columns as `read_csv` has them: numbers or text.
 
     Raises
     ------
