@@ -10,4 +10,3 @@ def two_candidates(monkeypatch):
     two = (Candidate(), Candidate(means_only=True))
     monkeypatch.setattr(rehearsal, "candidates_for", lambda *_: two)
     monkeypatch.setattr(rehearsal, "with_codes", lambda _: ())
-    monkeypatch.setattr(rehearsal, "_SPLITS", 1)

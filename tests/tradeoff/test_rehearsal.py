@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from sensitivenets import protect, synthetic_diveface
+from sensitivenets import protect
 from sensitivenets.embeddings import EmbeddingTable, encode
 from sensitivenets.errors import InputError
 from sensitivenets.maps.model_folder import load_model, save_model
@@ -87,10 +87,7 @@ def test_people_of_the_pretended_table_are_not_in_its_reference(few, monkeypatch
     rehearse(people(100), ["gender"], "subject", 0.1)
     for known, table in seen:
         assert known.isdisjoint(table.column("subject").to_pylist())
-    # Of few rows, everybody is in a pretended table once, and again in two other splits.
-    tables = {tuple(table.column("subject").to_pylist()) for _, table in seen}
-    assert len(tables) == 6
-    assert len(seen) == 6 * (len(FEW) + 1)
+    # Of few rows, everybody is in a pretended table once.
     assert {s for _, table in seen[:2] for s in table.column("subject").to_pylist()} == {
         f"s{k}" for k in range(100)
     }
@@ -280,17 +277,3 @@ def test_a_half_that_is_too_small_is_no_reason_not_to_protect(monkeypatch):
         people(60, seed=1), people(60), remove="gender", identity="subject", quick=True, n_jobs=1
     )
     assert "a half of the reference is too small" in found.why
-
-
-def test_few_rows_may_lean_more_on_the_reference():
-    tried = [c for c in candidates_for(256, 100) if c.strength < 1]
-    # Where all directions are moved, and nowhere else.
-    assert {c.n_components for c in tried} == {c.n_components for c in candidates_for(256, 100)}
-    assert all(c.rank is None and not c.means_only and not c.is_rounds for c in tried)
-    faces = synthetic_diveface(n_subjects=600, images_per_subject=3, dim=32, random_state=0)
-    known, mine = faces.where("split", "fit"), faces.where("split", "attack_train")
-    fitted = fitted_on(known, ["gender"], tried[0], mine.vectors, 0)
-    leaning = on_table(fitted, tried[0], mine.vectors, None, 0).adapted
-    least_error = on_table(fitted, replace(tried[0], strength=1.0), mine.vectors, None, 0).adapted
-    assert max(leaning.own) < min(least_error.own)
-    assert "own moments at strength 0.25" in str(tried[0])

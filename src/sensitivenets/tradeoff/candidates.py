@@ -12,9 +12,6 @@ from sensitivenets.maps.chain import Chain
 
 # Directions in which groups differ most; more cost more, and fewer hide less.
 _RANKS = (16, 32, 64)
-# Rows matched as exactly as least error asks are read turned where few of them are dependent: a
-# quarter was best of 0.12 to 2 on halves of the labelled voices (docs/voices.md).
-_LESS = 0.25
 # Bits and scale of the codes that hid most for a cent of verification (docs/codes.md).
 _CODES = ((2048, 1.75), (1024, 1.5))
 
@@ -36,8 +33,6 @@ class Candidate:
     means_only : bool, default=False
         Whether only the means of the groups are made alike (`erasers.linear.leace.LEACE`), which
         few rows are enough for, and not their covariances.
-    strength : float, default=1.0
-        How far the maps trust the table's own moments (`transport.own_moments.lean`).
     """
 
     n_rounds: int = 1
@@ -46,13 +41,11 @@ class Candidate:
     rank: int | None = None
     n_components: int | None = None
     means_only: bool = False
-    strength: float = 1.0
 
     @property
     def is_rounds(self) -> bool:
         """Whether it is rounds of whole transport, with or without a code, and nothing else."""
-        whole = self.rank is None and self.n_components is None
-        return whole and not self.means_only and self.strength == 1
+        return self.rank is None and self.n_components is None and not self.means_only
 
     def __str__(self) -> str:
         rounds = f"{self.n_rounds} round{'s' if self.n_rounds > 1 else ''}"
@@ -60,8 +53,6 @@ class Candidate:
         parts.append("means only" if self.means_only else rounds)
         if self.rank is not None:
             parts.append(f"rank {self.rank}")
-        if self.strength != 1:
-            parts.append(f"own moments at strength {self.strength:g}")
         if self.n_bits is not None:
             parts.append(f"{self.n_bits} bits at scale {self.scale:g}")
         return ", ".join(parts)
@@ -118,8 +109,7 @@ def candidates_for(n_features: int, rows_of_a_group: int) -> tuple[Candidate, ..
     -------
     tuple of Candidate
         In all directions, and in the three largest powers of two of components that are allowed:
-        means only, transport of a few directions, transport of all, and the last leaning more on
-        the reference.
+        means only, transport of a few directions, transport of all.
     """
     most = min(rows_of_a_group, n_features // 2)
     sizes = [2**k for k in range(4, 16) if 2**k <= most]
@@ -132,7 +122,6 @@ def candidates_for(n_features: int, rows_of_a_group: int) -> tuple[Candidate, ..
             if rank < (n_features if kept is None else kept)
         ]
         found.append(Candidate(n_components=kept))
-        found.append(Candidate(n_components=kept, strength=_LESS))
     return tuple(found)
 
 

@@ -112,7 +112,7 @@ def on_table(
     OnTable
         The table's rows, and the map for later ones.
     """
-    adapted = adapt(fitted, X, subjects=subjects, strength=candidate.strength)
+    adapted = adapt(fitted, X, subjects=subjects)
     routes = table_routes(adapted.map, X, subjects)
     if candidate.means_only:
         phi = candidate.behind(_means_moved(adapted.map, X, routes, seed), X, seed)

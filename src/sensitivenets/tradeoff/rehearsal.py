@@ -20,9 +20,8 @@ from sensitivenets.verification.drawn_pairs import draw_pairs
 
 # Rows of each half, at most, and of them those that are attacked.
 _MOST, _MOST_READ = 6000, 1500
-# With fewer labelled rows, each half plays the table in turn, in several ways to halve them: one
-# of 479 voices misled by as much as candidates differ.
-_FEW, _SPLITS = 1500, 3
+# With fewer labelled rows, each half plays the table in turn.
+_FEW = 1500
 _PAIRS = 6000
 # Subjects of a group without which its half would have next to none.
 _FEWEST_SUBJECTS, _FEWEST_ROWS = 20, 80
@@ -44,7 +43,7 @@ def rehearse(
     The reference is split by identity. One half plays the reference; the other the table, its
     labels used only to score: fitted, adapted and moved as the real table will be, then read by
     five quick readers of either sign and verified on its own pairs. Of few rows each half plays
-    the table in turn, in three splits.
+    the table in turn.
 
     Parameters
     ----------
@@ -73,14 +72,12 @@ def rehearse(
     """
     subject = reference.identities(identity)
     rows = _some(subject, 2 * _MOST, seed)
-    turns = []
-    for split in range(_SPLITS if len(rows) < _FEW else 1):
-        halves = split_by_identity(subject.take(rows), 0.5, seed + split)
-        first, second = reference.take(rows[halves.train]), reference.take(rows[halves.test])
-        turns += [(first, second), (second, first)] if len(rows) < _FEW else [(first, second)]
+    halves = split_by_identity(subject.take(rows), 0.5, seed)
+    first, second = reference.take(rows[halves.train]), reference.take(rows[halves.test])
+    turns = [(first, second), (second, first)][: 2 if len(rows) < _FEW else 1]
     grouped = [*names, domain] if domain else list(names)
     n_groups = len(joint(reference.attributes(grouped)).classes)
-    candidates = candidates_for(reference.vectors.shape[1], len(rows) // 2 // n_groups)
+    candidates = candidates_for(reference.vectors.shape[1], len(second) // n_groups)
     steps = Steps(len(candidates) + 3, progress)
 
     def measure(candidate: Candidate | None) -> tuple[TradeOffPoint, float]:
