@@ -1,4 +1,4 @@
-"""Photographs of nobody that keep a smile: is anyone recognised? (docs/hide_who_keep_what.md).
+"""Photographs of nobody that keep a smile: is anyone recognised? (docs/faces_of_nobody.md).
 
     SENSITIVENETS_DATA=data OMP_NUM_THREADS=1 python experiments/faces_of_nobody.py --people 1200
 
@@ -122,6 +122,12 @@ def main() -> None:
     print("| | smiling: network as it is | SVM fitted anew | EER | rank 1 | linkage, rank 1 |")
     print("|---|---|---|---|---|---|")
     line("photographs", people.pixels, people.embeddings, reader, people)
+    decided = decider.scores(people.pixels).argmax(axis=1)
+    signs = np.float32(2) * decided[:, None].astype(np.float32) - 1
+    # Whoever sees a remade face sees the decision. Black and white, which no network has learned.
+    blank = np.zeros_like(people.pixels)
+    blank[decided == 1] = 255
+    line("the decision alone", blank, signs, reader, people)
     network = face_network(data)
     for k in (2, 4, 16, 64):
         made = faces_of_nobody(people.pixels, donors, decider, k=k)
