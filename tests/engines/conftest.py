@@ -6,7 +6,8 @@ import pytest
 from sensitivenets.embeddings import rows as row_cuts
 
 
-@pytest.fixture(scope="session")
+# Shut down behind the last test of this folder: its notes on lost nodes go to everybody's stdout.
+@pytest.fixture(scope="package")
 def cluster():
     """One head that does no work of ours, and two nodes of one core."""
     ray = pytest.importorskip("ray", reason="Ray is not installed")

@@ -110,6 +110,16 @@ def test_a_run_that_was_killed_is_taken_up_and_leaves_no_orphan(phi, parts, tmp_
     assert contents(tmp_path / "out") == contents(tmp_path / "straight")
 
 
+def test_what_a_lost_machine_had_begun_does_not_stay(phi, parts, tmp_path):
+    class LosesAMachine(InProcess):
+        def map(self, function, parts):
+            yield from super().map(function, parts)
+            (tmp_path / "out" / "a" / ".1.parquet.0123abcd.unfinished").touch()
+
+    run(phi, parts, tmp_path / "out", engine=LosesAMachine(1))
+    assert sorted(contents(tmp_path / "out")) == sorted(contents(parts))
+
+
 def test_a_part_that_fails_leaves_nothing_half_written(phi, parts, tmp_path):
     (parts / "b" / "0.parquet").unlink()
     write_table(EmbeddingTable(np.ones((3, 5), np.float32), pa.table({})), parts / "b/0.parquet")

@@ -238,6 +238,8 @@ def transform_to_folder(
     for k, name in enumerate(done, start=1):
         if progress is not None:
             progress(found + k, found + len(todo), name)
+    # What a machine that was lost had begun, and another did again.
+    sweep(out)
     return Written(source.n_rows, found + len(todo), found)
 
 
