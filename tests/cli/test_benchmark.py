@@ -10,7 +10,9 @@ from sensitivenets.benchmark import runs as benchmark
 from sensitivenets.benchmark.measure import run_once
 from sensitivenets.benchmark.methods import METHODS
 from sensitivenets.benchmark.record import save_record
+from sensitivenets.cli.benchmark_options import RunOptions
 from sensitivenets.embeddings import read_table, write_table
+from sensitivenets.engines.ray_cluster import RayCluster
 
 SPLIT = ("--where", "split=fit", "--train", "split=attack_train", "--test", "split=attack_test")
 TABLE = ("benchmark", "table.parquet", "--quick", "--attribute", "gender", "--identity", "subject")
@@ -144,6 +146,15 @@ def test_without_a_split_nobody_is_on_two_sides(run, here, tmp_path):
     assert sum(map(len, sides)) == len(set.union(*sides)) == 60
     assert len(fitted) == 30
     assert (settings.full, limits.n_jobs) == (False, 2)
+
+
+def test_who_does_the_runs(tmp_path):
+    def work(**options):
+        return RunOptions(out=tmp_path, n_jobs=4, **options).work
+
+    assert (work().processes, work().make()) == (4, None)
+    assert (work(engine="process").processes, work(engine="process").make()) == (1, None)
+    assert work(engine="ray", ray_address="head:6379").make() == RayCluster("head:6379")
 
 
 def test_the_page_is_left_out_where_it_cannot_be_drawn(run, here, tmp_path, monkeypatch):

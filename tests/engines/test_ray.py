@@ -1,7 +1,5 @@
 """A real Ray cluster that loses a node in the middle of the work: equal to the last bit."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -18,9 +16,7 @@ from sensitivenets.maps.transform_files import Transformation, transform_to_fold
 from sensitivenets.report import audit
 from sensitivenets.report.audit_json import to_json
 
-ray = pytest.importorskip("ray", reason="Ray is not installed")
-from ray.cluster_utils import Cluster  # noqa: E402
-
+pytest.importorskip("ray", reason="Ray is not installed")
 pytestmark = [
     pytest.mark.slow,
     # Ray leaves sockets and files of its own to the garbage collector.
@@ -43,38 +39,20 @@ def folder(tmp_path_factory):
     return folder
 
 
-@dataclass
-class LosesANode:
-    """Ray, of which a node is removed without grace when the first part of a pass is done."""
-
-    cluster: Cluster
-    passes: int = 0
-
-    def map(self, function, parts):
-        self.passes += 1
-        # Once: a cluster is slow to see that a node is gone.
-        node = self.cluster.add_node(num_cpus=1) if self.passes == 1 else None
-        for result in engine_named("ray").map(function, parts):
-            if node is not None:
-                self.cluster.remove_node(node, allow_graceful=False)
-                node = None
-            yield result
-
-
-def test_a_fit_is_the_same_though_a_node_is_lost(cluster, folder):
+def test_a_fit_is_the_same_though_a_node_is_lost(losing_a_node, folder):
     for eraser in (LEACE(random_state=0), RoutedTransport(n_rounds=1, random_state=0)):
         expected, found = (
             fit_table(eraser, folder, sensitive=["gender"], engine=engine).model_
-            for engine in (InProcess(1), LosesANode(cluster))
+            for engine in (InProcess(1), losing_a_node())
         )
         assert found.fingerprint == expected.fingerprint
         for name, array in expected.map.arrays().items():
             np.testing.assert_array_equal(found.map.arrays()[name], array)
 
 
-def test_a_folder_is_the_same_though_a_node_is_lost(cluster, folder, tmp_path):
+def test_a_folder_is_the_same_though_a_node_is_lost(losing_a_node, folder, tmp_path):
     model = fit_table(LEACE(random_state=0), folder, sensitive=["gender"]).model_
-    for name, engine in (("one", InProcess(1)), ("other", LosesANode(cluster))):
+    for name, engine in (("one", InProcess(1)), ("other", losing_a_node())):
         out = find_place(tmp_path / name)
         written = transform_to_folder(
             Transformation(model, "model"), open_table(folder), out, engine=engine
@@ -91,12 +69,12 @@ def test_a_part_that_fails_is_named(cluster):
 
 
 @pytest.mark.parametrize("identity", [None, "subject"])
-def test_an_adapted_model_is_the_same_though_a_node_is_lost(cluster, folder, identity):
+def test_an_adapted_model_is_the_same_though_a_node_is_lost(losing_a_node, folder, identity):
     eraser = RoutedTransport(n_rounds=1, random_state=0)
     parent = fit_table(eraser, folder, sensitive=["gender"]).model_
     expected, found = (
         adapt_table(parent, folder, identity=identity, trust=True, engine=engine)
-        for engine in (InProcess(1), LosesANode(cluster))
+        for engine in (InProcess(1), losing_a_node())
     )
     assert found.adapted.record() == expected.adapted.record()
     assert found.model.fingerprint == expected.model.fingerprint
@@ -104,10 +82,10 @@ def test_an_adapted_model_is_the_same_though_a_node_is_lost(cluster, folder, ide
         np.testing.assert_array_equal(found.model.map.arrays()[name], array)
 
 
-def test_an_audit_is_the_same_though_a_node_is_lost(cluster, folder):
+def test_an_audit_is_the_same_though_a_node_is_lost(losing_a_node, folder):
     table = read_table(folder / "0.parquet").take(np.arange(600))
     expected, found = (
         audit(table, None, "gender", quick=True, n_jobs=1, engine=engine)
-        for engine in (None, LosesANode(cluster))
+        for engine in (None, losing_a_node())
     )
     assert to_json(found) == to_json(expected)

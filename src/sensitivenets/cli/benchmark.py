@@ -55,7 +55,8 @@ def benchmark(table: Path, /, *, data: DataOptions, runs: RunOptions, json: bool
             planned,
             runs.out,
             settings=ProtocolSettings(not runs.quick, runs.random_state, runs.n_threads),
-            limits=Limits(runs.n_jobs, runs.time_limit),
+            limits=Limits(runs.work.processes, runs.time_limit),
+            engine=runs.work.make(),
             retry=runs.retry,
             progress=progress,
         )

@@ -35,7 +35,9 @@ class RayCluster:
 
     address: str | None = None
 
-    def map(self, function: Callable[[P], R], parts: Iterable[P]) -> Iterator[R]:
+    def map(
+        self, function: Callable[[P], R], parts: Iterable[P], *, in_order: bool = True
+    ) -> Iterator[R]:
         """See `Engine.map`."""
         ray = _connected(self.address)
         task = ray.remote(num_cpus=1, max_retries=_RETRIES)(OnOneThread.__call__)
@@ -44,9 +46,9 @@ class RayCluster:
         for part in parts:
             waiting.append(task.remote(shared, part))
             if len(waiting) > _AHEAD * max(int(ray.cluster_resources().get("CPU", 1)), 1):
-                yield _result(ray, waiting.popleft())
+                yield _next(ray, waiting, in_order)
         while waiting:
-            yield _result(ray, waiting.popleft())
+            yield _next(ray, waiting, in_order)
 
 
 def _connected(address: str | None) -> Any:
@@ -64,9 +66,12 @@ def _connected(address: str | None) -> Any:
     return ray
 
 
-def _result(ray: Any, reference: Any) -> Any:
+def _next(ray: Any, waiting: deque[Any], in_order: bool) -> Any:
+    """Take the result of the first task, or of the first that is done."""
+    first = waiting[0] if in_order else ray.wait(list(waiting))[0][0]
+    waiting.remove(first)
     try:
-        return ray.get(reference)
+        return ray.get(first)
     except ray.exceptions.RayTaskError as error:
         # What went wrong in the part, not where in Ray.
         cause = error.cause
