@@ -25,6 +25,8 @@ def cluster():
             "_system_config": {
                 "health_check_failure_threshold": 30,
                 "health_check_timeout_ms": 60_000,
+                # Ray's workers give way to everybody else, for minutes where others work.
+                "worker_niceness": 0,
             },
         },
     )

@@ -1,5 +1,9 @@
 """A real Ray cluster that loses a node in the middle of the work: equal to the last bit."""
 
+import json
+import subprocess
+import sys
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -34,7 +38,11 @@ def folder(tmp_path_factory):
         X = rng.standard_normal((len(gender), 16)).astype(np.float32)
         X[:, 0] += gender
         subject = (k * N_ROWS // PARTS + np.arange(len(gender))) // 3
-        columns = pa.table({"gender": np.array(["f", "m"])[gender], "subject": subject})
+        columns = pa.table({
+            "gender": np.array(["f", "m"])[gender],
+            "subject": subject,
+            "camera": np.array(["left", "right"])[rng.integers(2, size=len(gender))],
+        })
         write_table(EmbeddingTable(X, columns), folder / f"{k}.parquet")
     return folder
 
@@ -68,12 +76,12 @@ def test_a_part_that_fails_is_named(cluster):
         list(engine_named("ray").map(open_table, ["part-0.parquet", "part-1.parquet"]))
 
 
-@pytest.mark.parametrize("identity", [None, "subject"])
-def test_an_adapted_model_is_the_same_though_a_node_is_lost(losing_a_node, folder, identity):
+@pytest.mark.parametrize("by", [{}, {"identity": "subject"}, {"domain": "camera"}], ids=str)
+def test_an_adapted_model_is_the_same_though_a_node_is_lost(losing_a_node, folder, by):
     eraser = RoutedTransport(n_rounds=1, random_state=0)
     parent = fit_table(eraser, folder, sensitive=["gender"]).model_
     expected, found = (
-        adapt_table(parent, folder, identity=identity, trust=True, engine=engine)
+        adapt_table(parent, folder, **by, trust=True, engine=engine)
         for engine in (InProcess(1), losing_a_node())
     )
     assert found.adapted.record() == expected.adapted.record()
@@ -89,3 +97,39 @@ def test_an_audit_is_the_same_though_a_node_is_lost(losing_a_node, folder):
         for engine in (None, losing_a_node())
     )
     assert to_json(found) == to_json(expected)
+
+
+# Its parts say that they have begun, and end when they are told to.
+DRIVER = """
+import sys, time
+from pathlib import Path
+from sensitivenets.cli.output import print_json
+from sensitivenets.engines import engine_named
+
+def part(number, folder=Path(sys.argv[2])):
+    (folder / f"begun-{number}").touch()
+    while not (folder / "end").exists():
+        time.sleep(0.05)
+    return number
+
+print_json(list(engine_named("ray", address=sys.argv[1]).map(part, range(2))))
+"""
+
+
+def test_standard_output_is_results_alone_though_a_node_is_lost(
+    cluster, wait_until, patience, tmp_path
+):
+    node = cluster.add_node(num_cpus=1)
+    command = [sys.executable, "-c", DRIVER, cluster.address, str(tmp_path)]
+    said = tmp_path / "said"
+    with said.open("wb") as errors:
+        driver = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors)
+    try:
+        wait_until(lambda: len([*tmp_path.glob("begun-*")]) == 2, "a part on either node")
+        cluster.remove_node(node, allow_graceful=False)
+        wait_until(lambda: "(raylet)" in said.read_text(), "Ray's note on standard error")
+        (tmp_path / "end").touch()
+        printed, _ = driver.communicate(timeout=patience)
+    finally:
+        driver.kill()
+    assert json.loads(printed) == [0, 1]

@@ -6,6 +6,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 from sensitivenets.engines.processes import OnOneThread
@@ -57,6 +58,7 @@ def _connected(address: str | None) -> Any:
     except ImportError as error:
         raise InputError("--engine ray needs Ray: pip install 'sensitivenets[ray]'") from error
     if not ray.is_initialized():
+        _keep_from_stdout()
         try:
             ray.init(address=address, log_to_driver=False, logging_level=logging.WARNING)
         except (ConnectionError, ValueError) as error:
@@ -64,6 +66,23 @@ def _connected(address: str | None) -> Any:
                 f"--ray-address {address}: no Ray cluster there; start one with `ray start --head`"
             ) from error
     return ray
+
+
+def _keep_from_stdout() -> None:
+    """Make Ray say on standard error what it says of lost nodes: results go to standard output.
+
+    Ray has no switch for it: `log_to_driver` is of what workers print. Other versions of Ray may
+    do it elsewhere; they then speak where they spoke.
+    """
+    from ray._private import worker
+
+    said = getattr(worker, "print_to_stdstream", None)
+    if said is not None and not isinstance(said, partial):
+        worker.print_to_stdstream = partial(_say_as_error, said)
+
+
+def _say_as_error(say: Callable[..., None], data: dict[str, Any], **how: Any) -> None:
+    say({**data, "is_err": True}, **how)
 
 
 def _next(ray: Any, waiting: deque[Any], in_order: bool) -> Any:
