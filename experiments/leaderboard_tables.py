@@ -2,8 +2,9 @@
 
     python experiments/leaderboard_tables.py OUT [--table-one LABEL ...]
 
-OUT is what `sensitivenets benchmark --out` wrote, of quick audits or whole ones. Figures are percentages, of one seed or the mean
-over seeds; reduction is (before - after) / (before - random), as the paper has it.
+OUT is what `sensitivenets benchmark --out` wrote, of quick audits or whole ones. Figures are
+percentages, of one seed or the mean over seeds; reduction is (before - after) / (before - random),
+as the paper has it.
 """
 
 from __future__ import annotations
