@@ -59,11 +59,13 @@ def test_from_a_table_to_a_leaderboard(run, here, tmp_path):
     again = run(
         *(*TABLE, *SPLIT, "--methods", "none,random_projection", "--attribute", "ethnicity"),
         *("--grid", grid, "--seed", "0", "--seed", "1", "--out", tmp_path / "out", "--json"),
+        *("--about", "drawn rows"),
     )
     assert again[0] == 0
     assert "6 of 6 runs were finished before" in again[2]
     assert len(here) == n_runs
-    assert json.loads(again[1]) == board
+    assert json.loads(again[1]) == board | {"facts": board["facts"] | {"about": "drawn rows"}}
+    assert "<dd>drawn rows</dd>" in (tmp_path / "out" / "index.html").read_text()
 
 
 def test_a_task_is_kept_by_the_methods_that_keep_one(run, here, tmp_path):

@@ -61,6 +61,8 @@ class DataOptions:
         Protocol of --pairs, such as view2; may be given several times, the first decides.
     embedding
         Name of the embedding column in every table.
+    about
+        What the embeddings are, such as their network and photographs: a line for the page.
     """
 
     attribute: _Many
@@ -80,6 +82,7 @@ class DataOptions:
     image: str = "image"
     protocol: _Many = field(default_factory=list)
     embedding: str = "embedding"
+    about: str = ""
 
     def __post_init__(self) -> None:
         if self.detector is None and self.detector_where:
