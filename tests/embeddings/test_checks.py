@@ -1,3 +1,4 @@
+import re
 import warnings
 from collections import defaultdict
 
@@ -5,9 +6,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from sensitivenets.embeddings import EmbeddingTable, encode, rows
+from sensitivenets.embeddings import EmbeddingTable, encode, rows, write_table
 from sensitivenets.embeddings import checks as data_checks
 from sensitivenets.embeddings.checks import find_contradictions, find_duplicates, warn_about
+from sensitivenets.embeddings.source import open_table
+from sensitivenets.embeddings.source_rows import SourceRows
+from sensitivenets.engines import InProcess
 from sensitivenets.errors import DataWarning, InputError
 
 
@@ -94,6 +98,26 @@ def test_the_warnings_count_and_give_examples(contradicting):
         "'ann' is 'f' in 2 rows and 'm' in 1 row; each row is used with its own label",
     ]
     assert {w.filename for w in caught} == {__file__}
+
+
+@pytest.mark.parametrize(("most", "looked_at"), [(400, 400), (399, 200), (100, 100)])
+def test_of_a_long_table_some_hashes_are_looked_at(tmp_path, monkeypatch, most, looked_at):
+    """Rows that repeat each other have one hash: half of the hashes find half of them."""
+    monkeypatch.setattr(data_checks, "_MOST_HASHES", most)
+    rng = np.random.default_rng(0)
+    # On a grid, as transform writes: the low bits of such numbers are zero.
+    once = (rng.integers(1, 2**10, size=(200, 8)) / 2**10).astype(np.float32)
+    both = EmbeddingTable(np.concatenate([once, once]), pa.table({}), "")
+    write_table(both, tmp_path / "long.parquet")
+    source = open_table(tmp_path / "long.parquet")
+    with pytest.warns(DataWarning) as caught:
+        data_checks.warn_about_rows(SourceRows(source, InProcess(1)))
+    pattern = r"(\d+) of (\d+) rows(.*) repeat .* rows (\d+) and (\d+)"
+    n_twice, n_rows, behind, first, again = re.search(pattern, str(caught[0].message)).groups()
+    assert int(n_twice) == int(n_rows) / 2
+    assert int(n_rows) == pytest.approx(looked_at, rel=0.2)
+    assert behind == ("" if most == 400 else " that were looked at, of 400,")
+    assert int(again) == int(first) + 200
 
 
 def test_a_clean_table_gives_no_warning(table):

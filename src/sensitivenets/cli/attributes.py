@@ -47,12 +47,10 @@ def require_groups_of(source: TableSource, names: Sequence[str], option: str) ->
         As they do.
     """
     from sensitivenets.embeddings.label_doubts import require_distinct_classes
-    from sensitivenets.embeddings.labels import encode
 
     for name in names:
-        column = source.read_labels([name])[name]
-        labels = encode(name, column)
-        _require_few(labels, column.type, source.name, option)
+        labels = source.read_codes(name)
+        _require_few(labels, source.labels.field(name).type, source.name, option)
         require_distinct_classes(labels.require_two_classes())
 
 

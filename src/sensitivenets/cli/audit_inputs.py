@@ -71,7 +71,6 @@ def read_sides(
     from sensitivenets.codes.code_files import is_code_file
     from sensitivenets.embeddings.drawn_rows import MOST_ROWS, draw_rows
     from sensitivenets.embeddings.label_doubts import without_blanks
-    from sensitivenets.embeddings.labels import encode
     from sensitivenets.erasers.fit_table import identified
     from sensitivenets.maps.made_by import makers_of, of_drawn
 
@@ -97,7 +96,7 @@ def read_sides(
     sides = [] if options.train is None else [column_value(options.train, "--train")[0]]
     domain = [] if options.domain is None else [options.domain]
     names = dict.fromkeys([*options.attribute, *domain, *sides])
-    labels = {n: encode(n, first.read_labels([n])[n]) for n in (*names, options.identity) if n}
+    labels = {n: first.read_codes(n) for n in (*names, options.identity) if n}
     subject = None if options.identity is None else without_blanks(labels[options.identity])
     strata = [labels[name] for name in names]
     drawn = draw_rows(first.n_rows, subject, strata, seed=options.random_state)

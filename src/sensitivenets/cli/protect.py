@@ -168,7 +168,7 @@ def _few_rows(
     numbers: list[str],
 ) -> list[str]:
     """Say before any work where rows are too few for people who come later."""
-    from sensitivenets.embeddings import EmbeddingTable, encode
+    from sensitivenets.embeddings import EmbeddingTable
     from sensitivenets.embeddings.number_bands import band_edges
     from sensitivenets.erasers.transport.forecast import forecast_of_size
     from sensitivenets.maps.base import Model
@@ -179,7 +179,7 @@ def _few_rows(
         n_groups = prod(len(known.labels(name).classes) for name in remove)
         n_groups *= prod(len(band_edges(known.numbers(name))) - 1 for name in numbers)
     else:
-        classes = (encode(name, known.read_labels([name])[name]).classes for name in remove)
+        classes = (known.read_codes(name).classes for name in remove)
         n_groups = prod(map(len, classes))
     if isinstance(rows, EmbeddingTable):
         n_rows, n_features = len(rows), rows.dim

@@ -160,7 +160,6 @@ def _read(
     from sensitivenets.codes.code_files import is_code_file
     from sensitivenets.embeddings.drawn_rows import MOST_ROWS, draw_rows
     from sensitivenets.embeddings.label_doubts import without_blanks
-    from sensitivenets.embeddings.labels import encode
 
     if whole or identity is None or is_code_file(table):
         rows = read_rows(table, [], embedding)
@@ -169,7 +168,7 @@ def _read(
     source = open_rows(table, [], embedding)
     if source.n_rows <= MOST_ROWS:
         return source.read(), None
-    labels = {n: encode(n, source.read_labels([n])[n]) for n in (identity, *group)}
+    labels = {n: source.read_codes(n) for n in (identity, *group)}
     subject = without_blanks(labels[identity])
     strata = [labels[name] for name in group]
     drawn = draw_rows(source.n_rows, subject, strata, seed=seed)

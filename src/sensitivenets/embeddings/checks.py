@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from sensitivenets.embeddings.arrays import FloatArray
 from sensitivenets.embeddings.label_doubts import without_blanks
-from sensitivenets.embeddings.labels import Labels, encode
+from sensitivenets.embeddings.labels import Labels
 from sensitivenets.embeddings.rows import first_occurrences, row_hashes
 from sensitivenets.embeddings.source_rows import SourceRows
 from sensitivenets.embeddings.table import EmbeddingTable
@@ -20,6 +20,8 @@ from sensitivenets.errors import DataWarning
 _EXAMPLES = 3
 # Rows that may be read again to tell whether they are equal.
 _LOOKED_AT = 100_000
+# Hashes that are held and sorted, sixteen bytes each.
+_MOST_HASHES = 4_000_000
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ def warn_about(
     InputError
         If the table has no such column.
     """
-    _warn_of_duplicates(find_duplicates(table.vectors), table.source)
+    _warn_of_duplicates(find_duplicates(table.vectors), table.source, len(table))
     if identity is not None:
         who = table.identities(identity)
         for name in attributes:
@@ -94,7 +96,11 @@ def warn_about(
 def warn_about_rows(
     rows: SourceRows, *, identity: str | None = None, attributes: Sequence[str] = ()
 ) -> None:
-    """Do what `warn_about` does for a table that is read and not held: 8 bytes a row are.
+    """Do what `warn_about` does for a table that is read and not held: hashes of rows are.
+
+    Of more than four million rows those with the lower half of hashes are looked at, of more than
+    eight the lowest quarter, and so on: rows that repeat each other have one hash. How many were
+    looked at is then said.
 
     Parameters are those of `warn_about`, but for
 
@@ -104,37 +110,58 @@ def warn_about_rows(
         The table, and who goes through it; read once, and once more if rows repeat.
     """
     source = rows.source
-    hashes = np.concatenate(list(rows.over(_hashes)))
+    every = 1
+    while source.n_rows > every * _MOST_HASHES:
+        every *= 2
+    parts = list(rows.over(_Hashes(every)))
+    numbers, hashes = (np.concatenate(columns) for columns in zip(*parts, strict=True))
     _, which, counts = np.unique(hashes, return_inverse=True, return_counts=True)
-    suspects = np.flatnonzero(counts[which] > 1)
+    repeated = counts[which] > 1
+    suspects = numbers[repeated]
     # Rows of one hash are looked at themselves, as long as they are few enough to be.
     if 0 < len(suspects) <= _LOOKED_AT:
         found = find_duplicates(source.take(suspects).vectors)
         pairs = [(int(suspects[one]), int(suspects[again])) for one, again in found.examples]
         found = Duplicates(len(hashes), found.n_duplicates, tuple(pairs))
-        _warn_of_duplicates(found, source.name)
-    elif len(suspects):
+    else:
         found = Duplicates(len(hashes), len(suspects) - int((counts > 1).sum()), ())
-        _warn_of_duplicates(found, source.name)
+    _warn_of_duplicates(found, source.name, source.n_rows)
     if identity is not None and attributes:
-        who = without_blanks(encode(identity, source.read_labels([identity])[identity]))
+        who = without_blanks(source.read_codes(identity))
         for name in attributes:
-            labels = encode(name, source.read_labels([name])[name])
+            labels = source.read_codes(name)
             _warn_of_contradictions(who, labels, source.name)
 
 
-def _hashes(chunks: Iterable[tuple[slice, FloatArray]]) -> npt.NDArray[np.uint64]:
-    return np.concatenate([row_hashes(X) for _, X in chunks])
+@dataclass(frozen=True)
+class _Hashes:
+    """Hashes the rows of a stretch, and keeps the lowest of the hashes: one of so many."""
+
+    every: int
+
+    def __call__(
+        self, chunks: Iterable[tuple[slice, FloatArray]]
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint64]]:
+        """Return the numbers of the rows that are kept, and their hashes."""
+        numbers, kept = [], []
+        for rows, X in chunks:
+            hashes = row_hashes(X)
+            # By their high bits: the low ones of rounded numbers are all alike.
+            mine = np.flatnonzero(hashes <= np.uint64((2**64 - 1) // self.every))
+            numbers.append(rows.start + mine)
+            kept.append(hashes[mine])
+        return np.concatenate(numbers), np.concatenate(kept)
 
 
-def _warn_of_duplicates(found: Duplicates, source: str) -> None:
+def _warn_of_duplicates(found: Duplicates, source: str, n_rows: int) -> None:
     if not found.n_duplicates:
         return
     pairs = ", ".join(f"{first} and {again}" for first, again in found.examples)
     such = f", such as rows {pairs}" if pairs else ""
+    looked_at = "" if found.n_rows == n_rows else f" that were looked at, of {n_rows},"
     _warn(
-        f"{source}: {found.n_duplicates} of {found.n_rows} rows repeat an earlier embedding "
-        f"exactly{such}; results count them as independent"
+        f"{source}: {found.n_duplicates} of {found.n_rows} rows{looked_at} repeat an earlier "
+        f"embedding exactly{such}; results count them as independent"
     )
 
 

@@ -117,6 +117,8 @@ def encode(name: str, values: Any) -> Labels:
     >>> encode("gender", ["f", "m", None, "f"]).codes.tolist()
     [0, 1, -1, 0]
     """
+    if isinstance(values, pa.ChunkedArray) and pa.types.is_dictionary(values.type):
+        return _encoded_by_dictionary(name, values.unify_dictionaries())
     try:
         column = _as_arrow(values)
         distinct = column.unique().drop_null()
@@ -130,6 +132,20 @@ def encode(name: str, values: Any) -> Labels:
     return Labels(
         name, codes.to_numpy().astype(np.int64), tuple(str(v) for v in distinct.to_pylist())
     )
+
+
+def _encoded_by_dictionary(name: str, column: pa.ChunkedArray) -> Labels:
+    """Encode the few values of a dictionary, and look rows up: texts of rows are never made."""
+    if not column.num_chunks:
+        return Labels(name, np.empty(0, dtype=np.int64), ())
+    values = encode(name, column.chunk(0).dictionary)
+    place = np.append(values.codes, UNLABELLED)
+    codes, start = np.empty(len(column), dtype=np.int64), 0
+    for chunk in column.chunks:
+        found = pc.fill_null(chunk.indices, len(values)).to_numpy(zero_copy_only=False)
+        codes[start : start + len(chunk)] = place[found]
+        start += len(chunk)
+    return Labels(name, codes, values.classes)
 
 
 def _as_arrow(values: Any) -> pa.Array:

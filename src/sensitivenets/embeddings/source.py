@@ -22,7 +22,7 @@ from sensitivenets.embeddings.arrays import FloatArray, check_vectors
 from sensitivenets.embeddings.embedding_column import EmbeddingColumn
 from sensitivenets.embeddings.formats import FORMATS, format_of
 from sensitivenets.embeddings.label_types import in_types_of, label_schema
-from sensitivenets.embeddings.labels import encode
+from sensitivenets.embeddings.labels import Labels, encode
 from sensitivenets.embeddings.location import POSTGRES, Part, find_parts, find_place
 from sensitivenets.embeddings.part_facts import PartFacts, readable
 from sensitivenets.embeddings.table import EmbeddingTable
@@ -200,14 +200,23 @@ class TableSource:
 
     def read_labels(self, columns: Sequence[str]) -> pa.Table:
         """Read label columns of all rows, and no embeddings."""
-        self.require_labels(columns)
-        batches = [
-            batch
-            for number in range(len(self.parts))
-            for batch in self._label_batches(number, columns)
-        ]
+        batches = list(self._all_labels(columns))
         schema = pa.schema([self.labels.field(name) for name in columns])
         return pa.concat_tables(batches) if batches else schema.empty_table()
+
+    def read_codes(self, column: str) -> Labels:
+        """Read a label column of all rows as codes; a text is held once, not once a row."""
+        self.require_labels([column])
+        batches = self._all_labels([column])
+        if not pa.types.is_string(self.labels.field(column).type):
+            return encode(column, pa.concat_tables(batches)[column])
+        chunks = [one for b in batches for one in b[column].dictionary_encode().chunks]
+        return encode(column, pa.chunked_array(chunks, pa.dictionary(pa.int32(), pa.string())))
+
+    def _all_labels(self, columns: Sequence[str]) -> Iterator[pa.Table]:
+        self.require_labels(columns)
+        for number in range(len(self.parts)):
+            yield from self._label_batches(number, columns)
 
     def read(self) -> EmbeddingTable:
         """Read all rows and labels into memory."""

@@ -97,13 +97,13 @@ def adapt_table(
     n_features = model_of(fitted).map.n_features_in
     subjects = None
     if identity is not None:
-        who = encode(identity, source.read_labels([identity])[identity])
+        who = source.read_codes(identity)
         subjects = without_blanks(who).codes
     rows = IdentifiedRows(SourceRows(source, engine or InProcess(), progress), n_features)
     if domain is None:
         adapted = adapt_passes(fitted, rows, subjects=subjects, trust=trust)
     else:
-        sources = encode(domain, source.read_labels([domain])[domain])
+        sources = source.read_codes(domain)
         adapted = adapt_by_source(fitted, rows, sources, subjects=subjects, trust=trust)
     return AdaptedModel(adapted_model(fitted, adapted, rows.fingerprint.to_record()), adapted)
 

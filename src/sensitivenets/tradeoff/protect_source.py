@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pyarrow as pa
 
-from sensitivenets.embeddings import EmbeddingTable, Labels, canonical_values, encode
+from sensitivenets.embeddings import EmbeddingTable, Labels, canonical_values
 from sensitivenets.embeddings.drawn_rows import draw_rows
 from sensitivenets.embeddings.label_doubts import without_blanks
 from sensitivenets.embeddings.location import Place
@@ -136,7 +136,7 @@ def protect_source(
     n_features = _width(reference)
     require_features(np.empty((0, source.width()), np.float32), n_features)
     who = asked.identity
-    subject = None if who is None else without_blanks(_labels(source, who))
+    subject = None if who is None else without_blanks(source.read_codes(who))
     held, how = _held(reference, asked, seed)
     trade_off, why = asked.compared(held, seed, attack.progress)
     taken = Candidate() if trade_off is None else trade_off.taken
@@ -185,17 +185,13 @@ def _width(reference: Reference) -> int:
     return reference.dim if isinstance(reference, EmbeddingTable) else reference.map.n_features_in
 
 
-def _labels(source: TableSource, name: str) -> Labels:
-    return encode(name, source.read_labels([name])[name])
-
-
 def _held(reference: Reference, asked: Removal, seed: int) -> tuple[EmbeddingTable | Model, str]:
     """Return what candidates are compared on, and say in words what was drawn for it."""
     if not isinstance(reference, TableSource):
         return reference, ""
-    strata = [_labels(reference, name) for name in asked.grouped]
+    strata = [reference.read_codes(name) for name in asked.grouped]
     named = asked.identity is not None and asked.identity in reference.labels.names
-    subject = without_blanks(_labels(reference, asked.identity or "")) if named else None
+    subject = without_blanks(reference.read_codes(asked.identity or "")) if named else None
     drawn = draw_rows(reference.n_rows, subject, strata, seed=seed)
     return reference.take(drawn.rows), f"; for that, of the reference {drawn.sentence()}"
 
@@ -237,7 +233,7 @@ class _Drawn:
         seed: int,
     ) -> _Drawn:
         """Draw rows in proportion, add those with a rare true label, and read them in one go."""
-        known = {name: _labels(source, name) for name in guessed if name in source.labels.names}
+        known = {name: source.read_codes(name) for name in guessed if name in source.labels.names}
         strata = [
             known[name]
             if name in known and known[name].labelled.mean() >= MOSTLY_LABELLED
