@@ -5,13 +5,17 @@ Rows are added up by threads as well as by processes; attackers need processes.
 
 from __future__ import annotations
 
+import importlib.util
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from cyclopts import Parameter
 
+from sensitivenets.errors import InputError
+
 if TYPE_CHECKING:
     from sensitivenets.engines import Engine
+    from sensitivenets.erasers.transport.passes import Products
 
 
 @Parameter(name="*")
@@ -40,6 +44,46 @@ class EngineOptions:
         from sensitivenets.engines import engine_named
 
         return engine_named(self.engine, n_workers=self.workers, address=self.ray_address)
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class DeviceOptions(EngineOptions):
+    """Who does the work, and who multiplies.
+
+    Attributes
+    ----------
+    device
+        Torch device that multiplies, such as cuda or cuda:1; numpy does unless given. Results
+        differ from those of numpy by rounding.
+    """
+
+    device: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.device is not None and self.engine != "process":
+            raise InputError(
+                f"--device {self.device}: is for one process, found --engine {self.engine}; "
+                "leave one of them out"
+            )
+
+    def products(self) -> Products:
+        """Return who multiplies.
+
+        Raises
+        ------
+        InputError
+            If there is no such device, or torch is not installed.
+        """
+        if self.device is None:
+            from sensitivenets.erasers.transport.passes import IN_NUMPY
+
+            return IN_NUMPY
+        if importlib.util.find_spec("torch") is None:
+            raise InputError("--device needs torch: pip install 'sensitivenets[train]'")
+        from sensitivenets.maps.on_device import products_on
+
+        return products_on(self.device)
 
 
 @Parameter(name="*")
