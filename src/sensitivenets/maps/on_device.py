@@ -141,10 +141,11 @@ class MapOnDevice:
     def __call__(self, X: FloatArray) -> FloatArray:
         """Map (n, d) to (n, k), keeping the type of `X`."""
         require_features(X, self.n_features_in)
-        return self.on.through(self._form, X, np.empty((len(X), self.n_features_out), X.dtype))
+        return self.on.through(self.form, X, np.empty((len(X), self.n_features_out), X.dtype))
 
     @cached_property
-    def _form(self) -> Form:
+    def form(self) -> Form:
+        """The map of tensors that are there already."""
         return _form(self.map, self.on.put)
 
 
@@ -163,10 +164,11 @@ class RouterOnDevice(Router):
     def scores(self, X: FloatArray) -> FloatArray:
         """Log posterior of each group up to a constant of the row, shape (n, groups)."""
         require_features(X, self.means.shape[1])
-        return self.on.through(self._form, X, np.empty((len(X), self.n_groups), np.float32))
+        return self.on.through(self.form, X, np.empty((len(X), self.n_groups), np.float32))
 
     @cached_property
-    def _form(self) -> Form:
+    def form(self) -> Form:
+        """The scores of tensors that are there already."""
         return _scores(self, self.on.put)
 
 

@@ -183,7 +183,8 @@ class _Halved:
     def __call__(
         self, chunks: Chunks, groups: Groups | None = None, keys: Int64 | None = None
     ) -> tuple[Groups, HalvedMoments]:
-        stream = HalvedMomentStream(*self.router.means.shape, self.products.scatter)
+        n_groups, d = self.router.means.shape
+        stream = HalvedMomentStream(n_groups, d, self.products.scatter)
         found, start = [], 0
         for where, X in chunks:
             mine = slice(start, start + len(X))
