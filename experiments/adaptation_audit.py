@@ -65,9 +65,9 @@ def measure(name: str, data: Path, seed: int, apart: float | None) -> str:
     )
     read = [
         f"{one.name} {100 * one.reduction.before:.1f} -> {100 * one.reduction.after:.1f} "
-        f"({one.after.strongest.attacker}, {one.after.strongest.preparation})"
+        f"({one.strongest.attacker}, {one.strongest.preparation})"
         for one in found.attributes
-        if one.reduction is not None and one.after is not None
+        if one.reduction is not None
     ]
     near = "" if apart is None else f" apart {apart:g}"
     return f"{name}{near} seed {seed}: {'; '.join(read)}; {time.perf_counter() - begun:.0f} s"

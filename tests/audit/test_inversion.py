@@ -1,8 +1,13 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from sensitivenets.audit import inversion as module
-from sensitivenets.audit.inversion import invert
+from sensitivenets.audit.attack import Advantage
+from sensitivenets.audit.attackers.linear_quadratic import regularised_qda
+from sensitivenets.audit.audits import _OnTop
+from sensitivenets.audit.inversion import INVERSION, invert
 from sensitivenets.errors import InputError
 
 
@@ -60,3 +65,19 @@ def test_the_test_rows_are_never_used_to_learn():
 def test_a_map_that_does_not_fit_is_refused():
     with pytest.raises(InputError, match="map: expected one finite row for each of 600"):
         invert(lambda X: X[:3], unit_rows(), 400, 0)
+
+
+def test_half_of_a_budget_goes_to_what_an_adversary_has_on_top():
+    """The costliest advantages are left out, and inversion if what is left takes too long."""
+    cheap, dear = (
+        Advantage(name, "inverted", None, lambda task: task, (replace(qda, cost=cost),))
+        for name, cost, qda in (("cheap", 1, regularised_qda()), ("dear", 50, regularised_qda()))
+    )
+    everything = _OnTop(abs, (dear, cheap))
+    assert everything.within(1e6, times=1) == everything
+    kept = everything.within(everything.seconds(1) - 1, times=1)
+    assert (kept.phi, kept.advantages) == (None, (dear, cheap))
+    assert kept.left_out == ("inversion by a network",)
+    kept = everything.within(70, times=1)
+    assert (kept.phi, kept.advantages, kept.left_out) == (abs, (cheap,), ("dear",))
+    assert set(everything.within(0, times=1).left_out) == {"cheap", "dear", INVERSION}

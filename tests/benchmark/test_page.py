@@ -5,6 +5,7 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pytest
 
+from sensitivenets.benchmark.first_screen import scope
 from sensitivenets.benchmark.joining import join
 from sensitivenets.benchmark.leaderboard import save_leaderboard
 from sensitivenets.benchmark.page import render, write_page
@@ -59,7 +60,30 @@ def test_the_page_shows_every_entry_with_figures_and_intervals(board, page):
     assert "sal, seed 0 : " in text
     assert "Map known" not in text
     assert "Map known" in render(dataclasses.replace(board(full=True), fronts=()))
-    assert "The controls hold" in text
+    assert "Quick: three attackers, none whitens" in text
+    assert "The controls hold" in render(dataclasses.replace(board(full=True), fronts=()))
+
+
+def test_the_first_screen_states_the_finding_and_of_what(board, page):
+    """leace loses one point of verification, and reads least among those that lose no more."""
+    first = " ".join(re.sub("<[^>]+>", " ", page.split("<section>")[0]).split())
+    assert "2 methods at 3 settings." in first
+    assert "gender 70.0 % [65.0, 75.0]; 90.0 % before any map, 50.0 % by a guess leace" in first
+    data = {
+        "fit": {"rows": 1200, "classes": 40},
+        "detector": {"rows": 50},
+        "attack": {"train": 90, "test": 18},
+        "verification": {"pairs": {"view2": 60}},
+    }
+    facts = {"settings": {"full": True}, "data": data, "about": "MobileFaceNet", "version": "1"}
+    said = scope(dataclasses.replace(board(), facts=facts))
+    assert said["Embeddings"] == "MobileFaceNet"
+    assert said["Attackers"].startswith("every attacker")
+    assert (
+        said["Methods learned from"]
+        == "1\u202f200 rows of 40 subjects and 50 rows with the attributes"
+    )
+    assert (said["Attacked"], said["Verified"]) == ("18 rows", "60 pairs of view2")
 
 
 def test_untrusted_figures_are_called_so(board, record_of):
@@ -136,3 +160,28 @@ def test_names_do_not_cover_each_other(board, record_of):
     boxes = [text.get_window_extent(canvas.get_renderer()) for text in ax.texts]
     assert 3 < len(boxes) < 33
     assert not any(a.overlaps(b) for k, a in enumerate(boxes) for b in boxes[:k])
+
+
+def test_names_cover_no_dot_and_numbers_of_the_axis_each_other(board, record_of):
+    """Three settings of one method, of which one is named; utilities near one, many ticks."""
+    near = [
+        record_of("farm", {"gender": 0.7 + k / 100, "age <b>": 0.7}, 0.99 + k / 1000, epochs=k)
+        for k in range(3)
+    ]
+    near += [record_of("vgan", {"gender": 0.75, "age <b>": 0.7}, 0.9957, seed=0)]
+    leaderboard = board(*near)
+    front = next(f for f in leaderboard.fronts if f.attribute == "gender")
+    front = dataclasses.replace(front, labels=("leace",))
+    ax = plot_leaderboard(leaderboard, front)
+    renderer = figure_of(ax).canvas.get_renderer()
+    numbers = [one.get_window_extent(renderer) for one in ax.get_xticklabels()]
+    assert len(numbers) > 3
+    assert not any(a.overlaps(b) for k, a in enumerate(numbers) for b in numbers[:k])
+    dots = np.concatenate([
+        ax.transData.transform(points)
+        for container in ax.containers
+        for points in [container[0].get_xydata()]
+    ])
+    names = [text.get_window_extent(renderer) for text in ax.texts]
+    assert names
+    assert not any(box.contains(*dot) for box in names for dot in dots)

@@ -24,8 +24,10 @@ def test_audit_of_two_tables(run, folder, tmp_path):
         *("--train", "split=fit", "--test", "split=attack_train", "--n-jobs", "1"),
         *("--out", tmp_path / "report"),
     )
-    assert code == 0
-    lines = printed.splitlines()
+    assert code == 3
+    assert "plus or minus 19 points from 36 test rows: give more" in printed
+    said = printed.splitlines()
+    lines = said[[line.split()[0] for line in said].index("before") :]
     assert lines[0].split() == ["before", "after", "reduction", "random"]
     assert [line.split("  ")[0] for line in lines[1:5]] == [
         "recognition",
@@ -48,6 +50,20 @@ def test_audit_of_one_table_as_json(run, tmp_path):
     assert code == 0
     assert json.loads(printed) == json.loads((tmp_path / "report" / "audit.json").read_text())
     assert json.loads(printed)["n_features_after"] is None
+
+
+def test_an_audit_that_is_not_valid_says_so_first_and_ends_with_3(run, tmp_path):
+    table = read_table("table.parquet")
+    coin = pa.array(np.random.default_rng(0).permutation(len(table)) % 2)
+    write_table(
+        dataclasses.replace(table, columns=table.columns.append_column("coin", coin)),
+        tmp_path / "t.parquet",
+    )
+    asked = ("--attribute", "coin", "--quick", "--n-jobs", "1", "--out", tmp_path / "r")
+    code, printed, _ = run("audit", tmp_path / "t.parquet", *asked)
+    assert code == 3
+    assert printed.startswith("Measurement not valid. Leak: not known.\n")
+    assert printed.count("Measurement") == 1
 
 
 def test_the_whole_audit_of_a_number(run, folder, tmp_path):

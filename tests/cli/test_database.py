@@ -83,7 +83,7 @@ def test_audit_and_verify_read_it(run, folder, url, tmp_path):
         *("audit", url, f"{url}&column=a", "--attribute", "gender", "--identity", "subject"),
         *("--quick", "--n-jobs", "1", "--json", "--out", tmp_path / "report"),
     )
-    assert code == 0
+    assert code == 3, "so few rows leave a wide interval"
     after = json.loads(printed)["provenance"]["after"]
     assert (after["file"], after["rows"], after["features"]) == (
         "postgresql:///postgres?table=faces&column=a", 120, 32,

@@ -147,6 +147,7 @@ def test_conditions_choose_rows_block_by_block(large, folder, start, stop):
     assert source.n_rows == len(chosen)
     found = [b.vectors for b in source.blocks(block_rows=70, start=start, stop=stop)]
     np.testing.assert_array_equal(np.concatenate(found), chosen.vectors[start:stop])
+    assert source.read_labels(["task"]).equals(chosen.columns.select(["task"]))
 
 
 def test_a_condition_that_no_row_meets_is_refused(folder):

@@ -104,9 +104,11 @@ def test_a_fit_from_files_is_the_fit_from_memory(short_stretches, large, source,
     assert streamed.model_.fingerprint["primary"] == table_record(large.vectors)
 
 
-def test_a_fit_of_some_rows_is_that_of_a_table_of_them(short_stretches, large, source):
+@pytest.mark.parametrize("eraser", [SAL(), RoutedTransport(n_rounds=1, random_state=0)])
+def test_a_fit_of_some_rows_is_that_of_a_table_of_them(short_stretches, large, source, eraser):
     chosen = large.where("task", "1")
-    streamed = fit_table(SAL(), source.where("task", "1"), sensitive=["gender"])
+    streamed = fit_table(eraser, source.where("task", "1"), sensitive=["gender"])
+    assert list(streamed.model_.removed) == ["gender"]
     assert streamed.model_.fingerprint["primary"] == table_record(chosen.vectors)
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from sklearn.base import ClassifierMixin
 
 from sensitivenets.audit.attack import Advantage, EngineMap, Workers
-from sensitivenets.audit.attackers.catalogue import full_plan, quick_plan
-from sensitivenets.audit.inversion import Phi
+from sensitivenets.audit.attackers.catalogue import full_plan, quick_plan, seconds_of
+from sensitivenets.audit.inversion import INVERSION, Phi
 from sensitivenets.audit.results import AuditResult
 from sensitivenets.audit.run import run_audit
 from sensitivenets.audit.splits import Split
@@ -21,6 +22,8 @@ from sensitivenets.progress import Progress
 # Rows times features that the costs of attackers are for, and what even a few rows cost of that.
 _USUAL_SIZE = 9000 * 128
 _SMALLEST = 0.05
+# Seconds of one core to train what undoes a map.
+_INVERSION_COST = 60.0
 
 
 def audit(
@@ -111,10 +114,13 @@ def audit(
     plan = full_plan(attackers or {}, curves=curves)
     if budget is not None:
         require_real("budget", budget, above=0.0)
-        n_tables = 1 + (after is not None) + (phi is not None)
         size = len(split.train) * np.shape(before)[1] / _USUAL_SIZE
-        times = max(size, _SMALLEST) * len(attributes) * n_tables / n_jobs
-        plan = plan.within(60 * budget, times=times)
+        times = max(size, _SMALLEST) * len(attributes) / n_jobs
+        on_top = _OnTop(phi, tuple(advantages)).within(60 * budget / 2, times=times)
+        phi, advantages = on_top.phi, on_top.advantages
+        n_tables = 1 + (after is not None) + (phi is not None)
+        plan = plan.within(60 * budget - on_top.seconds(times), times=n_tables * times)
+        plan = replace(plan, left_out=(*plan.left_out, *on_top.left_out))
     return run_audit(
         before,
         after,
@@ -129,6 +135,34 @@ def audit(
         subgroups=subgroups,
         advantages=advantages,
     )
+
+
+@dataclass(frozen=True)
+class _OnTop:
+    """What an adversary has beside labelled embeddings; it gets half of a budget at most."""
+
+    phi: Phi | None
+    advantages: tuple[Advantage, ...]
+    left_out: tuple[str, ...] = ()
+
+    def seconds(self, times: float) -> float:
+        """Rough seconds that it takes, the attack on what is recovered not counted."""
+        inverting = 0.0 if self.phi is None else _INVERSION_COST
+        return inverting + sum(times * seconds_of(one.attackers) for one in self.advantages)
+
+    def within(self, seconds: float, *, times: float) -> _OnTop:
+        """Leave out what takes too long: the costliest advantages, and then inversion."""
+        kept = self
+        for one in sorted(self.advantages, key=lambda a: seconds_of(a.attackers), reverse=True):
+            if replace(kept, phi=None).seconds(times) > seconds:
+                kept = kept._without(one)
+        if self.phi is not None and kept.seconds(times) > seconds:
+            kept = replace(kept, phi=None, left_out=(*kept.left_out, INVERSION))
+        return kept
+
+    def _without(self, advantage: Advantage) -> _OnTop:
+        advantages = tuple(one for one in self.advantages if one is not advantage)
+        return replace(self, advantages=advantages, left_out=(*self.left_out, advantage.means))
 
 
 def quick_audit(

@@ -23,6 +23,9 @@ from sensitivenets.errors import InputError
 
 Phi = Callable[[FloatArray], FloatArray]
 
+#: What an audit calls it that had no time for it.
+INVERSION = "inversion by a network"
+
 _HIDDEN = 512
 _CHUNK = 8192
 _FIRST_ROWS = 20_000

@@ -12,6 +12,7 @@ import jinja2
 from markupsafe import Markup
 
 from sensitivenets.atomic import atomic_file
+from sensitivenets.benchmark.first_screen import findings, lead, scope
 from sensitivenets.benchmark.leaderboard import (
     Entry,
     Front,
@@ -100,6 +101,9 @@ def render(leaderboard: Leaderboard) -> str:
     n_threads = settings.get("n_threads", 1)
     return environment.get_template("leaderboard.html.j2").render(
         board=leaderboard,
+        lead=lead(leaderboard),
+        findings=findings(leaderboard),
+        scope=scope(leaderboard),
         style=Markup(style),
         caption=_CAPTION,
         deciding=[p for p in pictures if p["front"].utility in first],

@@ -31,6 +31,8 @@ _LEAST_LOST = 5e-4
 _COARSE = (0.0, 0.2, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999)
 _FINE = (0.7, 0.85, 0.93, 0.96, 0.97, 0.985, 0.991, 0.992, 0.993, 0.994, 0.996, 0.997)
 _FEWEST_TICKS = 4
+# Share of the axis that a number takes.
+_TICKS_APART = 0.075
 # Where a label may stand, in points from its dot: the first that is free is taken.
 _PLACES = ((7, 4), (7, -10), (-7, 4), (-7, -10), (0, 9), (0, -15), (12, 14), (-12, 14))
 
@@ -71,7 +73,7 @@ def plot_leaderboard(
         named = [*best, *(_nearest_of_each(others, best, front) if label_all else [])]
         # The sign of what was there before any map is named by the legend.
         named = [entry for entry in named if entry.method != UNCHANGED]
-        _name(ax, named, {e.label for e in best}, front)
+        _name(ax, named, leaderboard.entries, {e.label for e in best}, front)
         legend_below(ax, ncols=4)
     return ax
 
@@ -121,7 +123,7 @@ def _axes(ax: Axes, entries: Sequence[Entry], front: Front, chance: float) -> No
     ax.set_xlim(max(float(left), 0.0), float(right))
     ticks = [t for t in _COARSE if left <= t <= right]
     if len(ticks) < _FEWEST_TICKS:
-        ticks = [t for t in (*_COARSE, *_FINE) if left <= t <= right]
+        ticks = _apart([t for t in (*_COARSE, *_FINE) if left <= t <= right], left, right)
     ax.xaxis.set_major_locator(FixedLocator(ticks))
     ax.xaxis.set_minor_locator(NullLocator())
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g} %"))
@@ -131,6 +133,17 @@ def _axes(ax: Axes, entries: Sequence[Entry], front: Front, chance: float) -> No
     ax.set_xlabel(f"{front.utility} (right is better)")
     ax.set_ylabel("strongest attacker, balanced accuracy\n(down is better)")
     ax.set_title(f"What is read of {shortened(front.attribute)}, and what is kept")
+
+
+def _apart(ticks: Sequence[float], left: float, right: float) -> list[float]:
+    """Leave out ticks whose numbers would run into those of an earlier one, round ones first."""
+    low, high = _stretched(np.array([left, right]))
+    places = dict(zip(ticks, (_stretched(np.array(ticks)) - low) / (high - low), strict=True))
+    kept: list[float] = []
+    for tick in ticks:
+        if all(abs(places[tick] - places[other]) >= _TICKS_APART for other in kept):
+            kept.append(tick)
+    return sorted(kept)
 
 
 def _nearest_of_each(others: Sequence[Entry], best: Sequence[Entry], front: Front) -> list[Entry]:
@@ -147,7 +160,9 @@ def _nearest_of_each(others: Sequence[Entry], best: Sequence[Entry], front: Fron
     return list(nearest.values())
 
 
-def _name(ax: Axes, entries: Sequence[Entry], best: set[str], front: Front) -> None:
+def _name(
+    ax: Axes, entries: Sequence[Entry], drawn: Sequence[Entry], best: set[str], front: Front
+) -> None:
     """Write names beside dots, where nothing else stands: the table has all of them."""
     figure = figure_of(ax)
     canvas: Any = FigureCanvasAgg(figure)
@@ -156,7 +171,7 @@ def _name(ax: Axes, entries: Sequence[Entry], best: set[str], front: Front) -> N
     figure.draw_without_rendering()
     dots = [
         Bbox.from_bounds(px - 3, py - 3, 6, 6)
-        for px, py in ax.transData.transform(np.column_stack(_places(entries, front)))
+        for px, py in ax.transData.transform(np.column_stack(_places(drawn, front)))
     ]
     taken = list(dots)
     # The front first, and of each the least read before the rest.

@@ -37,7 +37,7 @@ from sensitivenets.errors import InputError
 from sensitivenets.version import __version__
 
 # In the order in which they are used.
-_COMMANDS: dict[Group, tuple[Callable[..., None] | App, ...]] = {
+_COMMANDS: dict[Group, tuple[Callable[..., int | None] | App, ...]] = {
     PHOTOGRAPHS: (embed, dataset, diveface, annotate),
     PROTECT: (protect, fit, adapt, transform, key, encode, export),
     PROVE: (audit, verify, fairness, benchmark),
@@ -98,7 +98,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0; 2 for an error in what was given, explained in one line on stderr; 130 if interrupted.
+        0; 2 for an error in what was given, explained in one line on stderr; 3 for an audit whose
+        measurement is not valid; 130 if interrupted.
         Anything else that goes wrong is a bug and shows its traceback.
     """
     open_streams()
@@ -107,7 +108,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         warnings.simplefilter("default", UserWarning)
         warnings.showwarning = _show_warning
         try:
-            make_app()(
+            code: int | None = make_app()(
                 sys.argv[1:] if arguments is None else arguments,
                 exit_on_error=False,
                 print_error=False,
@@ -129,7 +130,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _fail(f"out of memory: {error or 'use fewer rows'}")
         except KeyboardInterrupt:
             return _fail("interrupted", _INTERRUPTED)
-    return 0
+    return code or 0
 
 
 def _fail(message: str, code: int = _FAILED) -> int:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from sensitivenets.embeddings import EmbeddingTable
 
 _HERE = AttackEngineOptions()
+_NOT_VALID = 3
 
 
 def audit(
@@ -23,8 +24,10 @@ def audit(
     *,
     options: AuditOptions,
     work: AttackEngineOptions = _HERE,
-) -> None:
+) -> int:
     """Attack embeddings and report what still leaks: before and after a map, or in one table.
+
+    The exit code is 3 if the measurement is not valid, so that no script takes it for a figure.
 
     Parameters
     ----------
@@ -83,6 +86,8 @@ def audit(
             progress=progress,
         )
     show(result, write(result, options.out, save_pictures=options.save_pictures), json=options.json)
+    parts = [result] if result.held is None else [result, result.held]
+    return 0 if all(part.trustworthy for part in parts) else _NOT_VALID
 
 
 def _optional(path: str | Path | None, embedding: str) -> EmbeddingTable | None:

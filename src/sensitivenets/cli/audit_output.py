@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,7 +53,13 @@ def show(result: AuditRecord, path: Path, *, json: bool) -> None:
 
 
 def print_audit(result: AuditRecord) -> None:
-    """Write one line for recognition and each attribute, whether they are valid, what leaks."""
+    """Write one line for recognition and each attribute, whether they are valid, what leaks.
+
+    What is not valid is said before the figures, not after them.
+    """
+    said = verdict(result)
+    if not result.trustworthy:
+        _print_lines(said)
     kept = result.recognition
     rows = [] if kept is None or kept.before is None else [_recognition(kept, kept.before)]
     rows += [_attribute(attribute) for attribute in result.everything]
@@ -68,7 +75,12 @@ def print_audit(result: AuditRecord) -> None:
     )
     if kept is not None:
         print_line(f"Recognition: {kept.explanation}.")
-    for line in verdict(result):
+    if result.trustworthy:
+        _print_lines(said)
+
+
+def _print_lines(lines: Sequence[str]) -> None:
+    for line in lines:
         print_line(line)
 
 

@@ -302,7 +302,9 @@ class TableSource:
             offset += rows
 
     def _label_batches(self, number: int, columns: Sequence[str]) -> Iterator[pa.Table]:
-        yield from self._tables(number, columns, 0, self.rows[number], BLOCK_ROWS)
+        # Without the columns of conditions: whoever asks takes all there are for attributes.
+        for table in self._tables(number, columns, 0, self.rows[number], BLOCK_ROWS):
+            yield table.select(columns)
 
     def _tables(
         self, number: int, columns: Sequence[str], first: int, last: int, block_rows: int

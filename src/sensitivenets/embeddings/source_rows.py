@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from threadpoolctl import threadpool_limits
+
 from sensitivenets.embeddings.arrays import FloatArray
 from sensitivenets.embeddings.fingerprint import Fingerprint, StretchDigests
 from sensitivenets.embeddings.rows import Stretch, stretches
@@ -63,10 +65,12 @@ class SourceRows:
         return self._told(self.engine.map(function, stretches(self.n_rows)))
 
     def _told(self, found: Iterator[R]) -> Iterator[R]:
-        for stretch, result in zip(stretches(self.n_rows), found, strict=True):
-            if self.progress is not None:
-                self.progress(stretch.stop, self.n_rows, "rows")
-            yield result
+        # Whoever adds results up does so on one thread of BLAS, whatever engine made them.
+        with threadpool_limits(1, user_api="blas"):
+            for stretch, result in zip(stretches(self.n_rows), found, strict=True):
+                if self.progress is not None:
+                    self.progress(stretch.stop, self.n_rows, "rows")
+                yield result
 
 
 @dataclass(frozen=True)

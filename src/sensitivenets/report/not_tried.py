@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sensitivenets.audit.inversion import INVERSION
 from sensitivenets.report.numbers import count, joined
 from sensitivenets.report.record import AuditRecord
 
@@ -30,7 +31,7 @@ def not_tried(audit: AuditRecord) -> tuple[str, ...]:
     two_tables = audit.n_features_after is not None
     if audit.mode == "quick":
         found.append("every attacker but three, and whitening: run the whole audit")
-    elif two_tables and audit.inversion is None:
+    elif two_tables and audit.inversion is None and INVERSION not in audit.left_out:
         found.append("undoing the map: the model was not given")
     if audit.left_out:
         found.append(f"{joined(list(audit.left_out))}: the time that was set was too short")

@@ -163,10 +163,11 @@ def as_text(audit: AuditRecord) -> str:
     ]
     more = len(rows) - _MOST_LINES
     rest = [f"... and {more} more: see to_frame()"] if more > 0 else []
-    below = [textwrap.fill(line, _WIDTH, subsequent_indent="  ") for line in _legend(audit)] + [
-        textwrap.fill(line, _WIDTH, subsequent_indent="    ") for line in verdict(audit)
-    ]
-    return "\n".join([scope(audit), "", *table, *rest, "", *below])
+    legend = [textwrap.fill(line, _WIDTH, subsequent_indent="  ") for line in _legend(audit)]
+    said = [textwrap.fill(line, _WIDTH, subsequent_indent="    ") for line in verdict(audit)]
+    # What is not valid is said before the figures, not after them.
+    first, last = ([], said) if audit.trustworthy else ([*said, ""], [])
+    return "\n".join([scope(audit), "", *first, *table, *rest, "", *legend, *last])
 
 
 def as_html(audit: AuditRecord) -> str:

@@ -111,7 +111,8 @@ def from_estimators(estimators: Mapping[str, ClassifierMixin]) -> tuple[Attacker
 _CURVES_COST = 30.0
 
 
-def _seconds(attackers: Iterable[Attacker]) -> float:
+def seconds_of(attackers: Iterable[Attacker]) -> float:
+    """Rough seconds of attackers, each on every preparation that it is shown."""
     return sum(attacker.cost * len(attacker.preparations) for attacker in attackers)
 
 
@@ -171,18 +172,18 @@ class AuditPlan:
             The cheapest attackers, as many as fit; then the attributes crossed, then curves, if
             they fit as well. The controls stay, and one attacker.
         """
-        left = seconds - times * _seconds((*self.shuffled_attackers, *self.projection_attackers))
+        left = seconds - times * seconds_of((*self.shuffled_attackers, *self.projection_attackers))
         kept: list[Attacker] = []
         left_out: list[str] = []
-        for attacker in sorted(self.attackers, key=lambda a: _seconds((a,))):
-            if not kept or times * _seconds((attacker,)) <= left:
+        for attacker in sorted(self.attackers, key=lambda a: seconds_of((a,))):
+            if not kept or times * seconds_of((attacker,)) <= left:
                 kept.append(attacker)
-                left -= times * _seconds((attacker,))
+                left -= times * seconds_of((attacker,))
             else:
                 left_out.append(attacker.name)
         joint = tuple(a for a in self.joint_attackers if a.name not in left_out)
-        keeps_joint = times * _seconds(joint) <= left
-        left -= times * _seconds(joint) if keeps_joint else 0
+        keeps_joint = times * seconds_of(joint) <= left
+        left -= times * seconds_of(joint) if keeps_joint else 0
         keeps_curves = self.curves and times * _CURVES_COST <= left
         extras = (
             ("the attributes crossed", bool(self.joint_attackers) and not keeps_joint),
