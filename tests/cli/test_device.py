@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 
+from sensitivenets.audit.attackers.on_device import kernels_on
 from sensitivenets.cli.engine_options import DeviceOptions
 from sensitivenets.cli.fit import _take_device
 from sensitivenets.datasets import synthetic_diveface
 from sensitivenets.embeddings import read_table, write_table
 from sensitivenets.erasers.dependence.farm import FaRM
+from sensitivenets.errors import InputError
 
 FIT = ("fit", "faces.parquet", "--remove", "gender", "--out")
 
@@ -42,6 +44,11 @@ def test_a_method_that_is_trained_is_told():
         ((*FIT[:-1], "--method", "routed_transport"), "device 'meta': expected one on which torch"),
         ((*FIT[:-1], "--method", "farm"), "device 'meta': expected one on which torch"),
         ((*FIT[:-1], "--method", "inlp"), "--device: inlp, as it is set, multiplies with numpy"),
+        (("audit", "table.parquet", "--attribute", "gender"), "device 'meta': expected one on"),
+        (
+            ("audit", "table.parquet", "--attribute", "gender", "--engine", "ray"),
+            "--device meta: is for this machine, found --engine ray",
+        ),
         ((*FIT[:-1], "--engine", "ray"), "--device meta: is for one process, found --engine ray"),
     ],
 )
@@ -50,6 +57,17 @@ def test_what_cannot_be_is_refused_at_the_door(run, folder, tmp_path, arguments,
     assert code == 2
     assert said in err
     assert not any(tmp_path.iterdir())
+
+
+def test_an_audit_hands_the_device_on(run, monkeypatch, tmp_path):
+    def attacked(*tables, kernels, **options):
+        raise InputError(f"the matrices of {kernels}")
+
+    monkeypatch.setattr("sensitivenets.audit.audits.quick_audit", attacked)
+    audit = ("audit", "faces.parquet", "--attribute", "gender", "--identity", "subject", "--quick")
+    for device, said in (((), "None"), (("--device", "cpu"), str(kernels_on("cpu")))):
+        code, _, err = run(*audit, *device, "--out", tmp_path / "report")
+        assert (code, f"the matrices of {said}" in err) == (2, True), err
 
 
 def test_a_column_of_a_database_is_left_to_numpy(run):

@@ -77,7 +77,12 @@ class OnDevice:
 
 
 def products_on(name: str) -> OnDevice:
-    """Return the products of a device.
+    """Return the products of a device: see `device_named`."""
+    return OnDevice(device_named(name))
+
+
+def device_named(name: str) -> torch.device:
+    """Return a device that can be computed on.
 
     Parameters
     ----------
@@ -86,8 +91,8 @@ def products_on(name: str) -> OnDevice:
 
     Returns
     -------
-    OnDevice
-        See there.
+    torch.device
+        It has been tried.
 
     Raises
     ------
@@ -104,7 +109,7 @@ def products_on(name: str) -> OnDevice:
             f"precision, found {', '.join(['cpu', *cards])}; leave it out to compute with numpy, "
             "or install the torch that is built for your card"
         ) from error
-    return OnDevice(device)
+    return device
 
 
 @dataclass(frozen=True)

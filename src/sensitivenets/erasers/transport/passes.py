@@ -102,6 +102,7 @@ class Products(Protocol):
         ...
 
 
+@dataclass(frozen=True)
 class InNumpy:
     """Maps and routers multiply as they are."""
 
