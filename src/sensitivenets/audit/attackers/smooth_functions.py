@@ -31,8 +31,8 @@ from sensitivenets.embeddings.rows import row_blocks
 _AT_ONCE = 6000
 # Megabytes of kernel rows that libsvm keeps where it must work row by row.
 _CACHE = 300
-# Against all support vectors at once: fewer rows than elsewhere.
-_KERNEL_ROWS = 2048
+# Against all support vectors at once, ten thousand perhaps, and once more in float64: few rows.
+_KERNEL_ROWS = 512
 
 
 class Kernels(Protocol):
