@@ -24,6 +24,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from sensitivenets.audit.attackers.on_device import KernelsOnDevice, squares
+from sensitivenets.audit.attackers.smooth_functions import IN_NUMPY
 from sensitivenets.embeddings.rows import normalise_rows
 from sensitivenets.erasers.moments.group import scatter
 from sensitivenets.maps.affine import Affine, LowRankEdit
@@ -33,6 +35,8 @@ from sensitivenets.maps.on_device import OnDevice, products_on
 from sensitivenets.maps.routed import GroupTransport, RoutedMap, Router
 
 GROUPS, ROUNDS, DIRECTIONS = 6, 3, 5
+# Rows of a kernel matrix, as an audit makes them at once.
+KERNEL_ROWS = 6000
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,7 @@ class Work:
     in_numpy: Callable[[np.ndarray], np.ndarray]
     flops: float
     numbers: float
+    rows: int
 
 
 def seconds(work: Callable[[], Any], repeat: int) -> float:
@@ -91,13 +96,21 @@ def kinds_of_work(on: OnDevice, rows: int, dim: int) -> list[Work]:
 
     def mapped(name: str, phi: FittedMap, flops: float) -> Work:
         (there,) = on.maps([phi])
-        return Work(name, there.form, there, phi, flops, row_by_row)
+        return Work(name, there.form, there, phi, flops, row_by_row, rows)
 
     return [
-        mapped("affine", Affine(one.stages[0].matrices[0], np.zeros(dim, np.float32)), square),
+        mapped("affine", Affine(np.eye(dim, dtype=np.float32), np.zeros(dim, np.float32)), square),
         mapped("LEACE's edit", edit, 2 * DIRECTIONS * row_by_row),
         mapped("routed, 3 rounds", Chain((one,) * ROUNDS), ROUNDS * (GROUPS + 1) * square),
-        Work("scores", router.form, router.scores, one.router.scores, GROUPS * square, rows * dim),
+        Work(
+            "scores",
+            router.form,
+            router.scores,
+            one.router.scores,
+            GROUPS * square,
+            rows * dim,
+            rows,
+        ),
         Work(
             "moments",
             lambda x: x.T @ x,
@@ -105,8 +118,24 @@ def kinds_of_work(on: OnDevice, rows: int, dim: int) -> list[Work]:
             lambda X: scatter(X, np.empty((dim, dim), np.float32)),
             square,
             rows * dim,
+            rows,
         ),
+        kernel_matrix(on, min(rows, KERNEL_ROWS), dim),
     ]
+
+
+def kernel_matrix(on: OnDevice, rows: int, dim: int) -> Work:
+    """Make the Gaussian kernel of some rows with themselves: written once, and sent back."""
+    kernels = KernelsOnDevice(on.device)
+    return Work(
+        "kernel matrix",
+        lambda x: squares(x, x).neg_().exp_(),
+        lambda X: kernels.gaussian(X, X, 1.0),
+        lambda X: IN_NUMPY.gaussian(X, X, 1.0),
+        2.0 * rows * rows * dim,
+        rows * rows + 2.0 * rows * dim,
+        rows,
+    )
 
 
 @dataclass(frozen=True)
@@ -128,6 +157,7 @@ def measured_roofs(x: torch.Tensor, side: int, repeat: int) -> Roofs:
 
 def line(work: Work, roofs: Roofs, X: np.ndarray, x: torch.Tensor, repeat: int) -> str:
     """Measure one kind of work, and say what it reached."""
+    X, x = X[: work.rows], x[: work.rows]
     took = seconds(lambda: work.there(x), repeat)
     least = max(work.flops / roofs.multiplied, 4 * work.numbers / roofs.copied)
     from_array = seconds(lambda: work.from_array(X), repeat)

@@ -48,14 +48,14 @@ class OnDevice:
 
     device: torch.device
 
-    def maps(self, parts: Sequence[FittedMap]) -> Sequence[FittedMap]:
+    def maps(self, parts: Sequence[FittedMap]) -> Sequence[MapOnDevice]:
         """Return one map that does what `parts` do: rows come back when all is done."""
         if not parts:
             return ()
         whole = parts[0] if len(parts) == 1 else Chain(tuple(parts))
         return (MapOnDevice(whole, self),)
 
-    def router(self, router: Router) -> Router:
+    def router(self, router: Router) -> RouterOnDevice:
         """Return a router that makes its scores there."""
         return RouterOnDevice(**router.arrays(), on=self)
 

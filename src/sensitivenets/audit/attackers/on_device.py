@@ -25,21 +25,16 @@ class KernelsOnDevice:
 
     def gaussian(self, a: FloatArray, b: FloatArray, gamma: float) -> FloatArray:
         """See `smooth_functions.Kernels.gaussian`."""
-        return self._squares(a, b).mul_(-gamma).exp_().cpu().numpy()
+        return squares(self._put(a), self._put(b)).mul_(-gamma).exp_().cpu().numpy()
 
     def distances(self, a: FloatArray, b: FloatArray) -> FloatArray:
         """See `smooth_functions.Kernels.distances`."""
-        return self._squares(a, b).sqrt_().cpu().numpy()
+        return squares(self._put(a), self._put(b)).sqrt_().cpu().numpy()
 
     def solve(self, kernel: FloatArray, columns: FloatArray) -> FloatArray:
         """See `smooth_functions.Kernels.solve`."""
         matrix, sides = self._put(kernel), self._put(columns)
         return torch.cholesky_solve(sides, torch.linalg.cholesky(matrix)).cpu().numpy()
-
-    def _squares(self, a: FloatArray, b: FloatArray) -> Tensor:
-        x, y = self._put(a), self._put(b)
-        lengths = x.square().sum(dim=1)[:, None] + y.square().sum(dim=1)
-        return torch.addmm(lengths, x, y.T, alpha=-2).clamp_(min=0)
 
     def _put(self, array: FloatArray) -> Tensor:
         return torch.tensor(array, device=self.device)
@@ -48,3 +43,9 @@ class KernelsOnDevice:
 def kernels_on(name: str) -> KernelsOnDevice:
     """Return the kernels of a device: see `maps.on_device.device_named`."""
     return KernelsOnDevice(device_named(name))
+
+
+def squares(a: Tensor, b: Tensor) -> Tensor:
+    """Return squared Euclidean distances (n, m) of rows (n, d) and (m, d) that are there."""
+    lengths = a.square().sum(dim=1)[:, None] + b.square().sum(dim=1)
+    return torch.addmm(lengths, a, b.T, alpha=-2).clamp_(min=0)
