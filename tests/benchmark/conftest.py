@@ -1,4 +1,5 @@
 import dataclasses
+import os
 
 import numpy as np
 import pytest
@@ -66,7 +67,7 @@ def own_methods(tmp_path, monkeypatch):
     folder = tmp_path / "modules"
     folder.mkdir()
     (folder / "own_methods.py").write_text(OWN)
-    monkeypatch.setenv("PYTHONPATH", str(folder))
+    monkeypatch.setenv("PYTHONPATH", str(folder), prepend=os.pathsep)
     monkeypatch.setenv("WAIT", str(tmp_path / "wait"))
     monkeypatch.syspath_prepend(folder)
     return "own_methods"

@@ -1,4 +1,5 @@
 import dataclasses
+import tempfile
 
 import numpy as np
 import pytest
@@ -30,8 +31,8 @@ def everything(inputs, rng):
 
 
 def test_what_processes_read_is_what_was_written(everything, tmp_path):
-    save_inputs(everything, tmp_path)
-    found = load_inputs(tmp_path)
+    save_inputs(everything, tmp_path / "inputs.npz")
+    found = load_inputs(tmp_path / "inputs.npz")
     assert found.digest() == everything.digest()
     assert np.array_equal(found.fitting.X_sensitive, everything.fitting.X_sensitive)
     assert found.fitting.attributes["gender"].classes == ("Female", "Male")
@@ -45,8 +46,10 @@ def test_what_is_left_out_stays_out(inputs, tmp_path):
     bare = changed(inputs, "fitting", target=None)
     split = inputs.attacking.split
     bare = changed(bare, "attacking", split=Split(split.train, split.test))
-    save_inputs(bare, tmp_path)
-    found = load_inputs(tmp_path)
+    with tempfile.TemporaryFile() as file:
+        save_inputs(bare, file)
+        file.seek(0)
+        found = load_inputs(file)
     assert found.fitting.target is None
     assert found.fitting.X_sensitive is None
     assert found.fitting.task is None

@@ -10,7 +10,9 @@ from sensitivenets.benchmark import runs as benchmark
 from sensitivenets.benchmark.measure import run_once
 from sensitivenets.benchmark.methods import METHODS
 from sensitivenets.benchmark.record import save_record
+from sensitivenets.cli.benchmark_options import RunOptions
 from sensitivenets.embeddings import read_table, write_table
+from sensitivenets.engines.ray_cluster import RayCluster
 
 SPLIT = ("--where", "split=fit", "--train", "split=attack_train", "--test", "split=attack_test")
 TABLE = ("benchmark", "table.parquet", "--quick", "--attribute", "gender", "--identity", "subject")
@@ -57,11 +59,13 @@ def test_from_a_table_to_a_leaderboard(run, here, tmp_path):
     again = run(
         *(*TABLE, *SPLIT, "--methods", "none,random_projection", "--attribute", "ethnicity"),
         *("--grid", grid, "--seed", "0", "--seed", "1", "--out", tmp_path / "out", "--json"),
+        *("--about", "drawn rows"),
     )
     assert again[0] == 0
     assert "6 of 6 runs were finished before" in again[2]
     assert len(here) == n_runs
-    assert json.loads(again[1]) == board
+    assert json.loads(again[1]) == board | {"facts": board["facts"] | {"about": "drawn rows"}}
+    assert "<dd>drawn rows</dd>" in (tmp_path / "out" / "index.html").read_text()
 
 
 def test_a_task_is_kept_by_the_methods_that_keep_one(run, here, tmp_path):
@@ -144,6 +148,15 @@ def test_without_a_split_nobody_is_on_two_sides(run, here, tmp_path):
     assert sum(map(len, sides)) == len(set.union(*sides)) == 60
     assert len(fitted) == 30
     assert (settings.full, limits.n_jobs) == (False, 2)
+
+
+def test_who_does_the_runs(tmp_path):
+    def work(**options):
+        return RunOptions(out=tmp_path, n_jobs=4, **options).work
+
+    assert (work().processes, work().make()) == (4, None)
+    assert (work(engine="process").processes, work(engine="process").make()) == (1, None)
+    assert work(engine="ray", ray_address="head:6379").make() == RayCluster("head:6379")
 
 
 def test_the_page_is_left_out_where_it_cannot_be_drawn(run, here, tmp_path, monkeypatch):

@@ -1,9 +1,12 @@
 import os
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from sensitivenets.embeddings import rows as row_cuts
+from sensitivenets.engines import engine_named
 
 
 # Shut down behind the last test of this folder: its notes on lost nodes go to everybody's stdout.
@@ -22,6 +25,8 @@ def cluster():
             "_system_config": {
                 "health_check_failure_threshold": 30,
                 "health_check_timeout_ms": 60_000,
+                # Ray's workers give way to everybody else, for minutes where others work.
+                "worker_niceness": 0,
             },
         },
     )
@@ -37,3 +42,27 @@ def cluster():
     yield made
     ray.shutdown()
     made.shutdown()
+
+
+@dataclass
+class LosesANode:
+    """Ray, of which a node is removed without grace when the first part of a pass is done."""
+
+    cluster: Any
+    passes: int = 0
+
+    def map(self, function, parts, *, in_order=True):
+        self.passes += 1
+        # Once: a cluster is slow to see that a node is gone.
+        node = self.cluster.add_node(num_cpus=1) if self.passes == 1 else None
+        for result in engine_named("ray").map(function, parts, in_order=in_order):
+            if node is not None:
+                self.cluster.remove_node(node, allow_graceful=False)
+                node = None
+            yield result
+
+
+@pytest.fixture
+def losing_a_node(cluster):
+    """Makes an engine that loses a node in the middle of the work."""
+    return lambda: LosesANode(cluster)

@@ -1,5 +1,7 @@
 """Every home of an engine does the same: all parts, in their order, few at a time."""
 
+import threading
+
 import numpy as np
 import pytest
 
@@ -27,6 +29,23 @@ def test_results_are_those_of_one_thread_in_order(engine):
 def test_an_error_in_a_part_is_what_is_raised(engine):
     with pytest.raises(InputError, match=r"part-\d\.parquet: no such file"):
         list(engine.map(open_table, [f"part-{part}.parquet" for part in range(9)]))
+
+
+@pytest.mark.parametrize("engine", HOMES, ids=repr)
+def test_results_in_any_order_are_all_results(engine):
+    assert sorted(engine.map(abs, range(-9, 0), in_order=False)) == list(range(1, 10))
+
+
+def test_what_is_done_is_handed_back_before_what_is_slow():
+    slow_may_end = threading.Event()
+
+    def part(number):
+        return number or slow_may_end.wait()
+
+    found = InProcess(2).map(part, range(4), in_order=False)
+    assert {next(found), next(found), next(found)} == {1, 2, 3}
+    slow_may_end.set()
+    assert list(found) == [True]
 
 
 def test_parts_are_not_begun_long_before_they_are_asked_for():

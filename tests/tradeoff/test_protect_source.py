@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from sensitivenets import synthetic_diveface, write_table
@@ -155,6 +156,20 @@ def test_a_table_of_another_width_is_refused_before_any_work(place):
     narrow = replace(KNOWN, vectors=np.ascontiguousarray(KNOWN.vectors[:, :8]))
     with pytest.raises(InputError, match="expected embeddings of 8 features"):
         protected(place / "mine", narrow)
+
+
+def test_numbers_of_a_table_that_is_not_held_are_refused(run, place, tmp_path, monkeypatch):
+    monkeypatch.setattr(drawn_rows, "MOST_ROWS", 500)
+    ages = pa.array(np.arange(len(KNOWN)) % 50)
+    aged = replace(KNOWN, columns=KNOWN.columns.append_column("age", ages))
+    write_table(aged.take(np.arange(300)), tmp_path / "aged.parquet")
+    code, _, err = run(
+        *("protect", place / "mine", "--reference", tmp_path / "aged.parquet"),
+        *("--continuous", "age", "--out", tmp_path / "out"),
+    )
+    assert code == 2
+    assert "has 900 rows, and numbers are read of tables that are held; write bands of 'age'" in err
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.slow

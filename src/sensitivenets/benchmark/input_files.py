@@ -1,10 +1,10 @@
-"""The data of a benchmark in a folder of arrays, for the processes that run it."""
+"""The data of a benchmark in a file of arrays, for the processes that run it."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -13,19 +13,20 @@ from sensitivenets.benchmark.inputs import Attacking, Fitting, Inputs, Verifying
 from sensitivenets.embeddings import Labels
 from sensitivenets.verification import Pairs
 
-_ARRAYS, _NAMES = "arrays.npz", "names.json"
+# Beside the arrays: the names and classes of labels, and the sources of pairs, as JSON.
+_NAMES = "names"
 _PAIR_COLUMNS = ("left", "right", "same", "fold")
 
 
-def save_inputs(inputs: Inputs, folder: Path) -> None:
-    """Write the data into a folder.
+def save_inputs(inputs: Inputs, file: Path | BinaryIO) -> None:
+    """Write the data.
 
     Parameters
     ----------
     inputs : Inputs
         What to write.
-    folder : Path
-        Must be there.
+    file : Path or file open for writing
+        Where to; a name ends in ``.npz``.
     """
     writer = _Writer()
     fitting, attacking, verifying = inputs.fitting, inputs.attacking, inputs.verifying
@@ -41,27 +42,26 @@ def save_inputs(inputs: Inputs, folder: Path) -> None:
         for column in _PAIR_COLUMNS:
             writer.arrays[f"pairs.{k}.{column}"] = getattr(pairs, column)
     sources = {name: pairs.source for name, pairs in verifying.pairs.items()}
-    np.savez(folder / _ARRAYS, allow_pickle=False, **writer.arrays)
-    names = {"labels": writer.labels, "pairs": sources}
-    (folder / _NAMES).write_text(json.dumps(names), encoding="utf-8")
+    writer.arrays[_NAMES] = np.array(json.dumps({"labels": writer.labels, "pairs": sources}))
+    np.savez(file, allow_pickle=False, **writer.arrays)
 
 
-def load_inputs(folder: Path) -> Inputs:
+def load_inputs(file: Path | BinaryIO) -> Inputs:
     """Read what `save_inputs` wrote.
 
     Parameters
     ----------
-    folder : Path
-        Where it was written.
+    file : Path or file open for reading
+        Where it was written; one that has no name may be read, but not from a pipe.
 
     Returns
     -------
     Inputs
         The same data.
     """
-    names = json.loads((folder / _NAMES).read_text(encoding="utf-8"))
-    with np.load(folder / _ARRAYS, allow_pickle=False) as file:
-        arrays = {name: file[name] for name in file.files}
+    with np.load(file, allow_pickle=False) as found:
+        arrays = {name: found[name] for name in found.files}
+    names = json.loads(str(arrays[_NAMES]))
 
     def labels(place: str, many: bool = False) -> Any:
         found = {

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from sensitivenets.benchmark.input_files import save_inputs
 from sensitivenets.benchmark.inputs import Inputs
@@ -81,17 +82,17 @@ def run_all(
     records.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="sensitivenets.") as name:
         folder = Path(name)
-        save_inputs(inputs, folder)
-        job = {"settings": asdict(settings), "context": context}
-        job |= {"inputs": str(folder), "records": str(records.absolute())}
+        job: dict[str, Any] = {"settings": asdict(settings), "context": context}
+        job["records"] = str(records.absolute())
         waiting = list(reversed(runs))
-        with _processes() as running:
+        with _written(inputs, folder, limits.n_jobs) as data, _processes() as running:
+            job["inputs"] = str(data) if isinstance(data, Path) else None
             while waiting or running:
                 while waiting and len(running) < limits.n_jobs:
                     run = waiting.pop()
                     path = folder / f"{run.key(context)}.job.json"
                     path.write_text(json.dumps({**job, "run": asdict(run)}), encoding="utf-8")
-                    running.append(_start(run, path, settings.n_threads))
+                    running.append(_start(run, path, settings.n_threads, data))
                 time.sleep(_LOOK_EVERY)
                 for one in list(running):
                     error = _ended(one, limits, records / f"{one.run.key(context)}.json")
@@ -101,6 +102,23 @@ def run_all(
                     if error:
                         save_record(failed(one.run, context, error), records)
                     finished(one.run)
+
+
+@contextmanager
+def _written(inputs: Inputs, folder: Path, n_jobs: int) -> Iterator[Path | int]:
+    """Yield the file of the data, or, for one process at a time, a file without a name.
+
+    What has no name is gone with whoever holds it, however they end: a cluster kills its workers
+    and all that they started. Several processes at a time would share their place in it.
+    """
+    if n_jobs > 1:
+        save_inputs(inputs, folder / "inputs.npz")
+        yield folder / "inputs.npz"
+        return
+    with tempfile.TemporaryFile() as file:
+        save_inputs(inputs, file)
+        file.flush()
+        yield file.fileno()
 
 
 @contextmanager
@@ -116,15 +134,19 @@ def _processes() -> Iterator[list[_Running]]:
             one.process.wait()
 
 
-def _start(run: Run, job: Path, n_threads: int) -> _Running:
+def _start(run: Run, job: Path, n_threads: int, data: Path | int) -> _Running:
     output = job.with_suffix(".txt")
     command = [sys.executable, "-m", "sensitivenets.benchmark.worker", str(job)]
     environment = os.environ | dict.fromkeys(_THREADS, str(n_threads))
+    stdin = subprocess.DEVNULL
+    if isinstance(data, int):
+        stdin = data
+        os.lseek(data, 0, os.SEEK_SET)
     with output.open("wb") as file:
         # A group of its own: Ctrl-C reaches the parent, which ends its processes itself.
         process = subprocess.Popen(
             command,
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=file,
             stderr=file,
             env=environment,

@@ -10,9 +10,11 @@ from typing import Any
 
 from sensitivenets.benchmark.inputs import Inputs
 from sensitivenets.benchmark.measure import ProtocolSettings
+from sensitivenets.benchmark.on_engine import OneRun, run_all_on
 from sensitivenets.benchmark.plan import Run, digest
 from sensitivenets.benchmark.processes import Limits, run_all
 from sensitivenets.benchmark.record import SCHEMA_VERSION, RunRecord, load_record, load_records
+from sensitivenets.engines import Engine
 from sensitivenets.progress import Progress, Steps
 from sensitivenets.version import __version__
 
@@ -50,6 +52,7 @@ def benchmark(
     *,
     settings: ProtocolSettings,
     limits: Limits,
+    engine: Engine | None = None,
     retry: bool = False,
     progress: Progress | None = None,
 ) -> Benchmark:
@@ -71,6 +74,8 @@ def benchmark(
         How to measure.
     limits : Limits
         Processes at a time, and time of each run.
+    engine : Engine, optional
+        Does the runs instead, each in a process of its own there; it says how many at a time.
     retry : bool, default=False
         Whether to run again what failed before.
     progress : Progress, optional
@@ -79,7 +84,7 @@ def benchmark(
     Returns
     -------
     Benchmark
-        Its records do not depend on `limits`, times and memory apart.
+        Its records do not depend on `limits` and `engine`, times and memory apart.
 
     Raises
     ------
@@ -94,16 +99,15 @@ def benchmark(
     steps = Steps(len(keys), progress, len(keys) - len(missing))
     if progress is not None:
         progress(steps.done, steps.total, "")
-    if missing:
-        run_all(
-            inputs,
-            missing,
-            settings,
-            context,
-            records,
-            limits=limits,
-            finished=lambda run: steps.advance(str(run)),
-        )
+
+    def finished(run: Run) -> None:
+        steps.advance(str(run))
+
+    if missing and engine is not None:
+        one_run = OneRun(inputs, settings, context, limits.seconds)
+        run_all_on(engine, one_run, missing, records, finished=finished)
+    elif missing:
+        run_all(inputs, missing, settings, context, records, limits=limits, finished=finished)
     found = {record.key: record for record in load_records(records)}
     ours = {key: record for key, record in found.items() if record.context == context}
     asked = [ours[key] for key in keys]

@@ -28,11 +28,13 @@ def work(job: dict[str, Any]) -> None:
     Parameters
     ----------
     job : dict
-        ``run`` and ``settings`` as their fields, ``context``, and the folders ``inputs`` and
-        ``records``.
+        ``run`` and ``settings`` as their fields, ``context``, the file ``inputs``, which is the
+        standard input if it is None, and the folder ``records``.
     """
     run, settings = Run(**job["run"]), ProtocolSettings(**job["settings"])
-    record = run_once(load_inputs(Path(job["inputs"])), run, settings, job["context"])
+    given = job["inputs"]
+    inputs = load_inputs(sys.stdin.buffer if given is None else Path(given))
+    record = run_once(inputs, run, settings, job["context"])
     save_record(record, Path(job["records"]))
 
 

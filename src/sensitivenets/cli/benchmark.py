@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,7 +56,8 @@ def benchmark(table: Path, /, *, data: DataOptions, runs: RunOptions, json: bool
             planned,
             runs.out,
             settings=ProtocolSettings(not runs.quick, runs.random_state, runs.n_threads),
-            limits=Limits(runs.n_jobs, runs.time_limit),
+            limits=Limits(runs.work.processes, runs.time_limit),
+            engine=runs.work.make(),
             retry=runs.retry,
             progress=progress,
         )
@@ -63,7 +65,7 @@ def benchmark(table: Path, /, *, data: DataOptions, runs: RunOptions, json: bool
         print_notice(f"{found.n_taken_up} of {len(planned)} runs were finished before")
     if found.n_foreign:
         print_notice(f"{found.n_foreign} records of other data, settings or versions: left out")
-    leaderboard = join(found)
+    leaderboard = join(replace(found, facts={**found.facts, "about": data.about}))
     path = runs.out / "leaderboard.json"
     write_results(found.records, runs.out / "results.parquet")
     save_leaderboard(leaderboard, path)

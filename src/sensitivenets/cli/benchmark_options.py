@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Group, Parameter
 
 from sensitivenets.atomic import check_parent
+from sensitivenets.cli.engine_options import AttackEngineOptions
 from sensitivenets.cli.options import Quick
 from sensitivenets.errors import InputError
 
@@ -60,6 +61,8 @@ class DataOptions:
         Protocol of --pairs, such as view2; may be given several times, the first decides.
     embedding
         Name of the embedding column in every table.
+    about
+        What the embeddings are, such as their network and photographs: a line for the page.
     """
 
     attribute: _Many
@@ -79,6 +82,7 @@ class DataOptions:
     image: str = "image"
     protocol: _Many = field(default_factory=list)
     embedding: str = "embedding"
+    about: str = ""
 
     def __post_init__(self) -> None:
         if self.detector is None and self.detector_where:
@@ -118,10 +122,16 @@ class RunOptions:
         easier to withstand.
     random_state
         Seed of the attackers, the split and the intervals.
+    engine
+        processes are --n-jobs on this machine; process is one at a time; ray is a cluster, of
+        which each core takes a run, the data sent along. Each run has a process of its own.
     n_jobs
-        Runs at a time, each in a process of its own.
+        Runs at a time, of processes.
+    ray_address
+        Ray cluster to join: HOST:PORT, or auto for the one that runs on this machine. Without it
+        one is started here.
     n_threads
-        Threads of each.
+        Threads of each run.
     time_limit
         Seconds that one run may take, its attackers included.
     retry
@@ -134,7 +144,9 @@ class RunOptions:
     seed: Annotated[list[int], Parameter(show_default=False)] = field(default_factory=lambda: [0])
     quick: Quick = False
     random_state: int = 0
+    engine: Literal["process", "processes", "ray"] = "processes"
     n_jobs: int = 2
+    ray_address: str | None = None
     n_threads: int = 1
     time_limit: float | None = None
     retry: bool = False
@@ -148,6 +160,13 @@ class RunOptions:
         if self.out.exists() and not self.out.is_dir():
             raise InputError(f"{self.out}: expected a folder for the leaderboard, found a file")
         check_parent(self.out)
+
+    @property
+    def work(self) -> AttackEngineOptions:
+        """Who does the runs, as `audit` asks who runs attackers."""
+        return AttackEngineOptions(
+            engine=self.engine, n_jobs=self.n_jobs, ray_address=self.ray_address
+        )
 
     @property
     def method_names(self) -> list[str]:

@@ -2,7 +2,7 @@
 
 An engine is one function, `map`. What is mapped must give the same bits wherever it runs, so that
 results do not depend on the engine: every home runs it on one thread of BLAS, and hands results
-back in the order of the parts.
+back in the order of the parts unless told that any will do.
 """
 
 from __future__ import annotations
@@ -22,8 +22,10 @@ ENGINES = ("process", "processes", "ray")
 class Engine(Protocol):
     """Does the same to many parts."""
 
-    def map(self, function: Callable[[P], R], parts: Iterable[P]) -> Iterator[R]:
-        """Yield what `function` makes of each part, in the order of the parts.
+    def map(
+        self, function: Callable[[P], R], parts: Iterable[P], *, in_order: bool = True
+    ) -> Iterator[R]:
+        """Yield what `function` makes of each part.
 
         Parameters
         ----------
@@ -31,6 +33,8 @@ class Engine(Protocol):
             Of one part; it can be pickled, keeps nothing, and names the part in its errors.
         parts : iterable
             Small: where the work is, not the rows themselves.
+        in_order : bool, default=True
+            Whether results come in the order of the parts; otherwise as they are done.
 
         Yields
         ------

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -27,7 +27,9 @@ class InProcess:
 
     n_workers: int | None = None
 
-    def map(self, function: Callable[[P], R], parts: Iterable[P]) -> Iterator[R]:
+    def map(
+        self, function: Callable[[P], R], parts: Iterable[P], *, in_order: bool = True
+    ) -> Iterator[R]:
         """See `Engine.map`."""
         n_workers = self.n_workers or os.cpu_count() or 1
         waiting: deque[Future[R]] = deque()
@@ -37,9 +39,16 @@ class InProcess:
                 for part in parts:
                     waiting.append(pool.submit(function, part))
                     if len(waiting) > n_workers:
-                        yield waiting.popleft().result()
+                        yield _next(waiting, in_order)
                 while waiting:
-                    yield waiting.popleft().result()
+                    yield _next(waiting, in_order)
             finally:
                 for future in waiting:
                     future.cancel()
+
+
+def _next(waiting: deque[Future[R]], in_order: bool) -> R:
+    """Take the first of the futures, or the first that is done."""
+    first = waiting[0] if in_order else next(iter(wait(waiting, None, FIRST_COMPLETED).done))
+    waiting.remove(first)
+    return first.result()

@@ -44,9 +44,13 @@ class Processes:
 
     n_workers: int | None = None
 
-    def map(self, function: Callable[[P], R], parts: Iterable[P]) -> Iterator[R]:
+    def map(
+        self, function: Callable[[P], R], parts: Iterable[P], *, in_order: bool = True
+    ) -> Iterator[R]:
         """See `Engine.map`."""
         parallel = Parallel(
-            self.n_workers or os.cpu_count() or 1, backend="loky", return_as="generator"
+            self.n_workers or os.cpu_count() or 1,
+            backend="loky",
+            return_as="generator" if in_order else "generator_unordered",
         )
         yield from parallel(delayed(OnOneThread(function))(part) for part in parts)

@@ -6,6 +6,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 from sensitivenets.engines.processes import OnOneThread
@@ -35,7 +36,9 @@ class RayCluster:
 
     address: str | None = None
 
-    def map(self, function: Callable[[P], R], parts: Iterable[P]) -> Iterator[R]:
+    def map(
+        self, function: Callable[[P], R], parts: Iterable[P], *, in_order: bool = True
+    ) -> Iterator[R]:
         """See `Engine.map`."""
         ray = _connected(self.address)
         task = ray.remote(num_cpus=1, max_retries=_RETRIES)(OnOneThread.__call__)
@@ -44,9 +47,9 @@ class RayCluster:
         for part in parts:
             waiting.append(task.remote(shared, part))
             if len(waiting) > _AHEAD * max(int(ray.cluster_resources().get("CPU", 1)), 1):
-                yield _result(ray, waiting.popleft())
+                yield _next(ray, waiting, in_order)
         while waiting:
-            yield _result(ray, waiting.popleft())
+            yield _next(ray, waiting, in_order)
 
 
 def _connected(address: str | None) -> Any:
@@ -55,6 +58,7 @@ def _connected(address: str | None) -> Any:
     except ImportError as error:
         raise InputError("--engine ray needs Ray: pip install 'sensitivenets[ray]'") from error
     if not ray.is_initialized():
+        _keep_from_stdout()
         try:
             ray.init(address=address, log_to_driver=False, logging_level=logging.WARNING)
         except (ConnectionError, ValueError) as error:
@@ -64,9 +68,29 @@ def _connected(address: str | None) -> Any:
     return ray
 
 
-def _result(ray: Any, reference: Any) -> Any:
+def _keep_from_stdout() -> None:
+    """Make Ray say on standard error what it says of lost nodes: results go to standard output.
+
+    Ray has no switch for it: `log_to_driver` is of what workers print. Other versions of Ray may
+    do it elsewhere; they then speak where they spoke.
+    """
+    from ray._private import worker
+
+    said = getattr(worker, "print_to_stdstream", None)
+    if said is not None and not isinstance(said, partial):
+        worker.print_to_stdstream = partial(_say_as_error, said)
+
+
+def _say_as_error(say: Callable[..., None], data: dict[str, Any], **how: Any) -> None:
+    say({**data, "is_err": True}, **how)
+
+
+def _next(ray: Any, waiting: deque[Any], in_order: bool) -> Any:
+    """Take the result of the first task, or of the first that is done."""
+    first = waiting[0] if in_order else ray.wait(list(waiting))[0][0]
+    waiting.remove(first)
     try:
-        return ray.get(reference)
+        return ray.get(first)
     except ray.exceptions.RayTaskError as error:
         # What went wrong in the part, not where in Ray.
         cause = error.cause
