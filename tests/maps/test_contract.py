@@ -14,6 +14,7 @@ from sensitivenets.maps.fourier import FourierProjection
 from sensitivenets.maps.kinds import KINDS, rebuild_map
 from sensitivenets.maps.mlp import MLP
 from sensitivenets.maps.model_folder import load_model, save_model
+from sensitivenets.maps.on_device import products_on
 from sensitivenets.maps.projection import Projection
 from sensitivenets.maps.routed import CellShift, GroupTransport, RoutedMap, Router, SubspaceMap
 from sensitivenets.maps.universal_code import UniversalCode
@@ -75,6 +76,16 @@ def test_a_map_goes_through_a_folder(phi, tmp_path):
     assert type(again) is type(phi)
     assert list(again.arrays()) == list(phi.arrays())
     np.testing.assert_array_equal(again(X), phi(X))
+
+
+@every_map
+@pytest.mark.parametrize(("dtype", "most"), [(np.float32, 1e-5), (np.float64, 1e-12)])
+def test_torch_maps_as_numpy_does(phi, dtype, most):
+    rows = X.astype(dtype)
+    (there,) = products_on("cpu").maps([phi])
+    assert there(rows).dtype == dtype
+    np.testing.assert_allclose(there(rows), phi(rows), atol=most)
+    assert (there.n_features_in, there.n_features_out) == (phi.n_features_in, phi.n_features_out)
 
 
 @every_map

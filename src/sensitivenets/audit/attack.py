@@ -45,10 +45,24 @@ class Workers:
         Processes; 1 does them here.
     engine : EngineMap, optional
         Does them instead, in processes: warnings of a job become its notes, which threads mix up.
+    kernels : object, optional
+        Makes the matrices of kernel machines (`attackers.smooth_functions.Kernels`); numpy unless
+        given.
     """
 
     n_jobs: int = 1
     engine: EngineMap | None = None
+    kernels: Any = None
+
+    def equipped(self, attacker: Attacker) -> Attacker:
+        """Return an attacker whose kernel machines have their matrices made so."""
+        if self.kernels is None:
+            return attacker
+        candidates = (
+            (parameters, _with_kernels(estimator, self.kernels))
+            for parameters, estimator in attacker.candidates
+        )
+        return replace(attacker, candidates=tuple(candidates))
 
     def call(
         self, function: Callable[..., T], jobs: Sequence[tuple[Any, ...]]
@@ -62,6 +76,11 @@ class Workers:
             with parallel_config("loky", inner_max_num_threads=1), threadpool_limits(1):
                 parallel = Parallel(n_jobs=self.n_jobs, return_as="generator", max_nbytes="1M")
                 yield from parallel(delayed(function)(*job) for job in jobs)
+
+
+def _with_kernels(estimator: Any, kernels: Any) -> Any:
+    takes = "kernels" in estimator.get_params(deep=False)
+    return clone(estimator).set_params(kernels=kernels) if takes else estimator
 
 
 @dataclass(frozen=True)
@@ -260,7 +279,7 @@ def attack(
     steps.total += len(jobs)
     found = run_jobs(
         run_trial,
-        [(attacker, name, X, attacks[k].task, seed) for k, attacker, name, X in jobs],
+        [(workers.equipped(who), name, X, attacks[k].task, seed) for k, who, name, X in jobs],
         costs=[attacker.cost for _, attacker, _, _ in jobs],
         names=[
             f"{attacks[k].task.name}, {attacks[k].representation}: {attacker.name}"

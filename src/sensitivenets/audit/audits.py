@@ -11,6 +11,7 @@ from sklearn.base import ClassifierMixin
 
 from sensitivenets.audit.attack import Advantage, EngineMap, Workers
 from sensitivenets.audit.attackers.catalogue import full_plan, quick_plan, seconds_of
+from sensitivenets.audit.attackers.smooth_functions import Kernels
 from sensitivenets.audit.inversion import INVERSION, Phi
 from sensitivenets.audit.results import AuditResult
 from sensitivenets.audit.run import run_audit
@@ -42,6 +43,7 @@ def audit(
     random_state: int = 0,
     n_jobs: int = 2,
     engine: EngineMap | None = None,
+    kernels: Kernels | None = None,
     progress: Progress | None = None,
 ) -> AuditResult:
     """Ask what an honest adversary still reads from embeddings, and whether to believe it.
@@ -92,6 +94,8 @@ def audit(
         Processes; each uses one thread.
     engine : EngineMap, optional
         Runs the attackers instead; it changes nothing of the result.
+    kernels : Kernels, optional
+        Makes the matrices of kernel machines, in place of numpy.
     progress : Progress, optional
         Told of each step.
 
@@ -128,7 +132,7 @@ def audit(
         plan=plan,
         split=split,
         random_state=random_state,
-        workers=Workers(n_jobs, engine),
+        workers=Workers(n_jobs, engine, kernels),
         progress=progress,
         continuous=continuous,
         phi=phi,
@@ -174,6 +178,7 @@ def quick_audit(
     random_state: int = 0,
     n_jobs: int = 2,
     engine: EngineMap | None = None,
+    kernels: Kernels | None = None,
     progress: Progress | None = None,
 ) -> AuditResult:
     """Ask whether the attackers of Table I still read the attributes: NN, SVM and RF.
@@ -194,6 +199,8 @@ def quick_audit(
         Processes; each uses one thread.
     engine : EngineMap, optional
         Runs the attackers instead; it changes nothing of the result.
+    kernels : Kernels, optional
+        Makes the matrices of kernel machines, in place of numpy.
     progress : Progress, optional
         Told of each step.
 
@@ -214,6 +221,6 @@ def quick_audit(
         plan=quick_plan(),
         split=split,
         random_state=random_state,
-        workers=Workers(n_jobs, engine),
+        workers=Workers(n_jobs, engine, kernels),
         progress=progress,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sensitivenets.cli.engine_options import EngineOptions
+from sensitivenets.cli.engine_options import DeviceOptions
 from sensitivenets.cli.output import percent, print_json, print_line, print_table
 from sensitivenets.cli.selection import open_rows, refuse_own_output
 from sensitivenets.connectors.postgres import is_postgres_url, parse_postgres
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sensitivenets.erasers.fit_table import AdaptedModel
     from sensitivenets.erasers.transport.adapt import Adapted
 
-_HERE = EngineOptions()
+_HERE = DeviceOptions()
 
 
 def adapt(
@@ -31,7 +31,7 @@ def adapt(
     embedding: str = "embedding",
     overwrite: bool = False,
     json: bool = False,
-    work: EngineOptions = _HERE,
+    work: DeviceOptions = _HERE,
 ) -> None:
     """Adapt a model to a table, which needs no labels: its own groups, its own moments.
 
@@ -61,7 +61,7 @@ def adapt(
     json
         Write the result as JSON.
     work
-        Who goes through the table.
+        Who goes through the table, and who multiplies.
     """
     from sensitivenets.erasers.fit_table import adapt_table
     from sensitivenets.maps.model_folder import check_destination, load_model
@@ -69,6 +69,7 @@ def adapt(
     from sensitivenets.progress import progress_bar
 
     check_destination(out, overwrite=overwrite)
+    products = work.products()
     parent = load_model(model)
     _refuse_codes(table)
     source = open_rows(table, where or [], embedding)
@@ -81,6 +82,7 @@ def adapt(
             domain=domain,
             trust=trust,
             engine=work.make(),
+            products=products,
             progress=progress,
         )
     save_or_rescue(made.model, out, overwrite=overwrite)

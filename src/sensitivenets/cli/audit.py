@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from sensitivenets.cli.attributes import require_groups
 from sensitivenets.cli.audit_options import AuditOptions
-from sensitivenets.cli.engine_options import AttackEngineOptions
+from sensitivenets.cli.engine_options import AttackDeviceOptions
 from sensitivenets.errors import InputError
 
 if TYPE_CHECKING:
     from sensitivenets.embeddings import EmbeddingTable
 
-_HERE = AttackEngineOptions()
+_HERE = AttackDeviceOptions()
 _NOT_VALID = 3
 
 
@@ -23,7 +23,7 @@ def audit(
     /,
     *,
     options: AuditOptions,
-    work: AttackEngineOptions = _HERE,
+    work: AttackDeviceOptions = _HERE,
 ) -> int:
     """Attack embeddings and report what still leaks: before and after a map, or in one table.
 
@@ -50,6 +50,7 @@ def audit(
 
     if options.model is not None and after is None:
         raise InputError("--model: expected the table after the map too; give both tables")
+    kernels = work.kernels()
     first, second = read_sides(before, after, options)
     subject = None if options.identity is None else first.identities(options.identity)
     require_groups(first, options.attribute, "--attribute")
@@ -83,6 +84,7 @@ def audit(
             random_state=options.random_state,
             n_jobs=work.processes,
             engine=work.make(),
+            kernels=kernels,
             progress=progress,
         )
     show(result, write(result, options.out, save_pictures=options.save_pictures), json=options.json)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sensitivenets.cli.engine_options import AttackEngineOptions
+from sensitivenets.cli.engine_options import AttackDeviceOptions
 from sensitivenets.cli.output import print_line, print_notice
 from sensitivenets.cli.protect import protect
 from sensitivenets.cli.selection import refuse_table
@@ -72,5 +72,5 @@ def demo(
         quick=True,
         overwrite=overwrite,
         random_state=random_state,
-        work=AttackEngineOptions(n_jobs=n_jobs),
+        work=AttackDeviceOptions(n_jobs=n_jobs),
     )

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
 from sensitivenets.cli.attributes import require_groups, require_groups_of
-from sensitivenets.cli.engine_options import EngineOptions
+from sensitivenets.cli.engine_options import DeviceOptions
 from sensitivenets.cli.fit_cost import announce, announce_size
 from sensitivenets.cli.method_options import estimator_parameters, kept_column
 from sensitivenets.cli.options import Removed
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from sensitivenets.embeddings.source import TableSource
     from sensitivenets.maps.base import Model
 
-_HERE = EngineOptions()
+_HERE = DeviceOptions()
 
 
 def fit(
@@ -46,7 +46,7 @@ def fit(
     settings: Annotated[list[str] | None, Parameter(name="--set")] = None,
     random_state: int = 0,
     embedding: str = "embedding",
-    work: EngineOptions = _HERE,
+    work: DeviceOptions = _HERE,
     overwrite: bool = False,
     json: bool = False,
 ) -> None:
@@ -133,11 +133,7 @@ def fit(
         more = None if unlabelled is None else open_rows(unlabelled, [], embedding)
         estimator = _fit_in_blocks(estimator, source, hidden, kept, more, work)
     else:
-        if work != _HERE:
-            raise InputError(
-                f"--engine: {method}, as it is set, holds all rows in this process; leave it out, "
-                "or take a method such as leace or routed_transport, without --detector"
-            )
+        _take_device(estimator, method, work)
         primary = read_rows(table, where or [], embedding)
         others = None
         if detector is not None:
@@ -190,7 +186,7 @@ def _fit_in_blocks(
     hidden: _Hidden,
     kept: str | None,
     unlabelled: TableSource | None,
-    work: EngineOptions,
+    work: DeviceOptions,
 ) -> Any:
     """Fit to a table that is read and not held."""
     from sensitivenets.embeddings.checks import warn_about_rows
@@ -199,7 +195,7 @@ def _fit_in_blocks(
     from sensitivenets.progress import progress_bar
 
     require_groups_of(source, list(hidden.groups), "--remove")
-    engine = work.make()
+    engine, products = work.make(), work.products()
     with progress_bar("fit") as progress:
         source.require_labels([*hidden.columns, *([kept] if kept else [])])
         rows = SourceRows(source, engine)
@@ -213,8 +209,27 @@ def _fit_in_blocks(
             target=kept if keeps else None,
             unlabelled=unlabelled,
             engine=engine,
+            products=products,
             progress=progress,
         )
+
+
+def _take_device(estimator: Any, method: str, work: DeviceOptions) -> None:
+    """Hand a device to an estimator that holds all rows, if it takes one; it takes no engine."""
+    if replace(work, device=None) != _HERE:
+        raise InputError(
+            f"--engine: {method}, as it is set, holds all rows in this process; leave it out, "
+            "or take a method such as leace or routed_transport, without --detector"
+        )
+    if work.device is None:
+        return
+    if "device" not in estimator.get_params():
+        raise InputError(
+            f"--device: {method}, as it is set, multiplies with numpy; leave it out, or take a "
+            "method that is trained with torch, or routed_transport without --detector"
+        )
+    work.products()
+    estimator.set_params(device=work.device)
 
 
 def _fit_in_memory(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from sensitivenets.cli.engine_options import EngineOptions
+from sensitivenets.cli.engine_options import DeviceOptions
 from sensitivenets.cli.output import print_json, print_line, print_notice
 from sensitivenets.cli.selection import (
     folder_to_write,
@@ -19,7 +20,7 @@ from sensitivenets.cli.transform_column import transform_column
 from sensitivenets.connectors.postgres import is_postgres_url
 from sensitivenets.errors import InputError
 
-_HERE = EngineOptions()
+_HERE = DeviceOptions()
 
 
 def transform(
@@ -34,7 +35,7 @@ def transform(
     embedding: Annotated[str, Parameter(alias="--column")] = "embedding",
     keep: list[str] | None = None,
     overwrite: bool = False,
-    work: EngineOptions = _HERE,
+    work: DeviceOptions = _HERE,
     json: bool = False,
 ) -> None:
     """Map the embeddings of a table to agnostic embeddings.
@@ -93,7 +94,9 @@ def transform(
         )
     to_folder = _is_folder(table, out)
     place = folder_to_write(out) if to_folder else table_to_write(out, overwrite=overwrite)
-    transformation = Transformation(load_model(model), str(model), tuple(keep or ()))
+    loaded = load_model(model)
+    (phi,) = work.products().maps([loaded.map])
+    transformation = Transformation(replace(loaded, map=phi), str(model), tuple(keep or ()))
     source = open_rows(table, where or [], embedding)
     refuse_own_output(source, transformation.model, model)
     facts: dict[str, Any] = {"table": place.shown, "rows": source.n_rows}
@@ -118,7 +121,7 @@ def transform(
         _print(facts)
 
 
-def _refuse_with_to(table: str, *, work: EngineOptions, **options: Any) -> None:
+def _refuse_with_to(table: str, *, work: DeviceOptions, **options: Any) -> None:
     if not is_postgres_url(table):
         raise InputError(
             f"--to: is for a table of a database, such as 'postgresql://host/database?table=faces'"
@@ -127,6 +130,8 @@ def _refuse_with_to(table: str, *, work: EngineOptions, **options: Any) -> None:
     given = [name for name, value in options.items() if value]
     if given:
         raise InputError(f"--{given[0]}: is for --out; with --to all rows stay, with all columns")
+    if work.device is not None:
+        raise InputError("--device: is for files; with --to, numpy multiplies: leave it out")
     if work != _HERE:
         raise InputError("--engine: is for files; with --to, start the command several times")
 

@@ -27,6 +27,7 @@ from sensitivenets.erasers.linear.streaming import StreamingEraser
 from sensitivenets.erasers.moments.attribute import AttributeStream
 from sensitivenets.erasers.transport.adapt import Adapted, adapt_passes, adapted_model
 from sensitivenets.erasers.transport.by_source import adapt_by_source
+from sensitivenets.erasers.transport.passes import IN_NUMPY, InNumpy, Products
 from sensitivenets.errors import InputError
 from sensitivenets.maps.base import Fitted, Model, model_of
 from sensitivenets.progress import Progress
@@ -57,6 +58,7 @@ def adapt_table(
     trust: bool = False,
     embedding: str = "embedding",
     engine: Engine | None = None,
+    products: Products = IN_NUMPY,
     progress: Progress | None = None,
 ) -> AdaptedModel:
     """Adapt a routed model to an unlabelled table that need not fit into memory.
@@ -80,6 +82,8 @@ def adapt_table(
     engine : Engine, optional
         Who goes through the rows: this process unless given. It changes no bit of the result, and
         neither does how the table is cut into files.
+    products : Products, optional
+        Who multiplies: numpy, or a device (`maps.on_device.products_on`).
     progress : Progress, optional
         Told of the rows that are done.
 
@@ -101,10 +105,12 @@ def adapt_table(
         subjects = without_blanks(who).codes
     rows = IdentifiedRows(SourceRows(source, engine or InProcess(), progress), n_features)
     if domain is None:
-        adapted = adapt_passes(fitted, rows, subjects=subjects, trust=trust)
+        adapted = adapt_passes(fitted, rows, subjects=subjects, trust=trust, products=products)
     else:
         sources = source.read_codes(domain)
-        adapted = adapt_by_source(fitted, rows, sources, subjects=subjects, trust=trust)
+        adapted = adapt_by_source(
+            fitted, rows, sources, subjects=subjects, trust=trust, products=products
+        )
     return AdaptedModel(adapted_model(fitted, adapted, rows.fingerprint.to_record()), adapted)
 
 
@@ -140,6 +146,7 @@ def fit_table(
     unlabelled: TableSource | str | Path | None = None,
     embedding: str = "embedding",
     engine: Engine | None = None,
+    products: Products = IN_NUMPY,
     progress: Progress | None = None,
 ) -> E:
     """Fit an eraser to a table that need not fit into memory.
@@ -163,6 +170,8 @@ def fit_table(
     engine : Engine, optional
         Who adds up the moments: this process unless given. It changes no bit of the result, and
         neither does how the table is cut into files.
+    products : Products, optional
+        Who multiplies for `fit_passes`: numpy, or a device (`maps.on_device.products_on`).
     progress : Progress, optional
         Told of the rows that are done, such as by `progress_bar`.
 
@@ -174,8 +183,8 @@ def fit_table(
     Raises
     ------
     InputError
-        If the eraser needs all rows at once, the table cannot be used, or an attribute has fewer
-        than two classes in the whole of it.
+        If the eraser needs all rows at once, or a device would be of no use to it; the table
+        cannot be used, or an attribute has fewer than two classes in the whole of it.
     """
     if not (hasattr(eraser, "fit_passes") or isinstance(eraser, StreamingEraser)):
         raise InputError(
@@ -189,6 +198,11 @@ def fit_table(
             f"unlabelled: {type(eraser).__name__} learns nothing from rows without labels; "
             "expected none, or a method such as RoutedTransport"
         )
+    if not isinstance(products, InNumpy) and not hasattr(eraser, "fit_passes"):
+        raise InputError(
+            f"device: {type(eraser).__name__} adds each row up once, which takes less time than "
+            "sending it to a device; leave it out, or take a method such as RoutedTransport"
+        )
     fitted: Any = clone(eraser)
     source = as_source(table, embedding)
     source.require_labels([*sensitive, *([] if target is None else [target])])
@@ -200,7 +214,8 @@ def fit_table(
     if hasattr(fitted, "fit_passes"):
         # What stays in memory is taken before the passes begin.
         labels = source.read_labels(sensitive)
-        fitted.fit_passes(rows, encode_attributes(labels, labels.num_rows))
+        attributes = encode_attributes(labels, labels.num_rows)
+        fitted.fit_passes(rows, attributes, products)
     else:
         add_up = _AddUp(fitted, source, tuple(sensitive), target, fitted.draw_seed())
         fitted.fit_moments(*_merged(add_up, rows.over_stretches(add_up)))

@@ -11,6 +11,7 @@ import numpy as np
 from sklearn.base import ClassifierMixin
 
 from sensitivenets.audit.attack import Workers
+from sensitivenets.audit.attackers.smooth_functions import Kernels
 from sensitivenets.audit.inversion import Phi
 from sensitivenets.audit.splits import Split
 from sensitivenets.embeddings import EmbeddingTable, FloatArray
@@ -73,6 +74,7 @@ def audit(
     random_state: int = 0,
     n_jobs: int = 2,
     engine: Engine | None = None,
+    kernels: Kernels | None = None,
     progress: Progress | None = None,
 ) -> Audit:
     """Ask what an honest adversary still reads from embeddings, what was kept, and is it so.
@@ -145,6 +147,9 @@ def audit(
     engine : Engine, optional
         Runs the attackers instead, in processes here or elsewhere (`engine_named`); it changes
         nothing of the result.
+    kernels : Kernels, optional
+        Makes the matrices of kernel machines, in place of numpy: those of a device
+        (`sensitivenets.audit.attackers.on_device.kernels_on`) differ by rounding.
     progress : Progress, optional
         Told of each step.
 
@@ -204,7 +209,7 @@ def audit(
         versions=read_versions(inputs, before, also, random_state),
         budget=budget,
         random_state=random_state,
-        workers=Workers(n_jobs, None if engine is None else engine.map),
+        workers=Workers(n_jobs, None if engine is None else engine.map, kernels),
         progress=progress,
     )
     given = Given(
@@ -245,6 +250,7 @@ def quick_audit(
     random_state: int = 0,
     n_jobs: int = 2,
     engine: Engine | None = None,
+    kernels: Kernels | None = None,
     progress: Progress | None = None,
 ) -> Audit:
     """Ask whether the attackers of Table I still read the attributes: NN, SVM and RF.
@@ -276,6 +282,7 @@ def quick_audit(
         random_state=random_state,
         n_jobs=n_jobs,
         engine=engine,
+        kernels=kernels,
         progress=progress,
     )
 

@@ -216,6 +216,7 @@ def _attack(inputs: AuditInputs, split: Split, means: Means) -> AuditResult:
             random_state=means.random_state,
             n_jobs=means.workers.n_jobs,
             engine=means.workers.engine,
+            kernels=means.workers.kernels,
             progress=means.progress,
         )
     advantages: tuple[Advantage, ...] = ()
@@ -242,6 +243,7 @@ def _attack(inputs: AuditInputs, split: Split, means: Means) -> AuditResult:
         random_state=means.random_state,
         n_jobs=means.workers.n_jobs,
         engine=means.workers.engine,
+        kernels=means.workers.kernels,
         progress=means.progress,
     )
 

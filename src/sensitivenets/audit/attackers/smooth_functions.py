@@ -9,7 +9,9 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import combinations
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +33,52 @@ _AT_ONCE = 6000
 _CACHE = 300
 # Against all support vectors at once, ten thousand perhaps, and once more in float64: few rows.
 _KERNEL_ROWS = 512
+
+
+class Kernels(Protocol):
+    """Who makes and solves kernel matrices: numpy, or torch on a device (`on_device`)."""
+
+    def gaussian(self, a: FloatArray, b: FloatArray, gamma: float) -> FloatArray:
+        """Return exp(-gamma ||a_i - b_j||^2), shape (len(a), len(b))."""
+        ...
+
+    def distances(self, a: FloatArray, b: FloatArray) -> FloatArray:
+        """Return Euclidean distances, shape (len(a), len(b))."""
+        ...
+
+    def solve(self, kernel: FloatArray, columns: FloatArray) -> FloatArray:
+        """Return w with kernel @ w = columns (n, k), of a positive definite kernel (n, n)."""
+        ...
+
+
+@dataclass(frozen=True)
+class InNumpy:
+    """Kernel matrices on the processor, each in one buffer: see `Kernels`."""
+
+    def gaussian(self, a: FloatArray, b: FloatArray, gamma: float) -> FloatArray:
+        """See `Kernels.gaussian`."""
+        kernel = a @ b.T
+        kernel *= 2 * gamma
+        kernel -= gamma * np.einsum("ij,ij->i", a, a)[:, None]
+        kernel -= gamma * np.einsum("ij,ij->i", b, b)
+        np.minimum(kernel, 0, out=kernel)
+        return np.exp(kernel, out=kernel)
+
+    def distances(self, a: FloatArray, b: FloatArray) -> FloatArray:
+        """See `Kernels.distances`."""
+        squares = a @ b.T
+        squares *= -2
+        squares += np.einsum("ij,ij->i", a, a)[:, None]
+        squares += np.einsum("ij,ij->i", b, b)
+        np.maximum(squares, 0, out=squares)
+        return np.sqrt(squares, out=squares)
+
+    def solve(self, kernel: FloatArray, columns: FloatArray) -> FloatArray:
+        """See `Kernels.solve`; the kernel is written over."""
+        return np.asarray(scipy.linalg.solve(kernel, columns, assume_a="pos", overwrite_a=True))
+
+
+IN_NUMPY = InNumpy()
 
 
 def rbf_svm() -> Attacker:
@@ -63,11 +111,16 @@ class RelativeSVC(ClassifierMixin, BaseEstimator):
         1 makes two rows at the mean distance exp(-2) similar.
     C : float
         Penalty of an error; classes weigh the same whatever their sizes.
+    kernels : Kernels
+        Who makes the kernel matrices.
     """
 
-    def __init__(self, gamma_factor: float = 1.0, C: float = 1.0) -> None:
+    def __init__(
+        self, gamma_factor: float = 1.0, C: float = 1.0, kernels: Kernels = IN_NUMPY
+    ) -> None:
         self.gamma_factor = gamma_factor
         self.C = C
+        self.kernels = kernels
 
     def fit(self, X: FloatArray, y: npt.NDArray[np.int64]) -> RelativeSVC:
         """Fit on rows of shape (n, d) with class codes of shape (n,)."""
@@ -111,7 +164,7 @@ class RelativeSVC(ClassifierMixin, BaseEstimator):
         """Support vectors, their coefficients and the offset of one pair of classes."""
         if len(rows) <= _AT_ONCE:
             machine = SVC(C=self.C, kernel="precomputed", class_weight="balanced", cache_size=20)
-            machine.fit(gaussian_kernel(rows, rows, self._gamma), second)
+            machine.fit(self.kernels.gaussian(rows, rows, self._gamma), second)
         else:
             machine = SVC(C=self.C, gamma=self._gamma, class_weight="balanced", cache_size=_CACHE)
             machine.fit(rows, second)
@@ -121,7 +174,7 @@ class RelativeSVC(ClassifierMixin, BaseEstimator):
         self, rows: FloatArray, support: FloatArray, weights: FloatArray, offset: float
     ) -> FloatArray:
         blocks = [
-            gaussian_kernel(rows[block], support, self._gamma) @ weights
+            self.kernels.gaussian(rows[block], support, self._gamma) @ weights
             for block in row_blocks(len(rows), _KERNEL_ROWS)
         ]
         return np.asarray(np.concatenate(blocks)[:, None] + offset)
@@ -147,16 +200,6 @@ class RelativeSVR(SVR):
         self.gamma = _relative_gamma(X, self.gamma_factor)
         super().fit(X, y)
         return self
-
-
-def gaussian_kernel(a: FloatArray, b: FloatArray, gamma: float) -> FloatArray:
-    """exp(-gamma ||a_i - b_j||^2), shape (len(a), len(b)), in one buffer."""
-    kernel = a @ b.T
-    kernel *= 2 * gamma
-    kernel -= gamma * np.einsum("ij,ij->i", a, a)[:, None]
-    kernel -= gamma * np.einsum("ij,ij->i", b, b)
-    np.minimum(kernel, 0, out=kernel)
-    return np.exp(kernel, out=kernel)
 
 
 def _relative_gamma(X: FloatArray, factor: float) -> float:
@@ -194,14 +237,21 @@ class RecursiveFeatureMachine(ClassifierMixin, BaseEstimator):
         Added to the diagonal of the kernel, whose values are at most 1.
     random_state : int, optional
         Decides the rows where there are more than 4 000.
+    kernels : Kernels
+        Who makes distances, and solves.
     """
 
     def __init__(
-        self, rounds: int = 3, ridge: float = 0.1, random_state: int | None = None
+        self,
+        rounds: int = 3,
+        ridge: float = 0.1,
+        random_state: int | None = None,
+        kernels: Kernels = IN_NUMPY,
     ) -> None:
         self.rounds = rounds
         self.ridge = ridge
         self.random_state = random_state
+        self.kernels = kernels
 
     def fit(self, X: FloatArray, y: npt.NDArray[np.int64]) -> RecursiveFeatureMachine:
         """Fit on rows of shape (n, d) with class codes of shape (n,)."""
@@ -224,7 +274,7 @@ class RecursiveFeatureMachine(ClassifierMixin, BaseEstimator):
         """Score of each class, shape (n, classes)."""
         moved = (X - self._center).astype(np.float32) @ self._root
         blocks = [
-            self._kernel(_distances(moved[rows], self._seen)) @ self._weights
+            self._kernel(self.kernels.distances(moved[rows], self._seen)) @ self._weights
             for rows in row_blocks(len(moved), _KERNEL_ROWS)
         ]
         return np.asarray(np.vstack(blocks), dtype=np.float64)
@@ -237,18 +287,18 @@ class RecursiveFeatureMachine(ClassifierMixin, BaseEstimator):
         values, vectors = np.linalg.eigh(self._metric)
         self._root = vectors * np.sqrt(np.maximum(values, 0))
         self._seen = rows @ self._root
-        distances = _distances(self._seen, self._seen)
+        distances = self.kernels.distances(self._seen, self._seen)
         self._width = max(float(np.median(distances)), 1e-12)
         kernel = self._kernel(distances)
         kernel[np.diag_indices_from(kernel)] += self.ridge
-        self._weights = scipy.linalg.solve(kernel, marked, assume_a="pos", overwrite_a=True)
+        self._weights = self.kernels.solve(kernel, marked)
 
     def _kernel(self, distances: FloatArray) -> FloatArray:
         return np.asarray(np.exp(distances / -self._width))
 
     def _gradient_products(self, rows: FloatArray) -> FloatArray:
         """Mean outer product of the gradients at the rows it was fitted on, trace d."""
-        distances = _distances(self._seen, self._seen)
+        distances = self.kernels.distances(self._seen, self._seen)
         slopes = self._kernel(distances) / np.maximum(distances, 1e-3 * self._width)
         np.fill_diagonal(slopes, 0)
         products = np.zeros_like(self._metric)
@@ -258,16 +308,6 @@ class RecursiveFeatureMachine(ClassifierMixin, BaseEstimator):
             gradients = (sloped.sum(axis=1)[:, None] * rows - sloped @ rows) @ self._metric
             products += gradients.T @ gradients
         return np.asarray(products * (len(products) / max(float(np.trace(products)), 1e-30)))
-
-
-def _distances(a: FloatArray, b: FloatArray) -> FloatArray:
-    """Euclidean distances, shape (len(a), len(b))."""
-    squares = a @ b.T
-    squares *= -2
-    squares += np.einsum("ij,ij->i", a, a)[:, None]
-    squares += np.einsum("ij,ij->i", b, b)
-    np.maximum(squares, 0, out=squares)
-    return np.sqrt(squares, out=squares)
 
 
 _STEPS_PER_EPOCH = 30

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,13 @@ from sensitivenets.errors import InputError
 
 Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
+#: Makes rows.T @ rows, of rows (n, d) and an array (d, d) that may be written to.
+Scatter = Callable[[FloatArray, FloatArray], FloatArray]
+
+
+def scatter(rows: FloatArray, out: FloatArray) -> FloatArray:
+    """Return rows.T @ rows, shape (d, d), in `out`."""
+    return np.matmul(rows.T, rows, out=out)
 
 
 @dataclass(frozen=True)
@@ -85,11 +93,16 @@ class GroupMomentStream:
         Groups are the codes 0 to `n_groups` - 1; -1 is a row of none, which is left out.
     block_rows : int, default=8192
         Rows of a block.
+    scatter : callable, optional
+        Makes the product of a block; numpy unless given.
     """
 
-    def __init__(self, n_groups: int, *, block_rows: int = CHUNK_ROWS) -> None:
+    def __init__(
+        self, n_groups: int, *, block_rows: int = CHUNK_ROWS, scatter: Scatter = scatter
+    ) -> None:
         self.n_groups = n_groups
         self.block_rows = block_rows
+        self._scatter = scatter
         self._counts = np.zeros(n_groups, dtype=np.int64)
         self._shift: FloatArray | None = None
         self._sums: Float64 = np.zeros((n_groups, 0))
@@ -144,7 +157,7 @@ class GroupMomentStream:
         for group in np.flatnonzero(np.diff(bounds)):
             part = rows[bounds[group] : bounds[group + 1]]
             self._sums[group] += part.sum(axis=0)
-            self._products[group] += np.matmul(part.T, part, out=product)
+            self._products[group] += self._scatter(part, product)
             self._counts[group] += len(part)
 
     def moments(self) -> GroupMoments:

@@ -25,7 +25,7 @@ from sensitivenets.erasers.transport.own_moments import (
     lean,
     transport_to_barycentre,
 )
-from sensitivenets.erasers.transport.passes import Chunks, HeldRows, Passes
+from sensitivenets.erasers.transport.passes import IN_NUMPY, Chunks, HeldRows, Passes, Products
 from sensitivenets.erasers.transport.place import Place, find_place
 from sensitivenets.erasers.transport.reference_groups import GaussianGroups, reference_groups
 from sensitivenets.erasers.transport.trust import doubts
@@ -161,6 +161,7 @@ def adapt_passes(
     shrinkage: float | None = None,
     strength: float = 1.0,
     trust: bool = False,
+    products: Products = IN_NUMPY,
 ) -> Adapted:
     """Adapt to rows that are read again and again instead of held.
 
@@ -170,6 +171,8 @@ def adapt_passes(
     ----------
     rows : Passes
         All rows. Five passes are made at most, ten with subjects, and one more for a code.
+    products : Products, optional
+        Who multiplies; numpy unless given.
 
     Returns
     -------
@@ -180,10 +183,11 @@ def adapt_passes(
     reference = reference_groups(
         place.router, recorded_shrinkage(fitted) if shrinkage is None else shrinkage
     )
-    found = look(place, rows, reference, subjects, strength)
+    found = look(place, rows, reference, subjects, strength, products)
     if found.gained < 0 and not trust:
         return fallen_back(map_of(fitted), found)
-    return moved_by_own(place, rows, found, transport_to_barycentre(found.leaned.groups))
+    transport = transport_to_barycentre(found.leaned.groups)
+    return moved_by_own(place, rows, found, transport, products)
 
 
 @dataclass(frozen=True)
@@ -214,20 +218,23 @@ def look(
     reference: GaussianGroups,
     subjects: Int64 | None,
     strength: float,
+    products: Products,
 ) -> Found:
     """Find the routes and moments of rows, and the evidence for groups like the reference's."""
     inside = FirstLook(place, rows, reference)
-    routes = find_routes(inside, reference, subjects=subjects)
+    routes = find_routes(inside, reference, subjects=subjects, products=products)
     halves = halves_of(0, rows.n_rows, None if subjects is None else halving_keys(subjects))
     gained = evidence(inside.sample, halves[inside.where], routes.moments, reference)
     leaned = lean(routes.moments, reference, strength)
     return Found(routes, leaned, gained, tuple(doubts(routes, gained)))
 
 
-def moved_by_own(place: Place, rows: Passes, found: Found, transport: GroupTransport) -> Adapted:
+def moved_by_own(
+    place: Place, rows: Passes, found: Found, transport: GroupTransport, products: Products
+) -> Adapted:
     """Make the map of the routes that were found, and its record."""
     moved: FittedMap = place.moved_by(found.routes.router, transport)
-    parts = [*place.before, moved, *_recentred(place, moved, rows)]
+    parts = [*place.before, moved, *_recentred(place, moved, rows, products)]
     return _recorded(Chain(tuple(parts)), found)
 
 
@@ -307,20 +314,23 @@ def recorded_shrinkage(fitted: Model | Fitted | FittedMap) -> float:
     return float(curve[0].get("router", {}).get("shrinkage", 0.0)) if curve else 0.0
 
 
-def _recentred(place: Place, moved: FittedMap, rows: Passes) -> Sequence[FittedMap]:
+def _recentred(
+    place: Place, moved: FittedMap, rows: Passes, products: Products
+) -> Sequence[FittedMap]:
     """Return the parts behind the rounds; a code is centred on the table."""
     after = place.after
     if not (len(after) > 1 and isinstance(after[0], Projection)):
         return after
     if not isinstance(after[1], UniversalCode):
         return after
-    bias = -mean_after((*place.before, moved), rows).astype(np.float32)
+    bias = -mean_after((*place.before, moved), rows, products).astype(np.float32)
     return (replace(after[0], bias=bias), *after[1:])
 
 
-def mean_after(parts: Sequence[FittedMap], rows: Passes) -> Float64:
+def mean_after(parts: Sequence[FittedMap], rows: Passes, products: Products = IN_NUMPY) -> Float64:
     """Return the mean of all rows after maps, shape (k,): one pass."""
-    total = sum(rows.over(_Total(tuple(parts))), np.zeros(parts[-1].n_features_out))
+    found = rows.over(_Total(products.maps(parts)))
+    total = sum(found, np.zeros(parts[-1].n_features_out))
     return np.asarray(total / max(rows.n_rows, 1))
 
 
@@ -328,7 +338,7 @@ def mean_after(parts: Sequence[FittedMap], rows: Passes) -> Float64:
 class _Total:
     """Sums the rows of a stretch, mapped."""
 
-    parts: tuple[FittedMap, ...]
+    parts: Sequence[FittedMap]
 
     def __call__(self, chunks: Chunks) -> Float64:
         total: Float64 | float = 0.0

@@ -34,7 +34,7 @@ from sensitivenets.erasers.transport.own_moments import (
     lean,
     transport_to_barycentre,
 )
-from sensitivenets.erasers.transport.passes import Chunks, Passes
+from sensitivenets.erasers.transport.passes import IN_NUMPY, Chunks, Passes, Products
 from sensitivenets.erasers.transport.place import find_place
 from sensitivenets.erasers.transport.reference_groups import GaussianGroups, reference_groups
 from sensitivenets.errors import InputError
@@ -121,6 +121,7 @@ def adapt_by_source(
     shrinkage: float | None = None,
     strength: float = 1.0,
     trust: bool = False,
+    products: Products = IN_NUMPY,
 ) -> Adapted:
     """Adapt a routed map to rows of several sources, each with groups and moments of its own.
 
@@ -135,7 +136,7 @@ def adapt_by_source(
         Source of each row, such as a camera or a country.
     subjects : ndarray of shape (n_rows,), int64, optional
         Code of each row's subject, -1 if unknown: rows of a subject in a source share a route.
-    shrinkage, strength, trust
+    shrinkage, strength, trust, products
         As in `adapt`.
 
     Returns
@@ -159,12 +160,13 @@ def adapt_by_source(
     for code in range(len(sources.classes)):
         mine = codes == code
         own = None if subjects is None else subjects[mine]
-        found.append(look(place, OfSource(rows, mine), reference, own, strength))
+        found.append(look(place, OfSource(rows, mine), reference, own, strength, products))
     shares = np.bincount(codes) / len(codes)
     router = side_by_side([one.routes.router for one in found], shares)
     # Whoever is in two sources has a route in each.
     apart = None if subjects is None else _crossed(subjects, codes)
-    groups, moments = take_step(FirstLook(place, rows, reference), router, apart)
+    inside = FirstLook(place, rows, reference)
+    groups, moments = take_step(inside, router, apart, products)
     leaned = [
         lean(one, reference, strength)
         for one in _of_each(moments, [one.routes.moments for one in found])
@@ -182,7 +184,7 @@ def adapt_by_source(
     if whole.gained < 0 and not trust:
         made = fallen_back(map_of(fitted), whole)
     else:
-        made = moved_by_own(place, rows, whole, _each_to_its_own(leaned))
+        made = moved_by_own(place, rows, whole, _each_to_its_own(leaned), products)
     return replace(made, sources=sources.classes)
 
 

@@ -22,7 +22,7 @@ from sensitivenets.erasers.transport.own_moments import (
     halves_of,
     lean,
 )
-from sensitivenets.erasers.transport.passes import Chunks, Passes
+from sensitivenets.erasers.transport.passes import IN_NUMPY, Chunks, Passes, Products
 from sensitivenets.erasers.transport.reference_groups import GaussianGroups
 from sensitivenets.maps.routed import Groups, Router
 
@@ -67,6 +67,7 @@ def find_routes(
     *,
     subjects: Int64 | None = None,
     max_steps: int = _STEPS,
+    products: Products = IN_NUMPY,
 ) -> Routes:
     """Find the groups of a table's rows, without a label, from where the reference has them.
 
@@ -85,6 +86,8 @@ def find_routes(
         Code of each row's subject; -1 is a row of nobody known.
     max_steps : int, default=4
         Most steps.
+    products : Products, optional
+        Who multiplies; numpy unless given.
 
     Returns
     -------
@@ -96,11 +99,11 @@ def find_routes(
     router = GaussianGroups(
         shares, reference.means, _pooled(reference.covariances, shares)
     ).router()
-    shipped, moments = take_step(rows, router, subjects)
+    shipped, moments = take_step(rows, router, subjects, products)
     groups, moved = shipped, []
     for _ in range(max_steps):
         router = next_router(moments, reference)
-        following, moments = take_step(rows, router, subjects)
+        following, moments = take_step(rows, router, subjects, products)
         moved.append(float(np.mean(following != groups)))
         groups = following
         if moved[-1] < _SETTLED:
@@ -121,7 +124,9 @@ def _pooled(covariances: Float64, shares: Float64) -> Float64:
     return np.asarray((1 - _POOLED) * covariances + _POOLED * mean)
 
 
-def take_step(rows: Passes, router: Router, subjects: Int64 | None) -> tuple[Groups, HalvedMoments]:
+def take_step(
+    rows: Passes, router: Router, subjects: Int64 | None, products: Products = IN_NUMPY
+) -> tuple[Groups, HalvedMoments]:
     """Route all rows, and take the moments of the groups: one pass, or two with subjects.
 
     Parameters
@@ -132,6 +137,8 @@ def take_step(rows: Passes, router: Router, subjects: Int64 | None) -> tuple[Gro
         Its groups.
     subjects : ndarray of shape (n_rows,), int64, optional
         Code of each row's subject; -1 is a row of nobody known.
+    products : Products, optional
+        Who multiplies; numpy unless given.
 
     Returns
     -------
@@ -140,17 +147,19 @@ def take_step(rows: Passes, router: Router, subjects: Int64 | None) -> tuple[Gro
     moments : HalvedMoments
         Of the groups.
     """
+    router = products.router(router)
     known: tuple[Int64, ...] = ()
     if subjects is not None:
         scores = np.concatenate(list(rows.over(_Scores(router))))
         known = (shared_routes(scores, subjects), halving_keys(subjects))
     groups: list[Groups] = []
     moments: HalvedMoments | None = None
-    for found, own in rows.over(_Halved(router), *known):
+    for found, own in rows.over(_Halved(router, products), *known):
         groups.append(found)
         moments = own if moments is None else moments.merge(own)
     if moments is None:
-        return np.empty(0, dtype=np.int64), _stream_of(router).moments()
+        nothing = HalvedMomentStream(*router.means.shape)
+        return np.empty(0, dtype=np.int64), nothing.moments()
     return np.concatenate(groups), moments
 
 
@@ -169,11 +178,14 @@ class _Halved:
     """Takes the groups of the rows of a stretch, and the moments of both halves of them."""
 
     router: Router
+    products: Products
 
     def __call__(
         self, chunks: Chunks, groups: Groups | None = None, keys: Int64 | None = None
     ) -> tuple[Groups, HalvedMoments]:
-        stream, found, start = _stream_of(self.router), [], 0
+        n_groups, d = self.router.means.shape
+        stream = HalvedMomentStream(n_groups, d, self.products.scatter)
+        found, start = [], 0
         for where, X in chunks:
             mine = slice(start, start + len(X))
             start += len(X)
@@ -182,10 +194,6 @@ class _Halved:
             stream.update(X, routes, halves)
             found.append(routes)
         return np.concatenate(found), stream.moments()
-
-
-def _stream_of(router: Router) -> HalvedMomentStream:
-    return HalvedMomentStream(router.n_groups, router.means.shape[1])
 
 
 def shared_routes(scores: FloatArray, subjects: Int64) -> Groups:

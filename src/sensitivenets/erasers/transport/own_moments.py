@@ -7,7 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from sensitivenets.embeddings import FloatArray
-from sensitivenets.erasers.moments.group import Float64, GroupMoments, GroupMomentStream, Int64
+from sensitivenets.erasers.moments.group import (
+    Float64,
+    GroupMoments,
+    GroupMomentStream,
+    Int64,
+    Scatter,
+    scatter,
+)
 from sensitivenets.erasers.transport.gaussian import barycentre, psd_power, transport_matrices
 from sensitivenets.erasers.transport.reference_groups import GaussianGroups
 from sensitivenets.maps.routed import Groups, GroupTransport
@@ -48,11 +55,13 @@ class HalvedMomentStream:
         Groups are the codes 0 to `n_groups` - 1; -1 is a row of none.
     n_features : int
         d.
+    scatter : callable, optional
+        As in `GroupMomentStream`.
     """
 
-    def __init__(self, n_groups: int, n_features: int) -> None:
+    def __init__(self, n_groups: int, n_features: int, scatter: Scatter = scatter) -> None:
         self.n_groups, self.n_features = n_groups, n_features
-        self._streams = (GroupMomentStream(n_groups), GroupMomentStream(n_groups))
+        self._streams = [GroupMomentStream(n_groups, scatter=scatter) for _ in range(2)]
         self._seen = [False, False]
 
     def update(self, X: FloatArray, groups: Groups, halves: Int64) -> HalvedMomentStream:

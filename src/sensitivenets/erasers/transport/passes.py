@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import cached_property, reduce
 from itertools import islice
 from typing import Any, Protocol, TypeVar
 
@@ -14,7 +14,7 @@ from sensitivenets.embeddings import FloatArray, Labels, squared_norms
 from sensitivenets.embeddings.fingerprint import Fingerprint, StretchDigests
 from sensitivenets.embeddings.rows import CHUNK_ROWS, STRETCH_ROWS, stretches
 from sensitivenets.erasers.base import Learned
-from sensitivenets.erasers.moments.group import GroupMoments, GroupMomentStream, Int64
+from sensitivenets.erasers.moments.group import GroupMoments, GroupMomentStream, Int64, scatter
 from sensitivenets.erasers.transport.forecast import round_record, warn_of_few_rows
 from sensitivenets.erasers.transport.gaussian import (
     difference_basis,
@@ -86,6 +86,42 @@ class HeldRows:
             pass
 
 
+class Products(Protocol):
+    """Who multiplies in a pass: numpy, or torch on a device (`maps.on_device`)."""
+
+    def maps(self, parts: Sequence[FittedMap]) -> Sequence[FittedMap]:
+        """Return maps that do what `parts` do, one after the other."""
+        ...
+
+    def router(self, router: Router) -> Router:
+        """Return a router with the same scores."""
+        ...
+
+    def scatter(self, rows: FloatArray, out: FloatArray) -> FloatArray:
+        """Return rows.T @ rows, shape (d, d), which may be in `out`."""
+        ...
+
+
+@dataclass(frozen=True)
+class InNumpy:
+    """Maps and routers multiply as they are."""
+
+    def maps(self, parts: Sequence[FittedMap]) -> Sequence[FittedMap]:
+        """See `Products.maps`."""
+        return parts
+
+    def router(self, router: Router) -> Router:
+        """See `Products.router`."""
+        return router
+
+    def scatter(self, rows: FloatArray, out: FloatArray) -> FloatArray:
+        """See `Products.scatter`."""
+        return scatter(rows, out)
+
+
+IN_NUMPY = InNumpy()
+
+
 def learn_in_passes(
     rows: Passes,
     groups: Labels,
@@ -95,6 +131,7 @@ def learn_in_passes(
     router_shrinkage: float | None,
     covariance_shrinkage: float | None,
     rng: np.random.Generator,
+    products: Products = IN_NUMPY,
 ) -> Learned:
     """Learn the rounds from moments, in memory of O(groups x d^2) beside the held-out rows.
 
@@ -108,6 +145,8 @@ def learn_in_passes(
         As in `RoutedTransport`.
     rng : numpy.random.Generator
         Draws the held-out rows.
+    products : Products, optional
+        Who multiplies all rows; numpy has those that are held out.
 
     Returns
     -------
@@ -119,14 +158,14 @@ def learn_in_passes(
     InputError
         If there are not as many rows as labels.
     """
-    everyone, fingerprint = _first_pass(rows)
+    everyone, fingerprint = _first_pass(rows, products)
     basis = occupied_directions(everyone)
     parts: list[FittedMap] = []
     curve: list[dict[str, Any]] = []
     for number in range(n_rounds):
         part, record = _round(
             rows,
-            _Moved(basis, tuple(parts)),
+            _Moved(basis, tuple(parts), products),
             groups,
             rank=rank,
             router_shrinkage=router_shrinkage,
@@ -145,29 +184,40 @@ class _Moved:
 
     basis: FloatArray | None
     parts: tuple[FittedMap, ...]
+    products: Products
 
     def __call__(self, X: FloatArray) -> FloatArray:
         X = X if self.basis is None else X @ self.basis
-        for part in self.parts:
+        for part in self._maps:
             X = part(X)
         return X
 
+    @cached_property
+    def _maps(self) -> Sequence[FittedMap]:
+        return self.products.maps(self.parts)
 
-def _first_pass(rows: Passes) -> tuple[GroupMoments, Fingerprint]:
+
+def _first_pass(rows: Passes, products: Products) -> tuple[GroupMoments, Fingerprint]:
     found, fingerprint = [], Fingerprint()
-    for moments, digests in rows.over(_everyone):
+    for moments, digests in rows.over(_OfEveryone(products)):
         found.append(moments)
         fingerprint = fingerprint.followed_by(digests)
     return merged(found), fingerprint
 
 
-def _everyone(chunks: Chunks) -> tuple[GroupMoments, StretchDigests]:
-    """Take the moments of all rows of a stretch, and their digests."""
-    stream, digests = GroupMomentStream(1), StretchDigests()
-    for _, X in chunks:
-        digests = digests.followed_by(X)
-        stream.update(X, np.zeros(len(X), dtype=np.int64))
-    return stream.moments(), digests
+@dataclass(frozen=True)
+class _OfEveryone:
+    """Takes the moments of all rows of a stretch, and their digests."""
+
+    products: Products
+
+    def __call__(self, chunks: Chunks) -> tuple[GroupMoments, StretchDigests]:
+        stream = GroupMomentStream(1, scatter=self.products.scatter)
+        digests = StretchDigests()
+        for _, X in chunks:
+            digests = digests.followed_by(X)
+            stream.update(X, np.zeros(len(X), dtype=np.int64))
+        return stream.moments(), digests
 
 
 def _round(
@@ -191,7 +241,8 @@ def _round(
         basis = difference_basis(kept.merge(moments_of(held_out, codes, k)), rank)
         kept, held_out = kept.within(basis), held_out @ basis
     router, accuracy = choose_router(kept, held_out, codes, router_shrinkage)
-    moments = merged(rows.over(_OfPredicted(moved, basis, router, k)))
+    predicted = _OfPredicted(moved, basis, moved.products.router(router))
+    moments = merged(rows.over(predicted))
     transport = transport_of(moments, covariance_shrinkage)
     record = round_record(accuracy, moments.counts, router)
     if basis is None:
@@ -206,10 +257,10 @@ class _OfPredicted:
     moved: _Moved
     basis: FloatArray | None
     router: Router
-    n_groups: int
 
     def __call__(self, chunks: Chunks) -> GroupMoments:
-        stream = GroupMomentStream(self.n_groups)
+        scatter = self.moved.products.scatter
+        stream = GroupMomentStream(self.router.n_groups, scatter=scatter)
         for _, X in chunks:
             coordinates = self.moved(X)
             if self.basis is not None:
@@ -251,7 +302,8 @@ class _OfLabelled:
     n_groups: int
 
     def __call__(self, chunks: Chunks, codes: Int64, is_chosen: Any) -> _Labelled:
-        stream, start = GroupMomentStream(self.n_groups), 0
+        scatter = self.moved.products.scatter
+        stream, start = GroupMomentStream(self.n_groups, scatter=scatter), 0
         found: list[FloatArray] = []
         squares: list[FloatArray] = []
         for _, block in chunks:

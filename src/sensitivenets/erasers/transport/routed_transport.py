@@ -20,7 +20,14 @@ from sensitivenets.erasers.transport.gaussian import (
     most_directions,
     occupied_directions,
 )
-from sensitivenets.erasers.transport.passes import Blocks, HeldRows, Passes, learn_in_passes
+from sensitivenets.erasers.transport.passes import (
+    IN_NUMPY,
+    Blocks,
+    HeldRows,
+    Passes,
+    Products,
+    learn_in_passes,
+)
 from sensitivenets.erasers.transport.steps import (
     align_cells,
     chain_of,
@@ -123,7 +130,12 @@ class RoutedTransport(Adaptable, Eraser):
         warn_of_few_rows(curve)
         return Learned(chain_of(parts, basis), tuple(curve))
 
-    def fit_passes(self, rows: Blocks | Passes, attributes: Mapping[str, Labels]) -> Self:
+    def fit_passes(
+        self,
+        rows: Blocks | Passes,
+        attributes: Mapping[str, Labels],
+        products: Products = IN_NUMPY,
+    ) -> Self:
         """Fit on rows that are read again and again instead of held: two passes a round.
 
         Parameters
@@ -133,6 +145,8 @@ class RoutedTransport(Adaptable, Eraser):
             that are gone through elsewhere, as `fit_table` does.
         attributes : mapping of str to Labels
             Attributes to remove, for all rows.
+        products : Products, optional
+            Who multiplies; numpy unless given.
 
         Returns
         -------
@@ -162,6 +176,7 @@ class RoutedTransport(Adaptable, Eraser):
             router_shrinkage=self.router_shrinkage,
             covariance_shrinkage=self.covariance_shrinkage,
             rng=np.random.default_rng(seed),
+            products=products,
         )
         self.n_features_in_ = learned.map.n_features_in
         removed = {name: labels.classes for name, labels in attributes.items()}
