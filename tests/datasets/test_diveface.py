@@ -296,7 +296,7 @@ def test_a_new_set_of_a_table_goes_straight_to_an_audit(run, tmp_path):
         *("audit", tmp_path / "set.parquet", "--attribute", "gender", "--quick", "--json"),
         *("--train", "split=attack_train", "--test", "split=attack_test", "--out", tmp_path / "r"),
     )
-    assert code == 0
+    assert code == 3, "so few rows leave a wide interval"
     assert json.loads(printed)["attributes"][0]["name"] == "gender"
 
 
