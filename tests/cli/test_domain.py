@@ -68,7 +68,7 @@ def test_verification_across_sources_is_printed(run, of_cameras):
 def test_verification_across_sources_is_audited(run, of_cameras, tmp_path):
     attack = ("--attribute", "gender", "--quick", "--out", tmp_path / "report")
     code, _, err = run("audit", *of_cameras, *attack)
-    assert code == 0, err
+    assert code == 3, err  # so few rows leave a wide interval
     written = json.loads((tmp_path / "report" / "audit.json").read_text())
     assert written["verification"]["before"]["domains"]["domain"] == "camera"
     page = (tmp_path / "report" / "report.html").read_text()

@@ -88,7 +88,7 @@ def test_three_commands_do_on_a_bucket_and_a_cluster_what_one_process_does(
             *("audit", url("faces"), table, "--attribute", "gender", "--quick", *on),
             *("--identity", "subject", "--out", here / "report"),
         )
-        assert code == 0, err
+        assert code == 3, err  # so few rows leave a wide interval
         assert "drawn: " in err
     one, other = (load_model(tmp_path / engine / "model") for engine in ("process", "ray"))
     assert one.fingerprint == other.fingerprint
