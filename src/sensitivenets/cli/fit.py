@@ -242,6 +242,7 @@ def _fit_in_memory(
 ) -> None:
     """Fit to a table that is held, with the attributes of its own or of another."""
     from sensitivenets.embeddings.checks import warn_about
+    from sensitivenets.embeddings.labels import encode_attributes
 
     target = None if kept is None else table.column(kept)
     if kept is not None and kept == hidden.identity:
@@ -258,7 +259,8 @@ def _fit_in_memory(
         warn_about(table, identity=hidden.identity)
         warn_about(detector)
     n_unlabelled = len(rest.get("unlabelled", ()))
-    announce_size(estimator, len(learned) + n_unlabelled, learned.dim, labels)
+    encoded = encode_attributes(labels, len(learned))
+    announce_size(estimator, len(learned) + n_unlabelled, learned.dim, encoded)
     estimator.fit(table.vectors, target, **rest)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sensitivenets.cli.output import print_notice
 
 if TYPE_CHECKING:
+    from sensitivenets.embeddings import Labels
     from sensitivenets.embeddings.source import TableSource
 
 # Seconds of processor time that nobody needs to be told of.
@@ -35,13 +36,12 @@ def announce(
     first = next(iter(source.blocks(block_rows=1, stop=1)), None)
     if first is not None:
         n_rows = source.n_rows + (0 if unlabelled is None else unlabelled.n_rows)
-        labels = source.read_labels(columns)
-        attributes = {name: labels[name] for name in columns}
+        attributes = {name: source.read_codes(name) for name in columns}
         announce_size(estimator, n_rows, first.vectors.shape[1], attributes)
 
 
 def announce_size(
-    estimator: Any, n_rows: int, n_features: int, attributes: Mapping[str, Any]
+    estimator: Any, n_rows: int, n_features: int, attributes: Mapping[str, Labels]
 ) -> None:
     """Say the same of rows in memory.
 
@@ -51,16 +51,15 @@ def announce_size(
         As above.
     n_rows, n_features : int
         Of all rows.
-    attributes : mapping of str to column
+    attributes : mapping of str to Labels
         Attributes to remove, of rows that are labelled or not.
     """
-    from sensitivenets.embeddings.labels import encode_attributes, joint
+    from sensitivenets.embeddings.labels import joint
     from sensitivenets.erasers.transport.cost import FitSize
 
     if not _is_transport(estimator):
         return
-    length = len(next(iter(attributes.values())))
-    n_groups = len(joint(encode_attributes(attributes, length)).classes)
+    n_groups = len(joint(attributes).classes)
     rank = getattr(estimator, "rank", None)
     size = FitSize(n_rows, n_features, n_groups, estimator.n_rounds, rank)
     for line in size.lines(_LONGEST, advise_rank=hasattr(estimator, "rank")):

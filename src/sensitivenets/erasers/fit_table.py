@@ -17,7 +17,7 @@ from sensitivenets.embeddings.fingerprint import (
     other_cores,
 )
 from sensitivenets.embeddings.label_doubts import without_blanks
-from sensitivenets.embeddings.labels import encode_attributes, encode_columns
+from sensitivenets.embeddings.labels import encode_columns
 from sensitivenets.embeddings.rows import Stretch
 from sensitivenets.embeddings.source import TableSource, open_table
 from sensitivenets.embeddings.source_rows import IdentifiedRows, SourceRows
@@ -213,8 +213,7 @@ def fit_table(
     rows = SourceRows(source, engine or InProcess(), progress)
     if hasattr(fitted, "fit_passes"):
         # What stays in memory is taken before the passes begin.
-        labels = source.read_labels(sensitive)
-        attributes = encode_attributes(labels, labels.num_rows)
+        attributes = {name: source.read_codes(name).require_two_classes() for name in sensitive}
         fitted.fit_passes(rows, attributes, products)
     else:
         add_up = _AddUp(fitted, source, tuple(sensitive), target, fitted.draw_seed())
