@@ -38,11 +38,7 @@ def folder(tmp_path_factory):
         X = rng.standard_normal((len(gender), 16)).astype(np.float32)
         X[:, 0] += gender
         subject = (k * N_ROWS // PARTS + np.arange(len(gender))) // 3
-        columns = pa.table({
-            "gender": np.array(["f", "m"])[gender],
-            "subject": subject,
-            "camera": np.array(["left", "right"])[rng.integers(2, size=len(gender))],
-        })
+        columns = pa.table({"gender": np.array(["f", "m"])[gender], "subject": subject})
         write_table(EmbeddingTable(X, columns), folder / f"{k}.parquet")
     return folder
 
@@ -76,7 +72,7 @@ def test_a_part_that_fails_is_named(cluster):
         list(engine_named("ray").map(open_table, ["part-0.parquet", "part-1.parquet"]))
 
 
-@pytest.mark.parametrize("by", [{}, {"identity": "subject"}, {"domain": "camera"}], ids=str)
+@pytest.mark.parametrize("by", [{}, {"identity": "subject"}], ids=str)
 def test_an_adapted_model_is_the_same_though_a_node_is_lost(losing_a_node, folder, by):
     eraser = RoutedTransport(n_rounds=1, random_state=0)
     parent = fit_table(eraser, folder, sensitive=["gender"]).model_
