@@ -3,11 +3,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from sensitivenets.audit import Split, audits
 from sensitivenets.audit import inversion as module
 from sensitivenets.audit.attack import Advantage
 from sensitivenets.audit.attackers.linear_quadratic import regularised_qda
 from sensitivenets.audit.audits import _OnTop
 from sensitivenets.audit.inversion import INVERSION, invert
+from sensitivenets.embeddings import encode
 from sensitivenets.errors import InputError
 
 
@@ -81,3 +83,12 @@ def test_half_of_a_budget_goes_to_what_an_adversary_has_on_top():
     kept = everything.within(70, times=1)
     assert (kept.phi, kept.advantages, kept.left_out) == (abs, (cheap,), ("dear",))
     assert set(everything.within(0, times=1).left_out) == {"cheap", "dear", INVERSION}
+
+
+@pytest.mark.parametrize(("budget", "kept"), [(1e6, True), (1e-6, False)])
+def test_an_audit_asks_its_budget_for_inversion(monkeypatch, budget, kept):
+    monkeypatch.setattr(audits, "run_audit", lambda *_, plan, phi, **__: (plan, phi))
+    X, gender = unit_rows(), encode("gender", ["f", "m"] * 300)
+    split = Split(np.arange(400), np.arange(400, 600))
+    plan, phi = audits.audit(X, X, {"gender": gender}, split=split, phi=abs, budget=budget)
+    assert (phi is abs, INVERSION in plan.left_out) == (kept, not kept)

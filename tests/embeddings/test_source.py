@@ -5,9 +5,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from threadpoolctl import threadpool_limits
 
 from sensitivenets.embeddings import EmbeddingTable, encode, vectors_to_arrow, write_table
+from sensitivenets.embeddings.rows import blas_threads
 from sensitivenets.embeddings.source import open_table
+from sensitivenets.embeddings.source_rows import SourceRows
 from sensitivenets.errors import InputError
 
 
@@ -148,6 +151,22 @@ def test_conditions_choose_rows_block_by_block(large, folder, start, stop):
     found = [b.vectors for b in source.blocks(block_rows=70, start=start, stop=stop)]
     np.testing.assert_array_equal(np.concatenate(found), chosen.vectors[start:stop])
     assert source.read_labels(["task"]).equals(chosen.columns.select(["task"]))
+
+
+class OnManyThreads:
+    """An engine that leaves BLAS to whoever asks."""
+
+    def map(self, function, parts, *, in_order=True):
+        yield from map(function, parts)
+
+
+def test_results_are_added_up_on_one_thread_whoever_made_them(folder):
+    """The last bits of a product depend on its threads, and who merges multiplies."""
+    rows = SourceRows(open_table(folder), OnManyThreads())
+    with threadpool_limits(2, user_api="blas"):
+        before = blas_threads()
+        seen = [blas_threads() for _ in rows.over_stretches(lambda stretch: stretch)]
+        assert (before, set(seen), blas_threads()) == (2, {1}, 2)
 
 
 def test_codes_are_those_of_the_column(tmp_path):

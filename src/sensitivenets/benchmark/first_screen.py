@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sensitivenets.benchmark.leaderboard import Entry, Leaderboard, leakage_of
+from sensitivenets.benchmark.leaderboard import Leaderboard, chance_of, leakage_of
 from sensitivenets.benchmark.plan import UNCHANGED
 from sensitivenets.intervals import Estimate
 from sensitivenets.report.numbers import count, joined
@@ -57,7 +57,7 @@ def findings(board: Leaderboard) -> tuple[Finding, ...]:
             choice.label,
             leakage_of(board.entry(choice.label), choice.attribute),
             leakage_of(untouched, choice.attribute),
-            _chance(untouched, choice.attribute),
+            chance_of(untouched, choice.attribute),
         )
         for choice in chosen
     )
@@ -114,7 +114,3 @@ def _rows(n: int | None) -> str:
 def _pairs(pairs: dict[str, int]) -> str:
     named = [f"{count(n)} pairs of {name}" for name, n in pairs.items()]
     return joined(named) if named else "all pairs of the rows that are attacked"
-
-
-def _chance(entry: Entry, attribute: str) -> float:
-    return next(score.chance for score in entry.attributes if score.name == attribute)

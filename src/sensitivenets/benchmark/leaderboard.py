@@ -261,6 +261,11 @@ def leakage_of(entry: Entry, attribute: str) -> Estimate:
     return next(score.leakage for score in entry.attributes if score.name == attribute)
 
 
+def chance_of(entry: Entry, attribute: str) -> float:
+    """Return what a guess reaches of one attribute."""
+    return next(score.chance for score in entry.attributes if score.name == attribute)
+
+
 def utility_of(entry: Entry, utility: str) -> Estimate | None:
     """Return one figure of utility; None if it is not there."""
     return next((score.value for score in entry.utilities if score.name == utility), None)

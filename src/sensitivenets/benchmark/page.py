@@ -17,6 +17,7 @@ from sensitivenets.benchmark.leaderboard import (
     Entry,
     Front,
     Leaderboard,
+    leakage_of,
     load_leaderboard,
     utility_of,
 )
@@ -139,8 +140,7 @@ def _budgets(leaderboard: Leaderboard) -> list[dict[str, Any]]:
 
 
 def _choice(entry: Entry, attribute: str) -> dict[str, Any]:
-    score = next(score for score in entry.attributes if score.name == attribute)
-    return {"label": entry.label, "leakage": score.leakage}
+    return {"label": entry.label, "leakage": leakage_of(entry, attribute)}
 
 
 def _cell(estimate: Estimate | None, decimals: int = 1) -> str:

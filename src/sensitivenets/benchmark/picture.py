@@ -13,7 +13,14 @@ from matplotlib.text import Annotation
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from matplotlib.transforms import Bbox
 
-from sensitivenets.benchmark.leaderboard import Entry, Front, Leaderboard, leakage_of, utility_of
+from sensitivenets.benchmark.leaderboard import (
+    Entry,
+    Front,
+    Leaderboard,
+    chance_of,
+    leakage_of,
+    utility_of,
+)
 from sensitivenets.benchmark.plan import UNCHANGED
 from sensitivenets.plots.style import (
     INK,
@@ -67,7 +74,7 @@ def plot_leaderboard(
         _staircase(ax, best, front)
         unchanged = [e for e in leaderboard.entries if e.method == UNCHANGED]
         _dots(ax, unchanged, front, INK, "before any map", marker="D")
-        chance = _chance(leaderboard.entries[0], front.attribute)
+        chance = chance_of(leaderboard.entries[0], front.attribute)
         ax.axhline(chance, color=INK, linestyle=(0, (4, 3)), linewidth=1, label="a guess")
         _axes(ax, leaderboard.entries, front, chance)
         named = [*best, *(_nearest_of_each(others, best, front) if label_all else [])]
@@ -214,10 +221,6 @@ def _placed(
 def _written(label: str) -> str:
     """Put the settings of a method on a line of their own."""
     return "\n".join(shortened(line, 40) for line in label.replace(" (", "\n(", 1).split("\n"))
-
-
-def _chance(entry: Entry, attribute: str) -> float:
-    return next(score.chance for score in entry.attributes if score.name == attribute)
 
 
 def _shown(utility: float) -> float:

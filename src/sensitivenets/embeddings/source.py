@@ -200,6 +200,7 @@ class TableSource:
 
     def read_labels(self, columns: Sequence[str]) -> pa.Table:
         """Read label columns of all rows, and no embeddings."""
+        self.require_labels(columns)
         batches = list(self._all_labels(columns))
         schema = pa.schema([self.labels.field(name) for name in columns])
         return pa.concat_tables(batches) if batches else schema.empty_table()
@@ -214,7 +215,6 @@ class TableSource:
         return encode(column, pa.chunked_array(chunks, pa.dictionary(pa.int32(), pa.string())))
 
     def _all_labels(self, columns: Sequence[str]) -> Iterator[pa.Table]:
-        self.require_labels(columns)
         for number in range(len(self.parts)):
             yield from self._label_batches(number, columns)
 
