@@ -122,7 +122,9 @@ def test_labels_beside_arrays_are_no_parts(tmp_path):
 @pytest.mark.parametrize(
     ("where", "message"),
     [
-        ("nowhere", "nowhere: no such file or folder"),
+        ("nowhere", "nowhere: no such file or folder$"),
+        ("emty", r"emty: no such file or folder; did you mean 'empty'\?$"),
+        ("nowhere/a.npy", "no such file or folder; there is no folder '.*nowhere' either$"),
         ("a/*.npy", "no file matches; put the pattern in quotes"),
         ("nowhere/*.npy", "no folder '.*nowhere' to look in"),
         ("empty", r"empty: expected files ending in one of \.parquet, .*, found none"),

@@ -15,7 +15,7 @@ import pyarrow as pa
 from pyarrow import fs
 
 from sensitivenets.connectors.postgres import is_postgres_url, parse_postgres
-from sensitivenets.errors import InputError
+from sensitivenets.errors import InputError, did_you_mean
 
 #: The kind of a part that is a table of a database.
 POSTGRES = "PostgreSQL"
@@ -243,10 +243,22 @@ def find_parts(where: str | Path, suffixes: Collection[str]) -> tuple[Part, ...]
     if info.type == fs.FileType.NotFound:
         if _MAGIC.search(place.path):
             return _parts_of_glob(place, suffixes)
-        raise InputError(f"{place.shown}: no such file or folder")
+        raise InputError(f"{place.shown}: no such file or folder{_near(place)}")
     if info.type == fs.FileType.File:
         return (_part(place, place.path, _folder_of(place.path), suffixes),)
     return _parts_of_folder(place, suffixes)
+
+
+def _near(place: Place) -> str:
+    """Ask whether a neighbour was meant; a bucket is not listed for that."""
+    if not place.is_local:
+        return ""
+    folder = Path(place.path).parent
+    if not folder.is_dir():
+        return f"; there is no folder {str(folder)!r} either"
+    known = sorted(one.name for one in folder.iterdir())
+    question = did_you_mean(Path(place.path).name, known).rstrip()
+    return f"; {question}" if question else ""
 
 
 def _parts_of_folder(place: Place, suffixes: Collection[str]) -> tuple[Part, ...]:
