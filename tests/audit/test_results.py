@@ -38,7 +38,7 @@ def test_every_attacker_carries_balanced_accuracy_in_the_unit_interval(result):
 
 def test_a_file_of_version_1_that_calls_the_voting_ensemble_a_committee_is_renamed(result):
     old = to_json(result).replace('"voting ensemble"', '"committee"')
-    old = old.replace('"schema_version": 3', '"schema_version": 1')
+    old = old.replace('"schema_version": 4', '"schema_version": 1')
     read, known = from_json(old).attributes[0].before, result.attributes[0].before
     assert (read.attackers, read.strongest) == (known.attackers, known.strongest)
 
@@ -57,7 +57,7 @@ def test_an_undefined_figure_is_null(result):
     [
         ("{", "audit: expected JSON"),
         ("[1]", "expected an object with schema_version"),
-        ('{"schema_version": 99}', "expected schema_version up to 3, found 99"),
+        ('{"schema_version": 99}', "expected schema_version up to 4, found 99"),
         ('{"schema_version": 2}', r"audit: expected the fields of AuditResult, but it lacks \["),
     ],
 )

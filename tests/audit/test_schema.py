@@ -83,6 +83,7 @@ def test_what_an_earlier_version_wrote_is_written_as_it_was():
         "certificates",
         "left_out",
         "held",
+        "drawn",
         "verdict",
     }
     text = json.dumps({key: written[key] for key in earlier})

@@ -114,6 +114,9 @@ def test_rows_of_large_tables_are_drawn_for_an_audit(run, few_are_many, parts, t
         "drawn: 30 of 60 subjects with 60 of 120 rows, in proportion by gender and rows of a "
         "subject, seed 0; these are attacked"
     )
+    said = json.loads((tmp_path / "r" / "audit.json").read_text(encoding="utf-8"))["drawn"]
+    assert err.startswith(f"{said}; these are attacked")
+    assert said in (tmp_path / "r" / "report.html").read_text(encoding="utf-8")
 
 
 def test_an_engine_that_would_do_nothing_is_refused(run, tmp_path):

@@ -15,6 +15,7 @@ from sensitivenets.embeddings.source_rows import IdentifiedRows, SourceRows
 from sensitivenets.engines import InProcess
 from sensitivenets.errors import InputError
 from sensitivenets.maps.routed import moved_in_groups
+from sensitivenets.report import load_json
 from sensitivenets.tradeoff import protect_source as out_of_core
 from sensitivenets.tradeoff.candidates import Candidate
 from sensitivenets.tradeoff.evidence import Attack
@@ -182,6 +183,7 @@ def test_the_command_writes_a_folder_for_a_folder(run, place, tmp_path, monkeypa
     assert code == 0, err
     facts = json.loads(text)
     assert facts["drawn"].startswith("drawn: 300 of 900 rows")
+    assert load_json(tmp_path / "out" / "report" / "audit.json").drawn == facts["drawn"]
     assert facts["table"] == str(tmp_path / "out" / "table")
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert names == {"table", "model", "report", "sample.parquet"}

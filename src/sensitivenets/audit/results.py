@@ -11,7 +11,7 @@ from typing import Any
 
 from sensitivenets.embeddings.collapse import Collapse
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 #: Tables that batteries are run on.
 BEFORE, AFTER, INVERTED = "before", "after", "inverted"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,7 +52,7 @@ def audit(
     if options.model is not None and after is None:
         raise InputError("--model: expected the table after the map too; give both tables")
     kernels = work.kernels()
-    first, second = read_sides(before, after, options)
+    first, second, drawn = read_sides(before, after, options)
     subject = None if options.identity is None else first.identities(options.identity)
     require_groups(first, options.attribute, "--attribute")
     split = None
@@ -87,6 +88,9 @@ def audit(
             kernels=kernels,
             progress=progress,
         )
+    if drawn is not None:
+        held = None if result.held is None else replace(result.held, drawn=drawn)
+        result = replace(result, held=held, drawn=drawn)
     show(result, write(result, options.out, save_pictures=options.save_pictures), json=options.json)
     parts = [result] if result.held is None else [result, result.held]
     return 0 if all(part.trustworthy for part in parts) else _NOT_VALID

@@ -60,8 +60,8 @@ def read_tables(
 
 def read_sides(
     before: str, after: str | None, options: AuditOptions
-) -> tuple[EmbeddingTable, EmbeddingTable | None]:
-    """Read the tables to attack, or of large ones the same rows of both, which are drawn.
+) -> tuple[EmbeddingTable, EmbeddingTable | None, str | None]:
+    """Read the tables to attack, or of large ones the same rows of both, and say how many.
 
     Raises
     ------
@@ -77,11 +77,11 @@ def read_sides(
     where, embedding = [before, *([] if after is None else [after])], options.embedding
     if any(is_code_file(one) for one in where):
         tables = [read_rows(one, [], embedding) for one in where]
-        return tables[0], tables[1] if len(tables) > 1 else None
+        return tables[0], tables[1] if len(tables) > 1 else None, None
     sources = [open_rows(one, [], embedding) for one in where]
     first = sources[0]
     if first.n_rows <= MOST_ROWS:
-        return first.read(), sources[1].read() if len(sources) > 1 else None
+        return first.read(), sources[1].read() if len(sources) > 1 else None, None
     if options.also:
         raise InputError(
             f"--also: {first.name} has {first.n_rows} rows, of which some would be drawn; expected "
@@ -103,12 +103,12 @@ def read_sides(
     print_notice(f"{drawn.sentence()}; these are attacked")
     tables = [source.take(drawn.rows) for source in sources]
     if len(tables) == 1:
-        return tables[0], None
+        return tables[0], None, drawn.sentence()
     mapped = tables[1]
     if makers_of(mapped):
         # Whoever was fitted on the whole table was so on these rows of it.
         mapped = of_drawn(mapped, identified(first).to_dict(), tables[0])
-    return tables[0], mapped
+    return tables[0], mapped, drawn.sentence()
 
 
 def split_of(tables: Tables, train: str | None, test: str | None, random_state: int) -> Split:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from sensitivenets.embeddings.arrays import FloatArray
 from sensitivenets.embeddings.label_doubts import without_blanks
-from sensitivenets.embeddings.labels import Labels
+from sensitivenets.embeddings.labels import Labels, combinations
 from sensitivenets.embeddings.rows import first_occurrences, row_hashes
 from sensitivenets.embeddings.source_rows import SourceRows
 from sensitivenets.embeddings.table import EmbeddingTable
@@ -204,11 +204,9 @@ def find_contradictions(identity: Labels, attribute: Labels) -> Contradictions:
     >>> find_contradictions(who, gender).examples
     (('ann', {'f': 1, 'm': 1}),)
     """
-    known = identity.labelled & attribute.labelled
     n_classes = max(len(attribute.classes), 1)
-    cells, rows = np.unique(
-        identity.codes[known] * n_classes + attribute.codes[known], return_counts=True
-    )
+    numbers = combinations([identity, attribute])
+    cells, rows = np.unique(numbers[numbers >= 0], return_counts=True)
     who, classes_of_each = np.unique(cells // n_classes, return_counts=True)
     contradicting = who[classes_of_each > 1]
     examples = []

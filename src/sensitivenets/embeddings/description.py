@@ -11,7 +11,8 @@ import pyarrow as pa
 
 from sensitivenets.embeddings.arrays import FloatArray, squared_norms
 from sensitivenets.embeddings.collapse import measure_collapse
-from sensitivenets.embeddings.labels import encode
+from sensitivenets.embeddings.labels import Labels, counted, encode
+from sensitivenets.embeddings.source import TableSource
 from sensitivenets.embeddings.source_rows import SourceRows
 from sensitivenets.embeddings.table import EmbeddingTable
 from sensitivenets.errors import InputError
@@ -45,7 +46,11 @@ def describe_rows(rows: SourceRows) -> dict[str, Any]:
     # Of a long table one column at a time, of a short one many: each reading costs a footer.
     at_once = max(1, _CELLS // source.n_rows)
     for first in range(0, len(names), at_once):
-        read = source.read_labels(names[first : first + at_once])
+        some = names[first : first + at_once]
+        if at_once == 1:
+            columns |= {name: _describe_long(source, name) for name in some}
+            continue
+        read = source.read_labels(some)
         columns |= {name: _describe(name, read[name]) for name in read.column_names}
     return _facts(source.n_rows, seen, columns)
 
@@ -99,14 +104,31 @@ def _describe(name: str, column: pa.ChunkedArray) -> dict[str, Any]:
     try:
         labels = encode(name, column)
     except InputError:
-        # Boxes, landmarks and the like are no labels, and not to be counted.
-        nothing: dict[str, Any] = {"distinct": None, "most_frequent": {}}
-        return {"type": str(column.type), "unlabelled": column.null_count} | nothing
-    counts = sorted(labels.counts().items(), key=lambda item: -item[1])
+        return _no_labels(column)
+    return {"type": str(column.type)} | _counts(labels)
+
+
+def _describe_long(source: TableSource, name: str) -> dict[str, Any]:
+    """Describe a column that is read as codes: its values are not held row by row."""
+    try:
+        labels = source.read_codes(name)
+    except InputError:
+        return _no_labels(source.read_labels([name])[name])
+    return {"type": str(source.labels.field(name).type)} | _counts(labels)
+
+
+def _no_labels(column: pa.ChunkedArray) -> dict[str, Any]:
+    """Describe boxes, landmarks and the like, which are not to be counted."""
+    nothing: dict[str, Any] = {"distinct": None, "most_frequent": {}}
+    return {"type": str(column.type), "unlabelled": column.null_count} | nothing
+
+
+def _counts(labels: Labels) -> dict[str, Any]:
+    counts = counted(labels.codes, len(labels.classes))
+    most = np.argsort(-counts, kind="stable")[:_CLASSES]
     return {
-        "type": str(column.type),
         "distinct": len(labels.classes),
-        "unlabelled": int((~labels.labelled).sum()),
+        "unlabelled": len(labels) - int(counts.sum()),
         # Of values that all occur once, none is more frequent than another.
-        "most_frequent": {value: n for value, n in counts[:_CLASSES] if n > 1},
+        "most_frequent": {labels.classes[k]: int(counts[k]) for k in most if counts[k] > 1},
     }

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from sensitivenets.embeddings.labels import Labels
+from sensitivenets.embeddings.labels import Labels, counted
+from sensitivenets.embeddings.rows import CHUNK_ROWS, Codes, row_blocks
 
 #: Rows above which a table is not compared or attacked whole.
 MOST_ROWS = 200_000
@@ -82,20 +83,45 @@ def draw_rows(
         All rows if there are no more than `most`.
     """
     names = tuple(labels.name for labels in strata)
-    codes = np.arange(n_rows) if subject is None else subject.codes
-    known = np.flatnonzero(codes >= 0)
-    who, first, where, counts = np.unique(
-        codes[known], return_index=True, return_inverse=True, return_counts=True
-    )
+    counts = None if subject is None else counted(subject.codes, len(subject.classes))
+    who = np.arange(n_rows) if counts is None else np.flatnonzero(counts)
     if n_rows <= most:
         return DrawnRows(np.arange(n_rows), n_rows, len(who), len(who), names, seed)
     rng = np.random.default_rng(seed)
-    keys = [labels.codes[known[first]] for labels in strata]
-    # The last key is the first to sort by; subjects of 2 and 3 rows are of one kind, 4 to 7, ...
-    order = np.lexsort([rng.random(len(who)), np.floor(np.log2(counts)), *keys])
-    n_drawn = max(1, min(len(who), round(len(who) * most / len(known))))
+    chance = rng.random(len(who))
+    if subject is None or counts is None:
+        order = np.lexsort([chance, *(labels.codes for labels in strata)])
+        n_known = n_rows
+    else:
+        # Subjects of 2 and 3 rows are of one kind, 4 to 7, ...; the last key is the first to go by.
+        kinds = np.floor(np.log2(counts[who]))
+        first = _first_rows(subject.codes, len(counts))[who]
+        order = np.lexsort([chance, kinds, *(labels.codes[first] for labels in strata)])
+        n_known = int(counts.sum())
+    n_drawn = max(1, min(len(who), round(len(who) * most / n_known)))
     step = len(who) / n_drawn
     places = np.floor((np.arange(n_drawn) + rng.random()) * step).astype(np.int64)
-    drawn = np.zeros(len(who), dtype=bool)
-    drawn[order[np.minimum(places, len(who) - 1)]] = True
-    return DrawnRows(known[drawn[where]], n_rows, int(drawn.sum()), len(who), names, seed)
+    drawn = np.unique(who[order[np.minimum(places, len(who) - 1)]])
+    rows = drawn if subject is None else _rows_of(subject.codes, drawn, len(subject.classes))
+    return DrawnRows(rows, n_rows, len(drawn), len(who), names, seed)
+
+
+def _first_rows(codes: Codes, n_classes: int) -> npt.NDArray[np.int64]:
+    """Return the number of the first row of each code."""
+    first = np.zeros(n_classes + 1, dtype=np.int64)
+    # From behind: of several rows of a code, the last to be written stays.
+    for where in reversed(list(row_blocks(len(codes), CHUNK_ROWS))):
+        first[codes[where][::-1]] = np.arange(where.start, where.start + len(codes[where]))[::-1]
+    return first[:n_classes]
+
+
+def _rows_of(codes: Codes, drawn: npt.NDArray[np.int64], n_classes: int) -> npt.NDArray[np.int64]:
+    """Return the numbers of the rows whose code was drawn, ascending."""
+    # Behind the last code: rows of nobody known.
+    is_drawn = np.zeros(n_classes + 1, dtype=bool)
+    is_drawn[drawn] = True
+    found = [
+        where.start + np.flatnonzero(is_drawn[codes[where]])
+        for where in row_blocks(len(codes), CHUNK_ROWS)
+    ]
+    return np.concatenate(found)

@@ -31,9 +31,11 @@ def without_blanks(labels: Labels) -> Labels:
     if not any(blank):
         return labels
     new = np.where(blank, UNLABELLED, np.cumsum(np.logical_not(blank)) - 1)
-    codes = np.where(labels.labelled, new[labels.codes], UNLABELLED)
+    # What is looked up for an unlabelled row is not looked at.
+    codes = new.astype(labels.codes.dtype)[labels.codes]
+    codes[~labels.labelled] = UNLABELLED
     kept = tuple(name for name, gone in zip(labels.classes, blank, strict=True) if not gone)
-    return Labels(labels.name, codes.astype(np.int64), kept)
+    return Labels(labels.name, codes, kept)
 
 
 def require_distinct_classes(labels: Labels) -> None:

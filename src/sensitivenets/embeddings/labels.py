@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sensitivenets.embeddings.arrays import from_torch
+from sensitivenets.embeddings.rows import Codes, row_blocks
 from sensitivenets.errors import InputError, some_of
 
 UNLABELLED = -1
@@ -20,6 +22,8 @@ UNLABELLED = -1
 
 # As many classes as a line of text shows.
 _SHOWN = 6
+# Codes that are widened at a time: eight megabytes.
+_WIDENED = 1 << 20
 
 
 @dataclass(frozen=True, repr=False)
@@ -31,13 +35,15 @@ class Labels:
     name : str
         Name of the column, such as ``"gender"``.
     codes : ndarray of shape (n,), int64
-        Index into `classes`, or -1 where the row is unlabelled.
+        Index into `classes`, or -1 where the row is unlabelled. Of a table that is read and not
+        held (`TableSource.read_codes`) the smallest integers that they fit into: widen them before
+        you reckon with them.
     classes : tuple of str
         The distinct values in ascending order, as text.
     """
 
     name: str
-    codes: npt.NDArray[np.int64]
+    codes: Codes
     classes: tuple[str, ...]
 
     def __len__(self) -> int:
@@ -60,13 +66,12 @@ class Labels:
 
     def extended(self, n_rows: int) -> Labels:
         """Put so many unlabelled rows behind; the classes stay as they are."""
-        codes = np.concatenate([self.codes, np.full(n_rows, UNLABELLED, dtype=np.int64)])
+        codes = np.concatenate([self.codes, np.full(n_rows, UNLABELLED, dtype=self.codes.dtype)])
         return Labels(self.name, codes, self.classes)
 
     def counts(self) -> dict[str, int]:
         """Count the labelled rows of each class, in the order of `classes`."""
-        counts = np.bincount(self.codes[self.labelled], minlength=len(self.classes))
-        return dict(zip(self.classes, counts.tolist(), strict=True))
+        return dict(zip(self.classes, counted(self.codes, len(self.classes)).tolist(), strict=True))
 
     def require_two_classes(self) -> Labels:
         """Return self if at least two classes have rows.
@@ -117,8 +122,6 @@ def encode(name: str, values: Any) -> Labels:
     >>> encode("gender", ["f", "m", None, "f"]).codes.tolist()
     [0, 1, -1, 0]
     """
-    if isinstance(values, pa.ChunkedArray) and pa.types.is_dictionary(values.type):
-        return _encoded_by_dictionary(name, values.unify_dictionaries())
     try:
         column = _as_arrow(values)
         distinct = column.unique().drop_null()
@@ -134,18 +137,49 @@ def encode(name: str, values: Any) -> Labels:
     )
 
 
-def _encoded_by_dictionary(name: str, column: pa.ChunkedArray) -> Labels:
-    """Encode the few values of a dictionary, and look rows up: texts of rows are never made."""
+def encode_dictionary(name: str, column: pa.ChunkedArray) -> Labels:
+    """Encode a column of dictionaries, in the smallest integers: texts of rows are never made.
+
+    Parameters
+    ----------
+    name : str
+        Name to give the column.
+    column : pyarrow.ChunkedArray
+        Of a dictionary type.
+
+    Returns
+    -------
+    Labels
+        As `encode`, its codes narrow.
+    """
+    column = column.unify_dictionaries()
     if not column.num_chunks:
-        return Labels(name, np.empty(0, dtype=np.int64), ())
+        return Labels(name, np.empty(0, dtype=code_type(0)), ())
     values = encode(name, column.chunk(0).dictionary)
-    place = np.append(values.codes, UNLABELLED)
-    codes, start = np.empty(len(column), dtype=np.int64), 0
+    # Behind the last value: a row of null.
+    place: Codes = np.append(values.codes, UNLABELLED).astype(code_type(len(values.classes)))
+    codes: Codes = np.empty(len(column), dtype=place.dtype)
+    start = 0
     for chunk in column.chunks:
         found = pc.fill_null(chunk.indices, len(values)).to_numpy(zero_copy_only=False)
         codes[start : start + len(chunk)] = place[found]
         start += len(chunk)
     return Labels(name, codes, values.classes)
+
+
+def code_type(n_classes: int) -> np.dtype[np.signedinteger[Any]]:
+    """Return the smallest integers that hold so many codes, and -1: a byte up to 128 classes."""
+    return np.min_scalar_type(-max(n_classes, 1))
+
+
+def counted(codes: Codes, n_classes: int) -> npt.NDArray[np.int64]:
+    """Count the rows of each code from 0; a long table of narrow codes is widened bit by bit."""
+    counts = np.zeros(n_classes, dtype=np.int64)
+    step = max(_WIDENED, n_classes)
+    for start in range(0, len(codes), step):
+        some = codes[start : start + step]
+        counts += np.bincount(some[some >= 0], minlength=n_classes)
+    return counts
 
 
 def _as_arrow(values: Any) -> pa.Array:
@@ -340,13 +374,46 @@ def joint(attributes: Mapping[str, Labels], name: str | None = None) -> Labels:
         One class for each combination that occurs; a row that misses a part is unlabelled.
     """
     parts = list(attributes.values())
-    known = np.all([part.labelled for part in parts], axis=0)
-    stacked = np.stack([part.codes[known] for part in parts], axis=1)
-    combinations, inverse = np.unique(stacked, axis=0, return_inverse=True)
-    codes = np.full(len(known), UNLABELLED, dtype=np.int64)
-    codes[known] = inverse.reshape(-1)
+    numbers = combinations(parts)
+    present = np.unique(numbers[numbers >= 0])
+    kinds = [part.codes.dtype for part in parts]
+    codes = np.full(len(numbers), UNLABELLED, np.result_type(*kinds, code_type(len(present))))
+    for where in row_blocks(len(codes), _WIDENED):
+        known = numbers[where] >= 0
+        codes[where][known] = np.searchsorted(present, numbers[where][known])
+    sizes = [len(part.classes) for part in parts]
+    found = zip(*np.unravel_index(present, sizes), strict=True) if len(present) else ()
     classes = tuple(
         " x ".join(part.classes[code] for part, code in zip(parts, row, strict=True))
-        for row in combinations
+        for row in found
     )
     return Labels(name or " x ".join(attributes), codes, classes)
+
+
+def combinations(parts: Sequence[Labels]) -> Codes:
+    """Tell which of the possible combinations of classes each row has, by their number.
+
+    Parameters
+    ----------
+    parts : sequence of Labels
+        Of the same rows.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+        In the order of the classes, the last part the fastest; -1 where a part is not known. In the
+        smallest integers.
+    """
+    n_possible = math.prod(len(part.classes) for part in parts)
+    if n_possible >= 2**63:
+        sizes = " x ".join(f"{len(part.classes)} of {part.name!r}" for part in parts)
+        raise InputError(f"expected fewer classes to cross, found {sizes}; leave an attribute out")
+    numbers = np.zeros(len(parts[0]), dtype=code_type(n_possible))
+    known = np.ones(len(numbers), dtype=bool)
+    for part in parts:
+        # Below the number of combinations wherever all parts are known, and of no use elsewhere.
+        numbers *= numbers.dtype.type(len(part.classes))
+        numbers += part.codes.astype(numbers.dtype)
+        known &= part.labelled
+    numbers[~known] = UNLABELLED
+    return numbers

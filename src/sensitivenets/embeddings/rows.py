@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from threadpoolctl import ThreadpoolController
 
 FloatArray = npt.NDArray[np.floating[Any]]
+#: Codes of classes, groups or subjects, one a row: of a long table as few bytes as hold them.
+Codes = npt.NDArray[np.signedinteger[Any]]
 
 # What a row-wise function makes of this many rows of usual width is some megabytes. Loops that do
 # not say why they take another size take this one.

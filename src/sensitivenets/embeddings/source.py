@@ -22,7 +22,7 @@ from sensitivenets.embeddings.arrays import FloatArray, check_vectors
 from sensitivenets.embeddings.embedding_column import EmbeddingColumn
 from sensitivenets.embeddings.formats import FORMATS, format_of
 from sensitivenets.embeddings.label_types import in_types_of, label_schema
-from sensitivenets.embeddings.labels import Labels, encode
+from sensitivenets.embeddings.labels import Labels, code_type, encode, encode_dictionary
 from sensitivenets.embeddings.location import POSTGRES, Part, find_parts, find_place
 from sensitivenets.embeddings.part_facts import PartFacts, readable
 from sensitivenets.embeddings.table import EmbeddingTable
@@ -206,13 +206,16 @@ class TableSource:
         return pa.concat_tables(batches) if batches else schema.empty_table()
 
     def read_codes(self, column: str) -> Labels:
-        """Read a label column of all rows as codes; a text is held once, not once a row."""
+        """Read a label column of all rows as narrow codes; a value is held once, not once a row."""
         self.require_labels([column])
+        kind = self.labels.field(column).type
         batches = self._all_labels([column])
-        if not pa.types.is_string(self.labels.field(column).type):
-            return encode(column, pa.concat_tables(batches)[column])
+        if not (pa.types.is_string(kind) or pa.types.is_integer(kind)):
+            found = encode(column, pa.concat_tables(batches)[column])
+            narrow = found.codes.astype(code_type(len(found.classes)))
+            return Labels(column, narrow, found.classes)
         chunks = [one for b in batches for one in b[column].dictionary_encode().chunks]
-        return encode(column, pa.chunked_array(chunks, pa.dictionary(pa.int32(), pa.string())))
+        return encode_dictionary(column, pa.chunked_array(chunks, pa.dictionary(pa.int32(), kind)))
 
     def _all_labels(self, columns: Sequence[str]) -> Iterator[pa.Table]:
         for number in range(len(self.parts)):

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sensitivenets.embeddings import FloatArray, squared_norms
-from sensitivenets.embeddings.rows import normalise_rows, row_blocks
+from sensitivenets.embeddings.rows import Codes, normalise_rows, row_blocks
 from sensitivenets.errors import InputError
 from sensitivenets.maps.base import (
     DeclaredArrays,
@@ -23,7 +23,7 @@ from sensitivenets.maps.base import (
 )
 from sensitivenets.maps.chain import Chain
 
-Groups = npt.NDArray[np.int64]
+Groups = Codes
 
 # Rows that stay in the cache from the first product in a subspace to the last.
 _SUBSPACE_ROWS = 2048

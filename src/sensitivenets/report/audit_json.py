@@ -81,6 +81,8 @@ def _upgraded(document: dict[str, Any]) -> dict[str, Any]:
     upgraded = copy.deepcopy(document) | {"schema_version": SCHEMA_VERSION}
     # It follows from the rest, and is written anew.
     upgraded.pop("verdict", None)
+    if document["schema_version"] < 4:
+        upgraded["drawn"] = None
     if document["schema_version"] < 3:
         upgraded |= {"rows": None, "correspondence": None, "collusion": [], "held": None}
         upgraded |= {"outsiders_read": {}, "certificates": None, "left_out": []}

@@ -26,7 +26,7 @@ from sensitivenets.serialisation import decode, decode_fields, encode, encode_fi
 
 _EVIDENCE = ("verification", "fairness", "maps", "provenance")
 # What an earlier version did not know.
-_ROWS = ("rows", "correspondence", "collusion", "outsiders_read", "certificates", "held")
+_ROWS = ("rows", "correspondence", "collusion", "outsiders_read", "certificates", "held", "drawn")
 _VERSIONS = ("library_version", "schema_version")
 
 
@@ -57,6 +57,8 @@ class AuditRecord(AuditResult):
     held : AuditRecord or None
         The same audit of the rows that the map was fitted on or adapted to, where the table has
         such rows and others; this one is then of the others.
+    drawn : str or None
+        How the rows were drawn, where a table has too many to attack all of them.
     """
 
     verification: tuple[Experiment, ...] = ()
@@ -69,6 +71,7 @@ class AuditRecord(AuditResult):
     outsiders_read: dict[str, Headline] = field(default_factory=dict)
     certificates: Certificates | None = None
     held: AuditRecord | None = None
+    drawn: str | None = None
 
     @property
     def recognition(self) -> Recognition | None:
@@ -123,6 +126,7 @@ class AuditRecord(AuditResult):
             ),
             certificates=decode(data["certificates"], Certificates | None, "audit.certificates"),
             held=None if data["held"] is None else cls.from_dict(data["held"]),
+            drawn=decode(data["drawn"], str | None, "audit.drawn"),
         )
 
     @classmethod
@@ -140,6 +144,7 @@ class AuditRecord(AuditResult):
         outsiders_read: Mapping[str, Headline] | None = None,
         certificates: Certificates | None = None,
         held: AuditRecord | None = None,
+        drawn: str | None = None,
     ) -> Self:
         """Put evidence beside what the attackers found."""
         found = {f.name: getattr(result, f.name) for f in fields(AuditResult)}
@@ -154,6 +159,7 @@ class AuditRecord(AuditResult):
             "outsiders_read": dict(outsiders_read or {}),
             "certificates": certificates,
             "held": held,
+            "drawn": drawn,
         }
         return cls(**(found | evidence))
 

@@ -41,6 +41,7 @@ def scope_facts(audit: AuditRecord) -> tuple[tuple[str, str], ...]:
     facts = [
         ("Scope", _scope(audit)),
         ("Rows", f"{count(split.n_train)} to learn from, {count(split.n_test)} to test on"),
+        *([] if audit.drawn is None else [("Of a larger table", audit.drawn)]),
         ("People", people),
         ("Labels given to the attacker", count(split.n_train)),
         ("Date", audit.provenance.date or "not known"),

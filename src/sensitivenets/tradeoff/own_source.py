@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from sensitivenets.embeddings import FloatArray
-from sensitivenets.embeddings.labels import encode_attributes, encode_columns
+from sensitivenets.embeddings.labels import code_type, encode_attributes, encode_columns
 from sensitivenets.embeddings.rows import STRETCH_ROWS
 from sensitivenets.embeddings.source import TableSource
 from sensitivenets.embeddings.source_rows import IdentifiedRows, SourceRows
@@ -91,8 +91,10 @@ def on_source(
     """
     adapted = adapt_passes(fitted, rows, subjects=subjects)
     place = find_place(adapted.map)
-    found = np.concatenate(list(rows.over(_Routes(place, is_shared=subjects is not None))))
-    routes = found if subjects is None else shared_routes(found, subjects)
+    if subjects is None:
+        routes = np.concatenate(list(rows.over(_Routes(place))))
+    else:
+        routes = shared_routes(rows.over(_Scores(place)), subjects)
     moved = _means_moved(place, rows, routes, seed) if candidate.means_only else adapted.map
     parts = moved.flat() if isinstance(moved, Chain) else [moved]
     phi = candidate.around(moved, lambda: mean_after(parts, rows).astype(np.float32), seed)
@@ -100,15 +102,26 @@ def on_source(
 
 
 @dataclass(frozen=True)
-class _Routes:
-    """Routes the rows of a stretch, or scores them where rows of a subject go together."""
+class _Scores:
+    """Scores the rows of a stretch, whose subjects others decide for."""
 
     place: Place
-    is_shared: bool
 
-    def __call__(self, chunks: Chunks) -> FloatArray | Groups:
-        scores = np.concatenate([self.place.router.scores(self.place.seen(X)) for _, X in chunks])
-        return scores if self.is_shared else scores.argmax(axis=1)
+    def __call__(self, chunks: Chunks) -> FloatArray:
+        router = self.place.router
+        return np.concatenate([router.scores(self.place.seen(X)) for _, X in chunks])
+
+
+@dataclass(frozen=True)
+class _Routes:
+    """Routes the rows of a stretch, each by itself."""
+
+    place: Place
+
+    def __call__(self, chunks: Chunks) -> Groups:
+        scores = _Scores(self.place)(chunks)
+        routes: Groups = scores.argmax(axis=1).astype(code_type(scores.shape[1]))
+        return routes
 
 
 def _means_moved(place: Place, rows: Passes, routes: Groups, seed: int) -> FittedMap:

@@ -167,7 +167,7 @@ def protect_source(
     return ProtectedSource(
         model=made,
         adapted=moved.adapted,
-        audit=found,
+        audit=replace(found, drawn=drawn.sentence),
         unlabelled=unlabelled,
         taken=taken,
         why=why if trade_off is None else why + how,

@@ -164,7 +164,7 @@ def test_a_table_that_grows_is_adapted_by_addition():
     assert sum(grown.rows) == len(X)
     # As if all rows had been there, routed by the router that was found first.
     router = find_place(first.map).router
-    stream = HalvedMomentStream(2, D).update(X, router(X), halves_of(0, len(X)))
+    stream = HalvedMomentStream(2, D).update(X, router(X), halves_of(np.arange(len(X))))
     for one, other in zip(grown.moments.halves, stream.moments().halves, strict=True):
         np.testing.assert_array_equal(one.counts, other.counts)
         np.testing.assert_allclose(one.covariances, other.covariances, atol=1e-5)
@@ -208,7 +208,7 @@ def test_from_two_to_forty_groups(n_groups):
 
 def test_tables_merge_by_addition():
     X, groups = population(4000, 1)
-    halves = halves_of(0, len(X))
+    halves = halves_of(np.arange(len(X)))
     whole = HalvedMomentStream(2, D).update(X, groups, halves).moments()
     a = HalvedMomentStream(2, D).update(X[:1500], groups[:1500], halves[:1500]).moments()
     b = HalvedMomentStream(2, D).update(X[1500:], groups[1500:], halves[1500:]).moments()
@@ -272,7 +272,7 @@ def test_rows_of_another_scale_are_refused():
 def test_a_rare_group_leans_on_the_reference():
     model = fitted()
     X, groups = population(4000, 1, shares=(0.992, 0.008))
-    stream = HalvedMomentStream(2, D).update(X, groups, halves_of(0, len(X)))
+    stream = HalvedMomentStream(2, D).update(X, groups, halves_of(np.arange(len(X))))
     leaned = lean(stream.moments(), reference(model))
     truth = reference(model).covariances[1]
     error = np.linalg.norm(leaned.groups.covariances[1] - truth)
@@ -281,7 +281,7 @@ def test_a_rare_group_leans_on_the_reference():
 
 def test_subjects_share_a_route():
     scores = np.array([[0, 1], [5, 0], [0, 1], [0, 2]], dtype=np.float32)
-    routes = shared_routes(scores, np.array([0, 0, -1, 1]))
+    routes = shared_routes([scores[:3], scores[3:]], np.array([0, 0, -1, 1]))
     assert routes.tolist() == [0, 0, 1, 1]
 
 
@@ -341,7 +341,7 @@ def test_how_groups_differ_from_the_reference_is_known_from_few_rows():
         # The second group alone is stretched, by which it differs from the reference's.
         X[groups == 1] = X[groups == 1] * np.geomspace(0.8, 1.6, D)
         return lean(
-            HalvedMomentStream(2, D).update(X, groups, halves_of(0, n)).moments(), known
+            HalvedMomentStream(2, D).update(X, groups, halves_of(np.arange(n))).moments(), known
         ).signal
 
     known = reference(fitted())

@@ -14,7 +14,7 @@ from sensitivenets.erasers.transport.evidence import evidence
 from sensitivenets.erasers.transport.expectation_maximisation import (
     Routes,
     find_routes,
-    halving_keys,
+    first_free,
 )
 from sensitivenets.erasers.transport.first_look import FirstLook
 from sensitivenets.erasers.transport.forecast import Forecast, forecast
@@ -223,8 +223,9 @@ def look(
     """Find the routes and moments of rows, and the evidence for groups like the reference's."""
     inside = FirstLook(place, rows, reference)
     routes = find_routes(inside, reference, subjects=subjects, products=products)
-    halves = halves_of(0, rows.n_rows, None if subjects is None else halving_keys(subjects))
-    gained = evidence(inside.sample, halves[inside.where], routes.moments, reference)
+    of_sample = (None, 0) if subjects is None else (subjects[inside.where], first_free(subjects))
+    halves = halves_of(inside.where, *of_sample)
+    gained = evidence(inside.sample, halves, routes.moments, reference)
     leaned = lean(routes.moments, reference, strength)
     return Found(routes, leaned, gained, tuple(doubts(routes, gained)))
 

@@ -26,7 +26,11 @@ from sensitivenets.erasers.transport.adapt import (
     moved_by_own,
     recorded_shrinkage,
 )
-from sensitivenets.erasers.transport.expectation_maximisation import Routes, take_step
+from sensitivenets.erasers.transport.expectation_maximisation import (
+    Routes,
+    first_free,
+    take_step,
+)
 from sensitivenets.erasers.transport.first_look import FirstLook
 from sensitivenets.erasers.transport.own_moments import (
     HalvedMoments,
@@ -220,7 +224,7 @@ def side_by_side(routers: Sequence[Router], shares: FloatArray) -> Router:
 
 def _crossed(subjects: Int64, codes: Int64) -> Int64:
     """Give each pair of subject and source a code; -1 stays."""
-    pairs = subjects * (int(codes.max()) + 1) + codes
+    pairs = subjects.astype(np.int64) * first_free(codes) + codes
     known = subjects >= 0
     crossed = np.full(len(subjects), -1, dtype=np.int64)
     crossed[known] = np.unique(pairs[known], return_inverse=True)[1]

@@ -9,13 +9,15 @@ probabilities. Neural Computation 14 (1), 2002.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from sensitivenets.embeddings import FloatArray
-from sensitivenets.erasers.moments.group import Float64, Int64
+from sensitivenets.embeddings.labels import code_type
+from sensitivenets.embeddings.rows import CHUNK_ROWS, Codes, row_blocks
+from sensitivenets.erasers.moments.group import Float64
 from sensitivenets.erasers.transport.own_moments import (
     HalvedMoments,
     HalvedMomentStream,
@@ -44,8 +46,9 @@ class Routes:
     ----------
     router : Router
         Of the table.
-    groups : ndarray of shape (n,), int64
-        Group of each row by it. Held in memory while maps are fitted, and not kept.
+    groups : ndarray of shape (n,)
+        Group of each row by it, in the smallest integers. Held in memory while maps are fitted,
+        and not kept.
     moments : HalvedMoments
         Of these groups.
     moved : tuple of float
@@ -65,7 +68,7 @@ def find_routes(
     rows: Passes,
     reference: GaussianGroups,
     *,
-    subjects: Int64 | None = None,
+    subjects: Codes | None = None,
     max_steps: int = _STEPS,
     products: Products = IN_NUMPY,
 ) -> Routes:
@@ -82,7 +85,7 @@ def find_routes(
         All rows.
     reference : GaussianGroups
         Where to start, and what rare groups lean on.
-    subjects : ndarray of shape (n_rows,), int64, optional
+    subjects : ndarray of shape (n_rows,), optional
         Code of each row's subject; -1 is a row of nobody known.
     max_steps : int, default=4
         Most steps.
@@ -125,7 +128,7 @@ def _pooled(covariances: Float64, shares: Float64) -> Float64:
 
 
 def take_step(
-    rows: Passes, router: Router, subjects: Int64 | None, products: Products = IN_NUMPY
+    rows: Passes, router: Router, subjects: Codes | None, products: Products = IN_NUMPY
 ) -> tuple[Groups, HalvedMoments]:
     """Route all rows, and take the moments of the groups: one pass, or two with subjects.
 
@@ -135,31 +138,31 @@ def take_step(
         All rows, as the router sees them.
     router : Router
         Its groups.
-    subjects : ndarray of shape (n_rows,), int64, optional
+    subjects : ndarray of shape (n_rows,), optional
         Code of each row's subject; -1 is a row of nobody known.
     products : Products, optional
         Who multiplies; numpy unless given.
 
     Returns
     -------
-    groups : ndarray of shape (n_rows,), int64
-        Of each row.
+    groups : ndarray of shape (n_rows,)
+        Of each row, in the smallest integers.
     moments : HalvedMoments
         Of the groups.
     """
     router = products.router(router)
-    known: tuple[Int64, ...] = ()
+    known: tuple[Codes, ...] = ()
     if subjects is not None:
-        scores = np.concatenate(list(rows.over(_Scores(router))))
-        known = (shared_routes(scores, subjects), halving_keys(subjects))
+        known = (shared_routes(rows.over(_Scores(router)), subjects), subjects)
+    halved = _Halved(router, products, 0 if subjects is None else first_free(subjects))
     groups: list[Groups] = []
     moments: HalvedMoments | None = None
-    for found, own in rows.over(_Halved(router, products), *known):
+    for found, own in rows.over(halved, *known):
         groups.append(found)
         moments = own if moments is None else moments.merge(own)
     if moments is None:
         nothing = HalvedMomentStream(*router.means.shape)
-        return np.empty(0, dtype=np.int64), nothing.moments()
+        return np.empty(0, dtype=code_type(router.n_groups)), nothing.moments()
     return np.concatenate(groups), moments
 
 
@@ -179,9 +182,10 @@ class _Halved:
 
     router: Router
     products: Products
+    first_free: int
 
     def __call__(
-        self, chunks: Chunks, groups: Groups | None = None, keys: Int64 | None = None
+        self, chunks: Chunks, groups: Groups | None = None, subjects: Codes | None = None
     ) -> tuple[Groups, HalvedMoments]:
         n_groups, d = self.router.means.shape
         stream = HalvedMomentStream(n_groups, d, self.products.scatter)
@@ -190,43 +194,51 @@ class _Halved:
             mine = slice(start, start + len(X))
             start += len(X)
             routes = self.router(X) if groups is None else groups[mine]
-            halves = halves_of(where.start, len(X), None if keys is None else keys[mine])
-            stream.update(X, routes, halves)
+            numbers = np.arange(where.start, where.start + len(X))
+            whose = None if subjects is None else subjects[mine]
+            stream.update(X, routes, halves_of(numbers, whose, self.first_free))
             found.append(routes)
-        return np.concatenate(found), stream.moments()
+        return np.concatenate(found).astype(code_type(n_groups)), stream.moments()
 
 
-def shared_routes(scores: FloatArray, subjects: Int64) -> Groups:
+def shared_routes(scores: Iterable[FloatArray], subjects: Codes) -> Groups:
     """Send all rows of a subject to one group: the most probable by all of them together.
 
     Parameters
     ----------
-    scores : ndarray of shape (n, groups)
-        Log posterior of each group, up to a constant of the row.
-    subjects : ndarray of shape (n,), int64
+    scores : iterable of ndarray of shape (m, groups)
+        Log posterior of each group for each row, up to a constant of the row, in the order of the
+        rows; each is looked at once, and none is held.
+    subjects : ndarray of shape (n,)
         Code of each row's subject; rows of -1 are routed alone.
 
     Returns
     -------
-    ndarray of shape (n,), int64
-        Group of each row. A prior is counted once a row, which matters little beside the evidence.
+    ndarray of shape (n,)
+        Group of each row, in the smallest integers. A prior is counted once a row, which matters
+        little beside the evidence.
     """
-    groups: npt.NDArray[np.int64] = scores.argmax(axis=1)
-    known = subjects >= 0
-    if not known.any():
-        return groups
-    found = subjects[known]
-    n_subjects = int(found.max()) + 1
-    # One column at a time: bincount adds in the order of the rows, in float64.
-    sums = np.stack(
-        [np.bincount(found, weights=column, minlength=n_subjects) for column in scores[known].T],
-        axis=1,
-    )
-    groups[known] = sums.argmax(axis=1)[found]
+    sums, alone, start = None, [], 0
+    for some in scores:
+        mine = subjects[start : start + len(some)].astype(np.intp)
+        start += len(some)
+        if sums is None:
+            # Behind the last subject: the rows of nobody known.
+            sums = np.zeros((some.shape[1], first_free(subjects) + 1))
+        for total, column in zip(sums, some.T, strict=True):
+            # In the order of the rows; of mixed types numpy would add one by one, and slowly.
+            np.add.at(total, mine, column.astype(np.float64))
+        alone.append(some.argmax(axis=1).astype(code_type(some.shape[1])))
+    if sums is None:
+        return np.empty(0, dtype=code_type(1))
+    groups = np.concatenate(alone)
+    together = sums.argmax(axis=0).astype(groups.dtype)
+    for where in row_blocks(len(groups), CHUNK_ROWS):
+        known = subjects[where] >= 0
+        groups[where][known] = together[subjects[where][known]]
     return groups
 
 
-def halving_keys(subjects: Int64) -> Int64:
-    """Return what decides the half of each row: its subject, or for -1 its own number."""
-    own = np.arange(len(subjects)) + int(subjects.max(initial=-1)) + 1
-    return np.where(subjects < 0, own, subjects)
+def first_free(subjects: Codes) -> int:
+    """Return the first code that no subject has."""
+    return int(subjects.max(initial=-1)) + 1

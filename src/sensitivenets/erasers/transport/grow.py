@@ -9,7 +9,7 @@ import numpy as np
 from sensitivenets.embeddings import FloatArray
 from sensitivenets.erasers.moments.group import Int64
 from sensitivenets.erasers.transport.adapt import Adapted, recorded_shrinkage
-from sensitivenets.erasers.transport.expectation_maximisation import halving_keys
+from sensitivenets.erasers.transport.expectation_maximisation import first_free
 from sensitivenets.erasers.transport.forecast import forecast
 from sensitivenets.erasers.transport.own_moments import (
     HalvedMomentStream,
@@ -75,8 +75,9 @@ def grow(
     require_features(X, found.map.n_features_in)
     shipped, place = find_place(map_of(fitted)), find_place(found.map)
     reference = reference_groups(shipped.router, recorded_shrinkage(fitted))
-    keys = None if subjects is None else halving_keys(subjects)
-    halves = halves_of(found.moments.whole.n_rows, len(X), keys)
+    numbers = np.arange(len(X)) + found.moments.whole.n_rows
+    of_rows = (None, 0) if subjects is None else (subjects, first_free(subjects))
+    halves = halves_of(numbers, *of_rows)
     stream = HalvedMomentStream(*place.router.means.shape)
     routes = table_routes(found.map, X, subjects)
     moments = found.moments.merge(stream.update(place.seen(X), routes, halves).moments())

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sensitivenets.embeddings import FloatArray
+from sensitivenets.embeddings.rows import Codes
 from sensitivenets.erasers.moments.group import (
     Float64,
     GroupMoments,
@@ -84,27 +85,29 @@ class HalvedMomentStream:
         return HalvedMoments((first, second))
 
 
-def halves_of(start: int, n: int, subjects: Int64 | None = None) -> Int64:
+def halves_of(numbers: Int64, subjects: Codes | None = None, first_free: int = 0) -> Int64:
     """Say in which half rows are, without a draw: the same for any size of block.
 
     Parameters
     ----------
-    start : int
-        Number of the first row.
-    n : int
-        Rows.
+    numbers : ndarray of shape (n,), int64
+        Of the rows in their table.
     subjects : ndarray of shape (n,), optional
-        Code of each row's subject, numbered in order of appearance; without, stretches of 64 rows
-        alternate.
+        Code of each row's subject, -1 if unknown; without, stretches of 64 rows alternate.
+    first_free : int, default=0
+        The first code that no subject of the table has: from there on, rows of nobody known count.
 
     Returns
     -------
     ndarray of shape (n,), int64
         0 or 1.
     """
-    keys = np.arange(start, start + n) // _STRETCH if subjects is None else subjects
+    if subjects is None:
+        keys = numbers // _STRETCH
+    else:
+        keys = np.where(subjects < 0, numbers + first_free, subjects)
     # A multiplicative hash: neighbouring codes are not alternately one and the other class.
-    mixed = (np.asarray(keys, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(63)
+    mixed = (keys.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(63)
     return mixed.astype(np.int64)
 
 

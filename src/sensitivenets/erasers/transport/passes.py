@@ -12,6 +12,7 @@ import numpy as np
 
 from sensitivenets.embeddings import FloatArray, Labels, squared_norms
 from sensitivenets.embeddings.fingerprint import Fingerprint, StretchDigests
+from sensitivenets.embeddings.labels import code_type
 from sensitivenets.embeddings.rows import CHUNK_ROWS, STRETCH_ROWS, stretches
 from sensitivenets.erasers.base import Learned
 from sensitivenets.erasers.moments.group import GroupMoments, GroupMomentStream, Int64, scatter
@@ -231,8 +232,10 @@ def _round(
     rng: np.random.Generator,
 ) -> tuple[FittedMap, dict[str, Any]]:
     """Fit the router in one pass, and the transport of the groups it predicts in another."""
-    labelled = rng.permutation(np.flatnonzero(groups.labelled))
-    chosen = np.sort(labelled[: min(len(labelled) // 5, _MOST_HELD_OUT)])
+    labelled = np.flatnonzero(groups.labelled).astype(code_type(rows.n_rows))
+    rng.shuffle(labelled)
+    chosen = np.sort(labelled[: min(len(labelled) // 5, _MOST_HELD_OUT)]).astype(np.int64)
+    del labelled
     kept, held_out, lengths = _router_pass(rows, moved, groups, chosen)
     codes, k = groups.codes[chosen], len(groups.classes)
     basis = None
@@ -313,9 +316,11 @@ class _OfLabelled:
             stream.update(X, codes[mine])
             found.append(X[is_chosen[mine]])
             if not self.moved.parts:
-                squares.append(squared_norms(X))
+                squares.append(squared_norms(X).astype(np.float32))
         moments = stream.moments() if (codes >= 0).any() else None
-        return _Labelled(moments, np.concatenate(found), np.concatenate(squares or [np.empty(0)]))
+        return _Labelled(
+            moments, np.concatenate(found), np.concatenate(squares or [np.empty(0, np.float32)])
+        )
 
 
 def merged(found: Iterable[GroupMoments]) -> GroupMoments:

@@ -120,4 +120,4 @@ def table_routes(fitted: FittedMap, X: FloatArray, subjects: Int64 | None = None
     scores = place.router.scores(place.seen(X))
     if subjects is None:
         return np.asarray(scores.argmax(axis=1))
-    return shared_routes(scores, subjects)
+    return shared_routes([scores], subjects)
