@@ -162,13 +162,13 @@ def test_the_table_of_results_has_a_row_for_each_figure(small, tmp_path):
     bad = failed(small[3].run, "context", "it broke")
     write_results([*small[:2], bad], tmp_path / "r.parquet")
     table = pq.read_table(tmp_path / "r.parquet")
-    # Four attackers, an accuracy, an EER and a rate for each of two runs; one row for the failure.
-    assert len(table) == 2 * 7 + 1
+    # Four attackers, the strongest without and with the map, an accuracy, an EER and a rate for
+    # each of two runs; one row for the failure.
+    assert len(table) == 2 * 9 + 1
     rows = table.to_pylist()
-    svm = next(r for r in rows if r["method"] == "leace" and r["preparation"] == "whitened")
-    assert (svm["figure"], svm["attribute"], svm["threat"]) == (
-        *("balanced accuracy", "gender", "map secret"),
-    )
+    attackers = [r for r in rows if r["figure"] == "balanced accuracy"]
+    svm = next(r for r in attackers if (r["method"], r["preparation"]) == ("leace", "whitened"))
+    assert (svm["attribute"], svm["threat"]) == ("gender", "map secret")
     assert (svm["value"], svm["seed"], svm["parameters"]) == (0.7, 0, "{}")
     accuracy = next(r for r in rows if r["figure"] == "accuracy")
     assert (accuracy["protocol"], accuracy["value"]) == ("view2", 0.99)
@@ -238,6 +238,11 @@ def test_what_is_read_after_inverting_the_map_is_in_the_table_as_such(record_of,
     rows = pq.read_table(tmp_path / "r.parquet").to_pylist()
     (inverted,) = (r for r in rows if r["threat"] == "map inverted")
     assert (inverted["attacker"], inverted["value"]) == ("SVM", 0.77)
+    first = [r for r in rows if r["figure"] == "strongest balanced accuracy"]
+    assert [(r["threat"], r["low"], r["high"]) for r in first] == [
+        ("map secret", attack.map_secret.low, attack.map_secret.high),
+        ("map known", attack.strongest.low, attack.strongest.high),
+    ]
 
 
 def test_who_loses_the_budget_but_for_rounding_is_within_it(board, record_of):

@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from sensitivenets.audit import AttackerResult, Headline
 from sensitivenets.benchmark.record import AttackFigures, RunRecord
 from sensitivenets.embeddings.parquet_files import write_parquet
 
@@ -39,8 +40,9 @@ def write_results(records: Sequence[RunRecord], path: Path) -> None:
     """Write one row for each figure of each run.
 
     The column ``figure`` says what ``value`` is: ``"balanced accuracy"`` of an attacker (``threat``
-    says what it attacked), ``"accuracy"``, ``"EER"`` or ``"TAR at FMR ..."`` of a protocol. A run
-    that failed has one row, with its ``error`` and no figure.
+    says what it attacked), ``"strongest balanced accuracy"`` of an attribute, with the interval of
+    the strongest, ``"accuracy"``, ``"EER"`` or ``"TAR at FMR ..."`` of a protocol. A run that failed
+    has one row, with its ``error`` and no figure.
 
     Parameters
     ----------
@@ -79,17 +81,26 @@ def _rows(record: RunRecord) -> Iterator[dict[str, Any]]:
 
 
 def _attack_rows(attribute: AttackFigures) -> Iterator[dict[str, Any]]:
+    strongest = {"map secret": attribute.map_secret, "map known": attribute.strongest}
+    for threat, headline in strongest.items():
+        yield _attack_row("strongest balanced accuracy", attribute.name, threat, headline)
     sides = {"map secret": attribute.attackers, "map inverted": attribute.inverted}
     for threat, attackers in sides.items():
         for result in attackers:
-            yield {
-                "figure": "balanced accuracy",
-                "attribute": attribute.name,
-                "attacker": result.attacker,
-                "preparation": result.preparation,
-                "threat": threat,
-                "value": result.balanced_accuracy,
-                "low": result.low,
-                "high": result.high,
-                "n": result.n,
-            }
+            yield _attack_row("balanced accuracy", attribute.name, threat, result)
+
+
+def _attack_row(
+    figure: str, attribute: str, threat: str, found: AttackerResult | Headline
+) -> dict[str, Any]:
+    return {
+        "figure": figure,
+        "attribute": attribute,
+        "attacker": found.attacker,
+        "preparation": found.preparation,
+        "threat": threat,
+        "value": found.balanced_accuracy,
+        "low": found.low,
+        "high": found.high,
+        "n": found.n,
+    }
