@@ -41,8 +41,8 @@ def write_results(records: Sequence[RunRecord], path: Path) -> None:
 
     The column ``figure`` says what ``value`` is: ``"balanced accuracy"`` of an attacker (``threat``
     says what it attacked), ``"strongest balanced accuracy"`` of an attribute, with the interval of
-    the strongest, ``"accuracy"``, ``"EER"`` or ``"TAR at FMR ..."`` of a protocol. A run that failed
-    has one row, with its ``error`` and no figure.
+    the strongest, ``"accuracy"``, ``"EER"`` or ``"TAR at FMR ..."`` of a protocol. A run that
+    failed has one row, with its ``error`` and no figure.
 
     Parameters
     ----------
