@@ -36,8 +36,8 @@ class Labels:
         Name of the column, such as ``"gender"``.
     codes : ndarray of shape (n,), int64
         Index into `classes`, or -1 where the row is unlabelled. Of a table that is read and not
-        held (`TableSource.read_codes`) the smallest integers that they fit into: widen them before
-        you reckon with them.
+        held (`TableSource.read_codes`) the smallest integers that they fit into: reckon with those
+        of `widened`.
     classes : tuple of str
         The distinct values in ascending order, as text.
     """
@@ -63,6 +63,10 @@ class Labels:
     def take(self, rows: npt.NDArray[Any]) -> Labels:
         """Keep the given rows (indices or a mask); the classes stay as they are."""
         return Labels(self.name, self.codes[rows], self.classes)
+
+    def widened(self) -> Labels:
+        """Return the same labels with codes of int64, which can be reckoned with."""
+        return Labels(self.name, self.codes.astype(np.int64), self.classes)
 
     def extended(self, n_rows: int) -> Labels:
         """Put so many unlabelled rows behind; the classes stay as they are."""

@@ -6,15 +6,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from sensitivenets.audit.splits import Split, split_by_identity, split_rows
 from sensitivenets.embeddings import EmbeddingTable, FloatArray, Labels
-from sensitivenets.embeddings.labels import UNLABELLED
+from sensitivenets.embeddings.labels import UNLABELLED, code_type
 from sensitivenets.engines import Engine
 from sensitivenets.erasers.transport.place import find_place
 from sensitivenets.errors import InputError, some_of
 from sensitivenets.maps.base import FittedMap, Model
+from sensitivenets.maps.routed import Groups
 from sensitivenets.progress import Progress
 from sensitivenets.report.audits import audit as audit_of
 from sensitivenets.report.result import Audit
@@ -136,14 +136,14 @@ def _evidence(table: EmbeddingTable, name: str, guessed: Mapping[str, Labels]) -
     return evidence
 
 
-def estimated_labels(fitted: Model, routes: npt.NDArray[np.int64]) -> dict[str, Labels]:
+def estimated_labels(fitted: Model, routes: Groups) -> dict[str, Labels]:
     """Turn predicted groups into a label of each attribute; they are estimates, not labels.
 
     Parameters
     ----------
     fitted : Model
         What the groups come from; its attributes are crossed.
-    routes : ndarray of shape (n,), int64
+    routes : ndarray of shape (n,)
         Predicted group of each row.
 
     Returns
@@ -164,9 +164,9 @@ def estimated_labels(fitted: Model, routes: npt.NDArray[np.int64]) -> dict[str, 
             f"{' and '.join(fitted.removed)}, found {n_groups}; give a reference that has them, or "
             "remove one attribute at a time"
         )
-    codes = np.unravel_index(routes, sizes)
+    codes = np.unravel_index(np.arange(n_groups), sizes)
     return {
-        name: Labels(name, np.asarray(codes[k], dtype=np.int64), classes)
+        name: Labels(name, codes[k].astype(code_type(len(classes)))[routes], classes)
         for k, (name, classes) in enumerate(fitted.removed.items())
     }
 

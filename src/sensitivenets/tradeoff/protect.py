@@ -145,7 +145,7 @@ def protect_table(
         warnings.warn(f"{table.source}: {doubt}", DataWarning, stacklevel=3)
     # What is written is what is attacked: its last digits tell nothing.
     after = canonical_values(moved.vectors)
-    guessed = estimated_labels(fitted, moved.routes)
+    guessed = {k: v.widened() for k, v in estimated_labels(fitted, moved.routes).items()}
     record = table_record(table.vectors)
     made = on_record(fitted, moved.adapted, moved.map, trade_off, record)
     shown = table.columns.select(asked.written(table.columns.column_names, fitted.removed))

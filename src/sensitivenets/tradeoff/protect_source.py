@@ -159,8 +159,8 @@ def protect_source(
     found, unlabelled = attack.on(
         drawn.table,
         of_drawn(written, whole.to_dict(), drawn.table),
-        {name: labels.take(drawn.numbers) for name, labels in guessed.items()},
-        None if subject is None else subject.take(drawn.numbers),
+        {name: labels.take(drawn.numbers).widened() for name, labels in guessed.items()},
+        None if subject is None else subject.take(drawn.numbers).widened(),
         moved.map,
     )
     keep = tuple({asked.domain or ""} & set(source.labels.names))
