@@ -17,6 +17,8 @@ from sensitivenets.errors import InputError, some_of
 
 # Of the 23 digits after the first that float32 has.
 _DROPPED_BITS = 7
+# Values that are rounded at a time: 256 KiB.
+_CACHED_WORDS = 1 << 16
 
 
 def as_vectors(X: Any, where: str) -> FloatArray:
@@ -395,10 +397,17 @@ def canonical_values(vectors: FloatArray) -> npt.NDArray[np.float32]:
     ndarray of shape (n, d), float32
         Each within a relative 2**-17 of what was given.
     """
-    words = np.array(vectors, dtype=np.float32, order="C").view(np.uint32)
-    step = np.uint32(_DROPPED_BITS)
-    words += ((words >> step) & np.uint32(1)) + np.uint32(2 ** (_DROPPED_BITS - 1) - 1)
-    words &= np.uint32(2**32 - 2**_DROPPED_BITS)
-    rounded = words.view(np.float32)
-    rounded += 0.0  # turns -0.0 into 0.0
+    given = np.ascontiguousarray(vectors, dtype=np.float32)
+    rounded = np.empty_like(given)
+    before, after = given.reshape(-1).view(np.uint32), rounded.reshape(-1)
+    step, nearly_half = np.uint32(_DROPPED_BITS), np.uint32(2 ** (_DROPPED_BITS - 1) - 1)
+    # What is made on the way stays in the cache: of all values at once it takes twice as long.
+    for some in row_blocks(len(before), _CACHED_WORDS):
+        words = before[some] >> step
+        words &= np.uint32(1)
+        words += nearly_half
+        words += before[some]
+        words &= np.uint32(2**32 - 2**_DROPPED_BITS)
+        # -0.0 and 0.0 make 0.0.
+        np.add(words.view(np.float32), np.float32(0), out=after[some])
     return rounded
