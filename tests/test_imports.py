@@ -5,6 +5,7 @@ import sys
 import pytest
 
 import sensitivenets
+from sensitivenets.erasers.linear.leace import LEACE
 
 HEAVY = ("torch", "matplotlib", "jinja2", "sklearn", "pandas", "scipy", "rich.console")
 
@@ -41,6 +42,18 @@ def test_the_command_line_starts_without_the_heavy_libraries(arguments):
     loaded = modules_after(f"from sensitivenets.cli import main; main({arguments!r})")
     assert "cyclopts" in loaded
     assert not loaded & {"torch", "matplotlib", "jinja2", "sklearn", "scipy", "pandas", "pyarrow"}
+
+
+def test_mapping_a_table_loads_nothing_that_learns(tmp_path):
+    faces = sensitivenets.synthetic_diveface(n_subjects=40, images_per_subject=2, dim=32)
+    eraser = LEACE().fit(faces.vectors, sensitive={"g": faces.column("gender")})
+    sensitivenets.save_model(eraser, tmp_path / "model")
+    sensitivenets.write_table(faces, tmp_path / "faces.parquet")
+    rows, out = tmp_path / "faces.parquet", tmp_path / "mapped.parquet"
+    command = [str(part) for part in ("transform", tmp_path / "model", rows, "--out", out)]
+    loaded = modules_after(f"from sensitivenets.cli import main; main({command!r})")
+    assert out.exists()
+    assert not loaded & {"torch", "sklearn", "scipy", "matplotlib"}
 
 
 @pytest.mark.parametrize("name", sorted(sensitivenets.__all__))

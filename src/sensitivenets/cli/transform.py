@@ -95,8 +95,11 @@ def transform(
     to_folder = _is_folder(table, out)
     place = folder_to_write(out) if to_folder else table_to_write(out, overwrite=overwrite)
     loaded = load_model(model)
-    (phi,) = work.products().maps([loaded.map])
-    transformation = Transformation(replace(loaded, map=phi), str(model), tuple(keep or ()))
+    if work.device is not None:
+        # Numpy multiplies by itself: nothing of erasers is loaded for it.
+        (phi,) = work.products().maps([loaded.map])
+        loaded = replace(loaded, map=phi)
+    transformation = Transformation(loaded, str(model), tuple(keep or ()))
     source = open_rows(table, where or [], embedding)
     refuse_own_output(source, transformation.model, model)
     facts: dict[str, Any] = {"table": place.shown, "rows": source.n_rows}
