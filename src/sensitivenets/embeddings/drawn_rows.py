@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -83,27 +84,32 @@ def draw_rows(
         All rows if there are no more than `most`.
     """
     names = tuple(labels.name for labels in strata)
-    counts = None if subject is None else counted(subject.codes, len(subject.classes))
-    who = np.arange(n_rows) if counts is None else np.flatnonzero(counts)
+    n_known, who, keys = _kinds(n_rows, subject, strata)
     if n_rows <= most:
         return DrawnRows(np.arange(n_rows), n_rows, len(who), len(who), names, seed)
     rng = np.random.default_rng(seed)
-    chance = rng.random(len(who))
-    if subject is None or counts is None:
-        order = np.lexsort([chance, *(labels.codes for labels in strata)])
-        n_known = n_rows
-    else:
-        # Subjects of 2 and 3 rows are of one kind, 4 to 7, ...; the last key is the first to go by.
-        kinds = np.floor(np.log2(counts[who]))
-        first = _first_rows(subject.codes, len(counts))[who]
-        order = np.lexsort([chance, kinds, *(labels.codes[first] for labels in strata)])
-        n_known = int(counts.sum())
+    # The last key is the first to go by.
+    order = np.lexsort([rng.random(len(who)), *keys])
     n_drawn = max(1, min(len(who), round(len(who) * most / n_known)))
     step = len(who) / n_drawn
     places = np.floor((np.arange(n_drawn) + rng.random()) * step).astype(np.int64)
     drawn = np.unique(who[order[np.minimum(places, len(who) - 1)]])
     rows = drawn if subject is None else _rows_of(subject.codes, drawn, len(subject.classes))
     return DrawnRows(rows, n_rows, len(drawn), len(who), names, seed)
+
+
+def _kinds(
+    n_rows: int, subject: Labels | None, strata: Sequence[Labels]
+) -> tuple[int, npt.NDArray[np.int64], list[npt.NDArray[Any]]]:
+    """Return the rows of anybody, the subjects or rows to choose from, and what to sort them by."""
+    if subject is None:
+        return n_rows, np.arange(n_rows), [labels.codes for labels in strata]
+    counts = counted(subject.codes, len(subject.classes))
+    who = np.flatnonzero(counts)
+    first = _first_rows(subject.codes, len(counts))[who]
+    # Subjects of 2 and 3 rows are of one kind, 4 to 7, ...
+    sizes = np.floor(np.log2(counts[who]))
+    return int(counts.sum()), who, [sizes, *(labels.codes[first] for labels in strata)]
 
 
 def _first_rows(codes: Codes, n_classes: int) -> npt.NDArray[np.int64]:
