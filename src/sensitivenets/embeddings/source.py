@@ -33,6 +33,8 @@ BLOCK_ROWS = 16_384
 # Footers read at a time: each is a wait for a far disk.
 _AT_A_TIME = 8
 _SHOWN = 12
+# Types of labels whose values are few beside the rows; of the others all rows are held once.
+_IN_DICTIONARIES = (pa.types.is_string, pa.types.is_large_string, pa.types.is_integer)
 
 
 @dataclass(frozen=True)
@@ -210,7 +212,7 @@ class TableSource:
         self.require_labels([column])
         kind = self.labels.field(column).type
         batches = self._all_labels([column])
-        if not (pa.types.is_string(kind) or pa.types.is_integer(kind)):
+        if not any(of(kind) for of in _IN_DICTIONARIES):
             found = encode(column, pa.concat_tables(batches)[column])
             narrow = found.codes.astype(code_type(len(found.classes)))
             return Labels(column, narrow, found.classes)
