@@ -149,7 +149,9 @@ def protect_source(
     made = on_record(fitted, moved.adapted, moved.map, trade_off, whole.to_record())
     guessed = {name: estimated_labels(fitted, moved.routes)[name] for name in asked.names}
     drawn = _Drawn.of(source, subject, guessed, sample, seed)
-    # What was read the table with is room for the attackers.
+    guessed = {name: labels.take(drawn.numbers).widened() for name, labels in guessed.items()}
+    # What was known of all rows is room for the attackers.
+    del subject
     pa.default_memory_pool().release_unused()
     groups = moved.routes[drawn.numbers]
     after = canonical_values(moved_in_groups(moved.map, drawn.table.vectors, groups))
@@ -159,8 +161,8 @@ def protect_source(
     found, unlabelled = attack.on(
         drawn.table,
         of_drawn(written, whole.to_dict(), drawn.table),
-        {name: labels.take(drawn.numbers).widened() for name, labels in guessed.items()},
-        None if subject is None else subject.take(drawn.numbers).widened(),
+        guessed,
+        None if who is None else drawn.table.identities(who),
         moved.map,
     )
     keep = tuple({asked.domain or ""} & set(source.labels.names))
