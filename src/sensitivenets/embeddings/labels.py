@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -126,49 +126,64 @@ def encode(name: str, values: Any) -> Labels:
     >>> encode("gender", ["f", "m", None, "f"]).codes.tolist()
     [0, 1, -1, 0]
     """
-    try:
-        column = _as_arrow(values)
-        distinct = column.unique().drop_null()
-        order = pc.sort_indices(distinct)
-    except (pa.ArrowException, TypeError, ValueError) as error:
-        raise InputError(
-            f"column {name!r}: expected one flat column of text, numbers or booleans; {error}"
-        ) from error
-    distinct = distinct.take(order)
-    codes = pc.fill_null(pc.index_in(column, value_set=distinct), UNLABELLED)
-    return Labels(
-        name, codes.to_numpy().astype(np.int64), tuple(str(v) for v in distinct.to_pylist())
-    )
+    return encode_parts(name, [values]).widened()
 
 
-def encode_dictionary(name: str, column: pa.ChunkedArray) -> Labels:
-    """Encode a column of dictionaries, in the smallest integers: texts of rows are never made.
+def encode_parts(name: str, parts: Iterable[Any]) -> Labels:
+    """Encode a long column part by part, in the smallest integers: a value is held once.
 
     Parameters
     ----------
     name : str
         Name to give the column.
-    column : pyarrow.ChunkedArray
-        Of a dictionary type.
+    parts : iterable of array-like
+        Its rows, each part of one type as for `encode`; a part is held no longer than it is looked
+        at. Looking one up takes time for all values met before: parts should be long.
 
     Returns
     -------
     Labels
         As `encode`, its codes narrow.
+
+    Raises
+    ------
+    InputError
+        As `encode`.
     """
-    column = column.unify_dictionaries()
-    if not column.num_chunks:
-        return Labels(name, np.empty(0, dtype=code_type(0)), ())
-    values = encode(name, column.chunk(0).dictionary)
-    # Behind the last value: a row of null.
-    place: Codes = np.append(values.codes, UNLABELLED).astype(code_type(len(values.classes)))
-    codes: Codes = np.empty(len(column), dtype=place.dtype)
+    known: pa.Array | None = None
+    found: list[Codes] = []
+    try:
+        for part in parts:
+            column = _as_arrow(part)
+            known = _with_values_of(column, known)
+            codes = pc.fill_null(pc.index_in(column, value_set=known), UNLABELLED)
+            found.append(codes.to_numpy().astype(code_type(len(known))))
+        if known is None:
+            return Labels(name, np.empty(0, dtype=code_type(0)), ())
+        order = pc.sort_indices(known)
+    except (pa.ArrowException, TypeError, ValueError) as error:
+        raise InputError(
+            f"column {name!r}: expected one flat column of text, numbers or booleans; {error}"
+        ) from error
+    # From the order in which values were met to their own; the last place is that of no value.
+    places: Codes = np.full(len(known) + 1, UNLABELLED, dtype=code_type(len(known)))
+    places[order.to_numpy()] = np.arange(len(known))
+    ordered: Codes = np.empty(sum(map(len, found)), dtype=places.dtype)
     start = 0
-    for chunk in column.chunks:
-        found = pc.fill_null(chunk.indices, len(values)).to_numpy(zero_copy_only=False)
-        codes[start : start + len(chunk)] = place[found]
-        start += len(chunk)
-    return Labels(name, codes, values.classes)
+    while found:
+        codes = found.pop(0)
+        ordered[start : start + len(codes)] = places[codes]
+        start += len(codes)
+    return Labels(name, ordered, tuple(str(value) for value in known.take(order).to_pylist()))
+
+
+def _with_values_of(column: pa.Array, known: pa.Array | None) -> pa.Array:
+    """Return the values that are known, and behind them those of a column that are not."""
+    values = column.unique().drop_null()
+    if known is None:
+        return values
+    is_new = pc.invert(pc.is_in(values, value_set=known))
+    return pa.concat_arrays([known, values.filter(is_new)])
 
 
 def code_type(n_classes: int) -> np.dtype[np.signedinteger[Any]]:

@@ -22,7 +22,7 @@ from sensitivenets.embeddings.arrays import FloatArray, check_vectors
 from sensitivenets.embeddings.embedding_column import EmbeddingColumn
 from sensitivenets.embeddings.formats import FORMATS, format_of
 from sensitivenets.embeddings.label_types import in_types_of, label_schema
-from sensitivenets.embeddings.labels import Labels, code_type, encode, encode_dictionary
+from sensitivenets.embeddings.labels import Labels, encode, encode_parts
 from sensitivenets.embeddings.location import POSTGRES, Part, find_parts, find_place
 from sensitivenets.embeddings.part_facts import PartFacts, readable
 from sensitivenets.embeddings.table import EmbeddingTable
@@ -33,8 +33,8 @@ BLOCK_ROWS = 16_384
 # Footers read at a time: each is a wait for a far disk.
 _AT_A_TIME = 8
 _SHOWN = 12
-# Types of labels whose values are few beside the rows; of the others all rows are held once.
-_IN_DICTIONARIES = (pa.types.is_string, pa.types.is_large_string, pa.types.is_integer)
+# Labels that are looked up at a time: tens of megabytes, and few looks at the values met before.
+_CODED_ROWS = 1 << 21
 
 
 @dataclass(frozen=True)
@@ -210,14 +210,18 @@ class TableSource:
     def read_codes(self, column: str) -> Labels:
         """Read a label column of all rows as narrow codes; a value is held once, not once a row."""
         self.require_labels([column])
-        kind = self.labels.field(column).type
-        batches = self._all_labels([column])
-        if not any(of(kind) for of in _IN_DICTIONARIES):
-            found = encode(column, pa.concat_tables(batches)[column])
-            narrow = found.codes.astype(code_type(len(found.classes)))
-            return Labels(column, narrow, found.classes)
-        chunks = [one for b in batches for one in b[column].dictionary_encode().chunks]
-        return encode_dictionary(column, pa.chunked_array(chunks, pa.dictionary(pa.int32(), kind)))
+        return encode_parts(column, self._long_parts(column))
+
+    def _long_parts(self, column: str) -> Iterator[pa.ChunkedArray]:
+        """Yield millions of labels at a time."""
+        waiting: list[pa.Table] = []
+        for batch in self._all_labels([column]):
+            waiting.append(batch)
+            if sum(map(len, waiting)) >= _CODED_ROWS:
+                yield pa.concat_tables(waiting)[column]
+                waiting = []
+        if waiting:
+            yield pa.concat_tables(waiting)[column]
 
     def _all_labels(self, columns: Sequence[str]) -> Iterator[pa.Table]:
         for number in range(len(self.parts)):

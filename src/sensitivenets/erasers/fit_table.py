@@ -101,8 +101,7 @@ def adapt_table(
     n_features = model_of(fitted).map.n_features_in
     subjects = None
     if identity is not None:
-        who = source.read_codes(identity)
-        subjects = without_blanks(who).codes
+        subjects = without_blanks(source.read_codes(identity)).codes
     rows = IdentifiedRows(SourceRows(source, engine or InProcess(), progress), n_features)
     if domain is None:
         adapted = adapt_passes(fitted, rows, subjects=subjects, trust=trust, products=products)

@@ -197,7 +197,7 @@ def usual_lengths(squares: FloatArray) -> FloatArray:
     shortest, longest = float(lengths.min()), float(lengths.max())
     if shortest >= 1 - _UNIT and longest <= 1 + _UNIT:
         return np.array([1 - _UNIT, 1, 1 + _UNIT], dtype=np.float32)
-    typical = float(np.median(lengths))
+    typical = float(np.median(lengths, overwrite_input=True))
     return np.array([_SHORTER * shortest, typical, _LONGER * longest], dtype=np.float32)
 
 

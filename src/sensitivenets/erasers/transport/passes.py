@@ -280,12 +280,22 @@ def _router_pass(
     is_chosen[chosen] = True
     codes = np.where(is_chosen, -1, groups.codes)
     ask = _OfLabelled(moved, len(groups.classes))
-    found = list(rows.over(ask, codes, is_chosen))
-    moments = merged(part.moments for part in found if part.moments is not None)
     # Behind a round rows are of unit length.
-    squares = np.concatenate([part.squares for part in found])
+    squares = np.empty(0 if moved.parts else rows.n_rows, dtype=np.float32)
+    held_out: list[FloatArray] = []
+
+    def of_stretches() -> Iterator[GroupMoments]:
+        start = 0
+        for part in rows.over(ask, codes, is_chosen):
+            held_out.append(part.chosen)
+            squares[start : start + len(part.squares)] = part.squares
+            start += len(part.squares)
+            if part.moments is not None:
+                yield part.moments
+
+    moments = merged(of_stretches())
     lengths = None if moved.parts else usual_lengths(squares)
-    return moments, np.concatenate([part.chosen for part in found]), lengths
+    return moments, np.concatenate(held_out), lengths
 
 
 @dataclass(frozen=True)
