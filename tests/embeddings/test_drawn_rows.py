@@ -23,7 +23,7 @@ def kind():
 
 
 def test_subjects_are_drawn_whole_and_in_proportion(subject, kind):
-    drawn = draw_rows(len(subject), subject, [kind], most=1500, seed=3)
+    drawn = draw_rows(len(subject), subject.codes, [kind], most=1500, seed=3)
     chosen = subject.codes[drawn.rows]
     assert np.all(np.diff(drawn.rows) > 0)
     for who in np.unique(chosen):
@@ -40,14 +40,15 @@ def test_subjects_are_drawn_whole_and_in_proportion(subject, kind):
 
 def test_a_seed_decides_which(subject, kind):
     one, again, other = (
-        draw_rows(len(subject), subject, [kind], most=500, seed=seed).rows for seed in (0, 0, 1)
+        draw_rows(len(subject), subject.codes, [kind], most=500, seed=seed).rows
+        for seed in (0, 0, 1)
     )
     np.testing.assert_array_equal(one, again)
     assert len(np.setdiff1d(other, one)) > 300
 
 
 def test_it_says_what_it_drew(subject, kind):
-    drawn = draw_rows(len(subject), subject, [kind], most=500, seed=7)
+    drawn = draw_rows(len(subject), subject.codes, [kind], most=500, seed=7)
     assert drawn.sentence() == (
         f"drawn: {drawn.subjects} of 3000 subjects with {len(drawn.rows)} of {len(subject)} rows, "
         "in proportion by kind and rows of a subject, seed 7"
@@ -58,10 +59,10 @@ def test_it_says_what_it_drew(subject, kind):
 
 def test_rows_of_nobody_known_are_not_drawn(subject):
     subject.codes[::3] = -1
-    drawn = draw_rows(len(subject), subject, [], most=500)
+    drawn = draw_rows(len(subject), subject.codes, [], most=500)
     assert np.all(subject.codes[drawn.rows] >= 0)
 
 
 def test_a_small_table_is_taken_whole(subject, kind):
-    drawn = draw_rows(len(subject), subject, [kind], most=len(subject))
+    drawn = draw_rows(len(subject), subject.codes, [kind], most=len(subject))
     np.testing.assert_array_equal(drawn.rows, np.arange(len(subject)))

@@ -103,7 +103,8 @@ def test_counts_do_not_depend_on_how_much_is_widened_at_a_time(monkeypatch):
 @pytest.mark.parametrize("named", [True, False])
 def test_the_same_rows_are_drawn(named):
     who, group = drawn_labels("who", 700), drawn_labels("group", 3)
-    wide = draw_rows(N, who if named else None, [group], most=500, seed=1)
-    found = draw_rows(N, narrow(who) if named else None, [narrow(group)], most=500, seed=1)
+    wide = draw_rows(N, who.codes if named else None, [group], most=500, seed=1)
+    codes = narrow(who).codes if named else None
+    found = draw_rows(N, codes, [narrow(group)], most=500, seed=1)
     np.testing.assert_array_equal(found.rows, wide.rows)
     assert found.sentence() == wide.sentence()

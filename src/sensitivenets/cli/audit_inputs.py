@@ -96,9 +96,9 @@ def read_sides(
     sides = [] if options.train is None else [column_value(options.train, "--train")[0]]
     domain = [] if options.domain is None else [options.domain]
     names = dict.fromkeys([*options.attribute, *domain, *sides])
-    labels = {n: first.read_codes(n) for n in (*names, options.identity) if n}
-    subject = None if options.identity is None else without_blanks(labels[options.identity])
-    strata = [labels[name] for name in names]
+    who = options.identity
+    subject = None if who is None else without_blanks(first.read_codes(who)).codes
+    strata = [first.read_codes(name) for name in names]
     drawn = draw_rows(first.n_rows, subject, strata, seed=options.random_state)
     print_notice(f"{drawn.sentence()}; these are attacked")
     tables = [source.take(drawn.rows) for source in sources]

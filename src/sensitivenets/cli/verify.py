@@ -168,9 +168,8 @@ def _read(
     source = open_rows(table, [], embedding)
     if source.n_rows <= MOST_ROWS:
         return source.read(), None
-    labels = {n: source.read_codes(n) for n in (identity, *group)}
-    subject = without_blanks(labels[identity])
-    strata = [labels[name] for name in group]
+    subject = without_blanks(source.read_codes(identity)).codes
+    strata = [source.read_codes(name) for name in group]
     drawn = draw_rows(source.n_rows, subject, strata, seed=seed)
     print_notice(f"{drawn.sentence()}; --exact compares all")
     return source.take(drawn.rows), drawn

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sensitivenets.embeddings.labels import Labels, counted
+from sensitivenets.embeddings.labels import Labels, counted, first_free
 from sensitivenets.embeddings.rows import CHUNK_ROWS, Codes, row_blocks
 
 #: Rows above which a table is not compared or attacked whole.
@@ -54,7 +54,7 @@ class DrawnRows:
 
 def draw_rows(
     n_rows: int,
-    subject: Labels | None,
+    subject: Codes | None,
     strata: Sequence[Labels],
     *,
     most: int = DRAWN_ROWS,
@@ -69,8 +69,8 @@ def draw_rows(
     ----------
     n_rows : int
         Rows there are.
-    subject : Labels of length n_rows, optional
-        Identity of each row; unlabelled rows are not drawn. Without, rows are drawn by themselves.
+    subject : ndarray of shape (n_rows,), optional
+        Code of each row's subject; rows of -1 are not drawn. Without, rows are drawn by themselves.
     strata : sequence of Labels of length n_rows
         What to keep in proportion; a subject counts by its first row.
     most : int, default=100000
@@ -94,37 +94,37 @@ def draw_rows(
     step = len(who) / n_drawn
     places = np.floor((np.arange(n_drawn) + rng.random()) * step).astype(np.int64)
     drawn = np.unique(who[order[np.minimum(places, len(who) - 1)]])
-    rows = drawn if subject is None else _rows_of(subject.codes, drawn, len(subject.classes))
+    rows = drawn if subject is None else _rows_of(subject, drawn)
     return DrawnRows(rows, n_rows, len(drawn), len(who), names, seed)
 
 
 def _kinds(
-    n_rows: int, subject: Labels | None, strata: Sequence[Labels]
+    n_rows: int, subject: Codes | None, strata: Sequence[Labels]
 ) -> tuple[int, npt.NDArray[np.int64], list[npt.NDArray[Any]]]:
     """Return the rows of anybody, the subjects or rows to choose from, and what to sort them by."""
     if subject is None:
         return n_rows, np.arange(n_rows), [labels.codes for labels in strata]
-    counts = counted(subject.codes, len(subject.classes))
+    counts = counted(subject, first_free(subject))
     who = np.flatnonzero(counts)
-    first = _first_rows(subject.codes, len(counts))[who]
+    first = _first_rows(subject)[who]
     # Subjects of 2 and 3 rows are of one kind, 4 to 7, ...
     sizes = np.floor(np.log2(counts[who]))
     return int(counts.sum()), who, [sizes, *(labels.codes[first] for labels in strata)]
 
 
-def _first_rows(codes: Codes, n_classes: int) -> npt.NDArray[np.int64]:
+def _first_rows(codes: Codes) -> npt.NDArray[np.int64]:
     """Return the number of the first row of each code."""
-    first = np.zeros(n_classes + 1, dtype=np.int64)
+    first = np.zeros(first_free(codes) + 1, dtype=np.int64)
     # From behind: of several rows of a code, the last to be written stays.
     for where in reversed(list(row_blocks(len(codes), CHUNK_ROWS))):
         first[codes[where][::-1]] = np.arange(where.start, where.start + len(codes[where]))[::-1]
-    return first[:n_classes]
+    return first[:-1]
 
 
-def _rows_of(codes: Codes, drawn: npt.NDArray[np.int64], n_classes: int) -> npt.NDArray[np.int64]:
+def _rows_of(codes: Codes, drawn: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """Return the numbers of the rows whose code was drawn, ascending."""
     # Behind the last code: rows of nobody known.
-    is_drawn = np.zeros(n_classes + 1, dtype=bool)
+    is_drawn = np.zeros(first_free(codes) + 1, dtype=bool)
     is_drawn[drawn] = True
     found = [
         where.start + np.flatnonzero(is_drawn[codes[where]])

@@ -191,6 +191,11 @@ def code_type(n_classes: int) -> np.dtype[np.signedinteger[Any]]:
     return np.min_scalar_type(-max(n_classes, 1))
 
 
+def first_free(codes: Codes) -> int:
+    """Return the first code that no row has, nor any above it."""
+    return int(codes.max(initial=-1)) + 1
+
+
 def counted(codes: Codes, n_classes: int) -> npt.NDArray[np.int64]:
     """Count the rows of each code from 0; a long table of narrow codes is widened bit by bit."""
     counts = np.zeros(n_classes, dtype=np.int64)

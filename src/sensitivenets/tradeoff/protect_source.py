@@ -12,6 +12,7 @@ from sensitivenets.embeddings import EmbeddingTable, Labels, canonical_values
 from sensitivenets.embeddings.drawn_rows import draw_rows
 from sensitivenets.embeddings.label_doubts import without_blanks
 from sensitivenets.embeddings.location import Place
+from sensitivenets.embeddings.rows import Codes
 from sensitivenets.embeddings.source import TableSource
 from sensitivenets.embeddings.source_rows import IdentifiedRows, SourceRows
 from sensitivenets.engines import Engine, InProcess
@@ -136,13 +137,13 @@ def protect_source(
     n_features = _width(reference)
     require_features(np.empty((0, source.width()), np.float32), n_features)
     who = asked.identity
-    subject = None if who is None else without_blanks(source.read_codes(who))
+    subject = None if who is None else without_blanks(source.read_codes(who)).codes
     held, how = _held(reference, asked, seed)
     trade_off, why = asked.compared(held, seed, attack.progress)
     taken = Candidate() if trade_off is None else trade_off.taken
     rows = IdentifiedRows(SourceRows(source, here, attack.progress), n_features)
     fitted = _fitted(reference, asked, taken, rows, seed, here)
-    moved = on_source(fitted, taken, rows, None if subject is None else subject.codes, seed)
+    moved = on_source(fitted, taken, rows, subject, seed)
     for doubt in moved.adapted.doubts:
         warnings.warn(f"{source.name}: {doubt}", DataWarning, stacklevel=2)
     whole = rows.fingerprint
@@ -193,8 +194,8 @@ def _held(reference: Reference, asked: Removal, seed: int) -> tuple[EmbeddingTab
         return reference, ""
     strata = [reference.read_codes(name) for name in asked.grouped]
     named = asked.identity is not None and asked.identity in reference.labels.names
-    subject = without_blanks(reference.read_codes(asked.identity or "")) if named else None
-    drawn = draw_rows(reference.n_rows, subject, strata, seed=seed)
+    codes = without_blanks(reference.read_codes(asked.identity or "")).codes if named else None
+    drawn = draw_rows(reference.n_rows, codes, strata, seed=seed)
     return reference.take(drawn.rows), f"; for that, of the reference {drawn.sentence()}"
 
 
@@ -229,7 +230,7 @@ class _Drawn:
     def of(
         cls,
         source: TableSource,
-        subject: Labels | None,
+        subject: Codes | None,
         guessed: dict[str, Labels],
         sample: EmbeddingTable | None,
         seed: int,

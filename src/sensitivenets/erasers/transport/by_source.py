@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sensitivenets.embeddings import FloatArray, Labels
+from sensitivenets.embeddings.labels import first_free
 from sensitivenets.erasers.moments.group import GroupMoments, Int64
 from sensitivenets.erasers.transport.adapt import (
     Adapted,
@@ -26,11 +27,7 @@ from sensitivenets.erasers.transport.adapt import (
     moved_by_own,
     recorded_shrinkage,
 )
-from sensitivenets.erasers.transport.expectation_maximisation import (
-    Routes,
-    first_free,
-    take_step,
-)
+from sensitivenets.erasers.transport.expectation_maximisation import Routes, take_step
 from sensitivenets.erasers.transport.first_look import FirstLook
 from sensitivenets.erasers.transport.own_moments import (
     HalvedMoments,

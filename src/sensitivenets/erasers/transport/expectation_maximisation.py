@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sensitivenets.embeddings import FloatArray
-from sensitivenets.embeddings.labels import code_type
+from sensitivenets.embeddings.labels import code_type, first_free
 from sensitivenets.embeddings.rows import CHUNK_ROWS, Codes, row_blocks
 from sensitivenets.erasers.moments.group import Float64
 from sensitivenets.erasers.transport.own_moments import (
@@ -237,8 +237,3 @@ def shared_routes(scores: Iterable[FloatArray], subjects: Codes) -> Groups:
         known = subjects[where] >= 0
         groups[where][known] = together[subjects[where][known]]
     return groups
-
-
-def first_free(subjects: Codes) -> int:
-    """Return the first code that no subject has."""
-    return int(subjects.max(initial=-1)) + 1

@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 
 from sensitivenets.embeddings import FloatArray
+from sensitivenets.embeddings.labels import first_free
 from sensitivenets.erasers.moments.group import Int64
 from sensitivenets.erasers.transport.adapt import Adapted, recorded_shrinkage
-from sensitivenets.erasers.transport.expectation_maximisation import first_free
 from sensitivenets.erasers.transport.forecast import forecast
 from sensitivenets.erasers.transport.own_moments import (
     HalvedMomentStream,
