@@ -61,7 +61,12 @@ def read_tables(
 def read_sides(
     before: str, after: str | None, options: AuditOptions
 ) -> tuple[EmbeddingTable, EmbeddingTable | None, str | None]:
-    """Read the tables to attack, or of large ones the same rows of both, and say how many.
+    """Read the tables to attack, or of large ones the same rows of both, which are drawn.
+
+    Returns
+    -------
+    tuple
+        The tables, the second None if there is none, and in words what was drawn.
 
     Raises
     ------

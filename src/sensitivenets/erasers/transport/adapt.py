@@ -12,10 +12,7 @@ from sensitivenets.embeddings import FloatArray
 from sensitivenets.embeddings.labels import first_free
 from sensitivenets.erasers.moments.group import Float64, Int64
 from sensitivenets.erasers.transport.evidence import evidence
-from sensitivenets.erasers.transport.expectation_maximisation import (
-    Routes,
-    find_routes,
-)
+from sensitivenets.erasers.transport.expectation_maximisation import Routes, find_routes
 from sensitivenets.erasers.transport.first_look import FirstLook
 from sensitivenets.erasers.transport.forecast import Forecast, forecast
 from sensitivenets.erasers.transport.own_moments import (
