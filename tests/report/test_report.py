@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from sensitivenets.audit import SCHEMA_VERSION
 from sensitivenets.errors import InputError
 from sensitivenets.intervals import Estimate
 from sensitivenets.report import Experiment, Provenance, TableOrigin, to_json, write_report
@@ -220,7 +221,7 @@ def test_details_are_all_there(page):
         "lfw.parquet",
         "cd" * 32,
         "1 attacker failed: QDA, raw",
-        "schema version 3",
+        f"schema version {SCHEMA_VERSION}",
     ):
         assert expected in text, expected
 
