@@ -40,7 +40,7 @@ def test_the_last_code_and_minus_one_fit(n_classes, kind):
 
 @pytest.fixture
 def table(tmp_path):
-    """Two files, each with values that the other lacks."""
+    """Three files: one without a label, and two with values that the other lacks."""
     values = {
         "text": ["b", None, "a", "c", "", "b"],
         "large": pa.array(["b", None, "a", "c", "", "b"], pa.large_string()),
@@ -49,17 +49,26 @@ def table(tmp_path):
         "flag": [True, None, False, True, True, False],
     }
     rows = pa.table({"embedding": vectors_to_arrow(np.ones((6, 3), np.float32))} | values)
-    for k in range(2):
-        pq.write_table(rows.slice(3 * k, 3), tmp_path / f"{k}.parquet")
+    for k, (start, n) in enumerate([(0, 1), (1, 1), (2, 4)]):
+        pq.write_table(rows.slice(start, n), tmp_path / f"{k}.parquet")
     return open_table(tmp_path)
 
 
+@pytest.mark.parametrize("at_a_time", [1, 1 << 21])
 @pytest.mark.parametrize("column", ["text", "large", "whole", "share", "flag"])
-def test_codes_that_are_read_are_those_of_the_column(table, column):
+def test_codes_that_are_read_are_those_of_the_column(table, column, at_a_time, monkeypatch):
+    monkeypatch.setattr("sensitivenets.embeddings.source._CODED_ROWS", at_a_time)
     read, held = table.read_codes(column), encode(column, table.read().column(column))
     assert read.codes.dtype == np.int8
     np.testing.assert_array_equal(read.codes, held.codes)
     assert read.classes == held.classes
+    if column == "text":
+        assert (read.codes.tolist(), read.classes) == ([2, -1, 1, 3, 0, 2], ("", "a", "b", "c"))
+
+
+def test_a_column_that_is_not_there_is_named(table):
+    with pytest.raises(InputError, match="no column 'where'"):
+        table.read_codes("where")
 
 
 def test_more_classes_than_a_byte_has_are_crossed():

@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 from threadpoolctl import threadpool_limits
 
-from sensitivenets.embeddings import EmbeddingTable, encode, vectors_to_arrow, write_table
+from sensitivenets.embeddings import EmbeddingTable, vectors_to_arrow, write_table
 from sensitivenets.embeddings.rows import blas_threads
 from sensitivenets.embeddings.source import open_table
 from sensitivenets.embeddings.source_rows import SourceRows
@@ -167,27 +167,6 @@ def test_results_are_added_up_on_one_thread_whoever_made_them(folder):
         before = blas_threads()
         seen = [blas_threads() for _ in rows.over_stretches(lambda stretch: stretch)]
         assert (before, set(seen), blas_threads()) == (2, {1}, 2)
-
-
-def test_codes_are_those_of_the_column(tmp_path):
-    """Texts by their dictionaries, other types as they are, whatever comes first in a file."""
-    columns = [
-        {"who": pa.array(["b", None, "a"]), "age": pa.array([30, None, 4])},
-        {"who": pa.array([None, None], pa.string()), "age": pa.array([4, 9])},
-        {"who": pa.array(["a", "c"]), "age": pa.array([30, 4])},
-    ]
-    for k, own in enumerate(columns):
-        n = len(own["who"])
-        table = EmbeddingTable(np.ones((n, 2), np.float32), pa.table(own), "")
-        write_table(table, tmp_path / f"{k}.parquet")
-    source = open_table(tmp_path)
-    for name in ("who", "age"):
-        expected, found = encode(name, source.read_labels([name])[name]), source.read_codes(name)
-        assert found.classes == expected.classes
-        np.testing.assert_array_equal(found.codes, expected.codes)
-    assert source.read_codes("who").codes.tolist() == [1, -1, 0, -1, -1, 0, 2]
-    with pytest.raises(InputError, match="no column 'where'"):
-        source.read_codes("where")
 
 
 def test_a_condition_that_no_row_meets_is_refused(folder):
