@@ -40,7 +40,7 @@ class Transformation:
         Of the model, for messages.
     keep : tuple of str
         Columns that are written although the model removes their attributes.
-    groups : ndarray of shape (n_rows,), int64, optional
+    groups : ndarray of shape (n_rows,), optional
         Group of each row of the table, where rows of a subject share one; each row is routed by
         itself unless given. It is written nowhere.
     """
@@ -98,7 +98,7 @@ def mapped_block(
         The table.
     block : Block
         Of the table.
-    groups : ndarray of shape (n_rows,), int64, optional
+    groups : ndarray of shape (n_rows,), optional
         Group of each row of the table, where they are known.
 
     Returns

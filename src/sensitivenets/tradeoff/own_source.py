@@ -10,13 +10,12 @@ import numpy as np
 
 from sensitivenets.embeddings import FloatArray
 from sensitivenets.embeddings.labels import code_type, encode_attributes, encode_columns
-from sensitivenets.embeddings.rows import STRETCH_ROWS
+from sensitivenets.embeddings.rows import STRETCH_ROWS, Codes
 from sensitivenets.embeddings.source import TableSource
 from sensitivenets.embeddings.source_rows import IdentifiedRows, SourceRows
 from sensitivenets.engines import Engine
 from sensitivenets.erasers.linear.leace import LEACE, leace
 from sensitivenets.erasers.moments.attribute import AttributeStream
-from sensitivenets.erasers.moments.group import Int64
 from sensitivenets.erasers.transport.adapt import Adapted, adapt_passes, mean_after
 from sensitivenets.erasers.transport.expectation_maximisation import shared_routes
 from sensitivenets.erasers.transport.passes import Chunks, Passes
@@ -67,7 +66,7 @@ def fitted_on_source(
 
 
 def on_source(
-    fitted: Model, candidate: Candidate, rows: Passes, subjects: Int64 | None, seed: int
+    fitted: Model, candidate: Candidate, rows: Passes, subjects: Codes | None, seed: int
 ) -> OnSource:
     """Find the groups among the rows of a table, and learn what the candidate does to them.
 
@@ -79,7 +78,7 @@ def on_source(
         How many directions are moved is up to `fitted`.
     rows : Passes
         All rows of the table.
-    subjects : ndarray of shape (n_rows,), int64, or None
+    subjects : ndarray of shape (n_rows,), or None
         Code of each row's subject, -1 if unknown: rows of a subject are moved alike.
     seed : int
         Decides what is sampled, and the public code.

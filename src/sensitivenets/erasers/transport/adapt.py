@@ -10,7 +10,8 @@ import numpy as np
 
 from sensitivenets.embeddings import FloatArray
 from sensitivenets.embeddings.labels import first_free
-from sensitivenets.erasers.moments.group import Float64, Int64
+from sensitivenets.embeddings.rows import Codes
+from sensitivenets.erasers.moments.group import Float64
 from sensitivenets.erasers.transport.evidence import evidence
 from sensitivenets.erasers.transport.expectation_maximisation import Routes, find_routes
 from sensitivenets.erasers.transport.first_look import FirstLook
@@ -94,7 +95,7 @@ def adapt(
     fitted: Model | Fitted | FittedMap,
     X: FloatArray,
     *,
-    subjects: Int64 | None = None,
+    subjects: Codes | None = None,
     shrinkage: float | None = None,
     strength: float = 1.0,
     trust: bool = False,
@@ -107,7 +108,7 @@ def adapt(
         Of `RoutedTransport`, `CodedTransport` or another method that begins with routes.
     X : ndarray of shape (n, d)
         All rows of the table.
-    subjects : ndarray of shape (n,), int64, optional
+    subjects : ndarray of shape (n,), optional
         Code of each row's subject, -1 if unknown: rows of a subject share a route.
     shrinkage : float, optional
         Of the first round's router; a Model records it, for a bare map it is 0 unless given.
@@ -154,7 +155,7 @@ def adapt_passes(
     fitted: Model | Fitted | FittedMap,
     rows: Passes,
     *,
-    subjects: Int64 | None = None,
+    subjects: Codes | None = None,
     shrinkage: float | None = None,
     strength: float = 1.0,
     trust: bool = False,
@@ -213,7 +214,7 @@ def look(
     place: Place,
     rows: Passes,
     reference: GaussianGroups,
-    subjects: Int64 | None,
+    subjects: Codes | None,
     strength: float,
     products: Products,
 ) -> Found:

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from sensitivenets.embeddings import FloatArray, Labels
 from sensitivenets.embeddings.labels import first_free
+from sensitivenets.embeddings.rows import Codes
 from sensitivenets.erasers.moments.group import GroupMoments, Int64
 from sensitivenets.erasers.transport.adapt import (
     Adapted,
@@ -118,7 +119,7 @@ def adapt_by_source(
     rows: Passes,
     sources: Labels,
     *,
-    subjects: Int64 | None = None,
+    subjects: Codes | None = None,
     shrinkage: float | None = None,
     strength: float = 1.0,
     trust: bool = False,
@@ -135,7 +136,7 @@ def adapt_by_source(
         twice more.
     sources : Labels of length rows.n_rows
         Source of each row, such as a camera or a country.
-    subjects : ndarray of shape (n_rows,), int64, optional
+    subjects : ndarray of shape (n_rows,), optional
         Code of each row's subject, -1 if unknown: rows of a subject in a source share a route.
     shrinkage, strength, trust, products
         As in `adapt`.
@@ -219,7 +220,7 @@ def side_by_side(routers: Sequence[Router], shares: FloatArray) -> Router:
     )
 
 
-def _crossed(subjects: Int64, codes: Int64) -> Int64:
+def _crossed(subjects: Codes, codes: Int64) -> Int64:
     """Give each pair of subject and source a code; -1 stays."""
     pairs = subjects.astype(np.int64) * first_free(codes) + codes
     known = subjects >= 0

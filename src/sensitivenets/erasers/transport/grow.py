@@ -8,7 +8,7 @@ import numpy as np
 
 from sensitivenets.embeddings import FloatArray
 from sensitivenets.embeddings.labels import first_free
-from sensitivenets.erasers.moments.group import Int64
+from sensitivenets.embeddings.rows import Codes
 from sensitivenets.erasers.transport.adapt import Adapted, recorded_shrinkage
 from sensitivenets.erasers.transport.forecast import forecast
 from sensitivenets.erasers.transport.own_moments import (
@@ -29,7 +29,7 @@ def grow(
     found: Adapted,
     X: FloatArray,
     *,
-    subjects: Int64 | None = None,
+    subjects: Codes | None = None,
     strength: float = 1.0,
 ) -> Adapted:
     """Add rows to a table that a model was adapted to; the rows before are not read again.
@@ -46,7 +46,7 @@ def grow(
         To the table so far.
     X : ndarray of shape (m, d)
         New rows.
-    subjects : ndarray of shape (m,), int64, optional
+    subjects : ndarray of shape (m,), optional
         Code of each row's subject, numbered as those of the table were; -1 if unknown.
     strength : float, default=1.0
         As in `adapt`.

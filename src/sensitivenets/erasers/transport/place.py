@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from sensitivenets.embeddings import FloatArray
-from sensitivenets.erasers.moments.group import Int64
+from sensitivenets.embeddings.rows import Codes
 from sensitivenets.erasers.transport.expectation_maximisation import shared_routes
 from sensitivenets.errors import InputError
 from sensitivenets.maps.affine import Affine
@@ -79,7 +79,7 @@ def find_place(fitted: FittedMap) -> Place:
     return Place(tuple(parts[: rounds[0]]), routed, tuple(parts[rounds[-1] + 1 :]))
 
 
-def transform_table(fitted: FittedMap, X: FloatArray, subjects: Int64) -> FloatArray:
+def transform_table(fitted: FittedMap, X: FloatArray, subjects: Codes) -> FloatArray:
     """Map a table whose subjects are known: rows of a subject share a route.
 
     Parameters
@@ -88,7 +88,7 @@ def transform_table(fitted: FittedMap, X: FloatArray, subjects: Int64) -> FloatA
         An adapted map.
     X : ndarray of shape (n, d)
         All rows of the table.
-    subjects : ndarray of shape (n,), int64
+    subjects : ndarray of shape (n,)
         Code of each row's subject, -1 if unknown.
 
     Returns
@@ -99,7 +99,7 @@ def transform_table(fitted: FittedMap, X: FloatArray, subjects: Int64) -> FloatA
     return moved_in_groups(fitted, X, table_routes(fitted, X, subjects))
 
 
-def table_routes(fitted: FittedMap, X: FloatArray, subjects: Int64 | None = None) -> Groups:
+def table_routes(fitted: FittedMap, X: FloatArray, subjects: Codes | None = None) -> Groups:
     """Find the group that each row of a table looks like: for attackers and maps, never to keep.
 
     Parameters
@@ -108,7 +108,7 @@ def table_routes(fitted: FittedMap, X: FloatArray, subjects: Int64 | None = None
         A routed map.
     X : ndarray of shape (n, d)
         All rows of the table.
-    subjects : ndarray of shape (n,), int64, optional
+    subjects : ndarray of shape (n,), optional
         Code of each row's subject, -1 if unknown: rows of a subject share a group.
 
     Returns
