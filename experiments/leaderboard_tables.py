@@ -10,6 +10,7 @@ as the paper has it.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from sensitivenets.benchmark.leaderboard import Entry, Leaderboard, load_leaderboard
@@ -30,54 +31,66 @@ def reduction(before: float, after: float, random: float) -> str:
     return percent((before - after) / (before - random))
 
 
+def row(cells: Sequence[str]) -> str:
+    """Write one line of a table."""
+    return f"| {' | '.join(cells)} |"
+
+
 def leaderboard(board: Leaderboard) -> list[str]:
     """Write one line an entry, the least read first."""
-    names = [*board.attributes, *board.utilities]
-    lines = [f"| | {' | '.join(names)} | fit, s | rows/s |", "|---" * (len(names) + 3) + "|"]
+    names = ["", *board.attributes, *board.utilities, "fit, s", "rows/s"]
+    lines = [row(names), "|---" * len(names) + "|"]
     for entry in board.entries:
+        seeds = f" ({len(entry.seeds)} seeds)" if len(entry.seeds) > 1 else ""
         cells = [
             f"{percent(a.leakage.value)} [{percent(a.leakage.low)}, {percent(a.leakage.high)}]"
             for a in entry.attributes
         ]
         cells += ["" if u.value is None else f"{100 * u.value.value:.2f}" for u in entry.utilities]
         cells += [f"{entry.fit_seconds:.1f}", f"{entry.transform_rows_per_second:,.0f}"]
-        lines.append(f"| {entry.label} | {' | '.join(cells)} |")
+        lines.append(row([f"{entry.label}{seeds}", *cells]))
     return lines
 
 
-def table_one(before: Entry, after: Entry) -> list[str]:
-    """Write Table I: recognition, then each attacker's reading of each attribute."""
-    kept = [entry.utilities[0].value for entry in (before, after)]
-    known = [value.value for value in kept if value is not None]
-    lines = [f"| {after.label} | before | after | reduction | random |", "|---|---|---|---|---|"]
-    rows = [("recognition", known[0], known[1], _RANDOM_VERIFICATION)]
+def table_one(before: Entry, after: Sequence[Entry]) -> list[str]:
+    """Write Table I: recognition, then each attacker's reading of each attribute, before and after.
+
+    After, with the reduction in brackets, one column an entry.
+    """
+    head = ["after (reduction)", "before", *(entry.label for entry in after)]
+    lines = [row(head), "|---" * len(head) + "|"]
+    figures = [list(_figures(entry)) for entry in (before, *after)]
+    for (name, was, random), *others in zip(*figures, strict=True):
+        cells = [f"{percent(now)} ({reduction(was, now, random)})" for _, now, _ in others]
+        lines.append(row([name, percent(was), *cells]))
+    return lines
+
+
+def _figures(entry: Entry) -> Iterator[tuple[str, float, float]]:
+    """Yield the name of each row of Table I, its figure, and a guess."""
+    kept = entry.utilities[0].value
+    assert kept is not None
+    yield "recognition", kept.value, _RANDOM_VERIFICATION
     for short, long in TABLE_ONE.items():
-        for first, second in zip(before.attributes, after.attributes, strict=True):
-            read = [
-                next(s.leakage for s in side.attackers if s.attacker in (short, long))
-                for side in (first, second)
-            ]
-            values = [estimate.value for estimate in read if estimate is not None]
-            rows.append((f"{short}, {first.name}", values[0], values[1], first.chance))
-    for first, second in zip(before.attributes, after.attributes, strict=True):
-        read = [first.leakage, second.leakage]
-        rows.append((f"strongest, {first.name}", read[0].value, read[1].value, first.chance))
-    for name, was, is_now, random in rows:
-        cells = [percent(was), percent(is_now), reduction(was, is_now, random), percent(random)]
-        lines.append(f"| {name} | {' | '.join(cells)} |")
-    return lines
+        for attribute in entry.attributes:
+            found = [s.leakage for s in attribute.attackers if s.attacker in (short, long)]
+            value = next(estimate.value for estimate in found if estimate is not None)
+            yield f"{short}, {attribute.name}", value, attribute.chance
+    for attribute in entry.attributes:
+        yield f"strongest, {attribute.name}", attribute.leakage.value, attribute.chance
 
 
 def main() -> None:
     """Print Markdown."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--table-one", action="append", default=[])
+    parser.add_argument("--table-one", action="append", default=[], metavar="LABEL")
     arguments = parser.parse_args()
     board = load_leaderboard(arguments.out / "leaderboard.json")
     print("\n".join(leaderboard(board)))
-    for label in arguments.table_one:
-        print("\n" + "\n".join(table_one(board.entry(UNCHANGED), board.entry(label))))
+    if arguments.table_one:
+        after = [board.entry(label) for label in arguments.table_one]
+        print("\n" + "\n".join(table_one(board.entry(UNCHANGED), after)))
 
 
 if __name__ == "__main__":
