@@ -13,6 +13,7 @@ from sensitivenets.audit import Split
 from sensitivenets.audit.attack import Trial, Workers, run_trial
 from sensitivenets.audit.attackers.catalogue import full_plan
 from sensitivenets.audit.attackers.linear_quadratic import (
+    digit_reader,
     logistic_regression,
     pseudo_labels,
     qda_by_groups,
@@ -28,6 +29,7 @@ from sensitivenets.audit.attackers.local_votes import (
 )
 from sensitivenets.audit.attackers.smooth_functions import learned_metric, rbf_svm
 from sensitivenets.audit.metrics import TrueLabels, strongest_of
+from sensitivenets.audit.number_bits import digit_words
 from sensitivenets.audit.preparations import prepare
 from sensitivenets.audit.run import run_audit
 from sensitivenets.audit.subsets import confident_subsets, detection_rates
@@ -42,7 +44,7 @@ FOREST = replace(
 FAST = (logistic_regression(), regularised_qda(), quadratic(), nearest_neighbours(), FOREST)
 
 
-def attack(X, labels, attackers, n_train, groups=None):
+def attack(X, labels, attackers, n_train, groups=None, kind=np.float32):
     """Audit one table by some attackers; the result of the first attribute."""
     plan = replace(
         full_plan({}, curves=False),
@@ -51,7 +53,7 @@ def attack(X, labels, attackers, n_train, groups=None):
         shuffled_attackers=(logistic_regression(),),
     )
     result = run_audit(
-        X.astype(np.float32),
+        X.astype(kind),
         None,
         {name: encode(name, y) for name, y in labels.items()},
         plan=plan,
@@ -311,7 +313,22 @@ def in_copies(X, y):
     X[rows[1::2]] = X[rows[::2]]
 
 
-PLANTS = [in_the_last_bit, in_the_signs_of_zeros, in_the_rounding, in_copies]
+def in_the_decimals(X, y):
+    X[y == 1] = np.round(X[y == 1], 4)
+
+
+def in_the_decimals_of_one_feature(X, y):
+    X[y == 1, 3] = np.round(X[y == 1, 3], 4)
+
+
+PLANTS = [
+    in_the_last_bit,
+    in_the_signs_of_zeros,
+    in_the_rounding,
+    in_copies,
+    in_the_decimals,
+    in_the_decimals_of_one_feature,
+]
 
 
 @pytest.mark.parametrize("plant", PLANTS)
@@ -358,16 +375,78 @@ def test_digits_are_no_values(table):
     assert not result.strongest.above_chance
 
 
-def test_digits_of_shuffled_labels_raise_no_alarm_on_twenty_seeds():
+@pytest.mark.parametrize("reader", [number_reader, digit_reader])
+def test_digits_of_shuffled_labels_raise_no_alarm_on_twenty_seeds(reader):
     above = 0
     for seed in range(20):
         rng = np.random.default_rng(seed)
         y = rng.integers(2, size=500)
         X = rng.standard_normal((500, 10)).astype(np.float32)
         in_the_last_bit(X, y)
-        result = attack(X, {"label": rng.permutation(y)}, (number_reader(),), 300)
+        result = attack(X, {"label": rng.permutation(y)}, (reader(),), 300)
         above += result.strongest.above_chance
     assert above <= 2  # of 20 at 1 %: three happen once in a thousand
+
+
+def in_digit(place, kind=np.float32):
+    words = {np.float16: np.uint16, np.float32: np.uint32, np.float64: np.uint64}[kind]
+
+    def plant(X, y):
+        stored = X.astype(kind)
+        digits = stored.view(words)
+        one = words(2**place)
+        digits[:, 5] = (digits[:, 5] & ~one) | (y.astype(words) * one)
+        return stored
+
+    return plant
+
+
+def in_odd_steps(step):
+    def plant(X, y):
+        X[:, 5] = step * (2 * np.round(X[:, 5] / (2 * step)) + y)
+        return X
+
+    return plant
+
+
+HIDDEN = {
+    **{f"digit {place}": in_digit(place) for place in (6, 13, 20)},
+    "digit 5 of float16": in_digit(5, np.float16),
+    "digit 30 of float64": in_digit(30, np.float64),
+    "digit 45 of float64": in_digit(45, np.float64),
+    "odd thousandths": in_odd_steps(0.001),
+    "odd steps of a byte": in_odd_steps(0.0317),
+}
+
+
+@pytest.mark.parametrize("plant", HIDDEN.values(), ids=HIDDEN.keys())
+def test_a_digit_in_the_middle_of_a_number_is_read_and_called_out(plant):
+    rng = np.random.default_rng(3)
+    y = rng.integers(2, size=900)
+    X = plant(rng.standard_normal((900, 10)), y)
+    result = attack(X, {"label": y}, (*FAST, digit_reader()), 600, kind=np.float64).before
+    assert result.strongest.attacker == "digit reader"
+    assert result.strongest.balanced_accuracy == 1
+    assert any(note.startswith("single binary digits tell label better") for note in result.notes)
+    others = attack(X, {"label": y}, (*FAST, number_reader()), 600, kind=np.float64)
+    assert not others.strongest.above_chance
+
+
+def test_values_that_tell_more_than_their_digits_are_not_called_out():
+    rng = np.random.default_rng(3)
+    y = rng.integers(2, size=900)
+    X = rng.standard_normal((900, 10)) + y[:, None]
+    result = attack(X, {"label": y}, (*FAST, digit_reader()), 600).before
+    assert result.strongest.attacker != "digit reader"
+    assert not any("single binary digits" in note for note in result.notes)
+
+
+@pytest.mark.parametrize("step", [1.0, 1e-3, 0.0123, 3e-5])
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_steps_of_a_grid_are_counted_however_it_was_rounded(step, kind):
+    counted = np.random.default_rng(0).integers(-4000, 4000, size=500)
+    words = digit_words((counted * step).astype(kind)[:, None])
+    np.testing.assert_array_equal(words[:, -1], np.abs(counted))
 
 
 def test_the_order_of_the_rows_is_called_out():

@@ -12,6 +12,7 @@ from sensitivenets.audit import Split
 from sensitivenets.audit.attack import Workers
 from sensitivenets.audit.attackers.catalogue import full_plan
 from sensitivenets.audit.attackers.linear_quadratic import (
+    digit_reader,
     logistic_regression,
     quadratic,
     regularised_qda,
@@ -38,6 +39,7 @@ def audit_of(X, y):
             quadratic(),
             nearest_neighbours(),
             number_reader(),
+            digit_reader(),
         ),
         shuffled_attackers=(logistic_regression(),),
     )

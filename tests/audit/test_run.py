@@ -103,6 +103,7 @@ def test_the_battery_holds_every_attacker_of_the_design(full):
         "pseudo-labels",
         "learned-metric kernel",
         "number reader",
+        "digit reader",
         "naive Bayes",
         "unlucky",
         "voting ensemble",

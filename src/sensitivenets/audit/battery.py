@@ -20,7 +20,7 @@ from sensitivenets.audit.metrics import (
     r_squared,
     strongest_of,
 )
-from sensitivenets.audit.preparations import ALL_PREPARATIONS, BITS
+from sensitivenets.audit.preparations import ALL_PREPARATIONS, BITS, DIGITS
 from sensitivenets.audit.results import (
     MAJORITY,
     MEAN,
@@ -115,6 +115,11 @@ def summarise_classes(
         for a in digits
         if (a.balanced_accuracy or 0) > headline.noise_bound
     )
+    if headline.above_chance and headline.preparation == DIGITS:
+        notes += (
+            f"single binary digits tell {task.name} better than the values they are part of: "
+            "somebody wrote it there; find out who made the table, and how",
+        )
     result = BatteryResult(
         representation=representation,
         strongest=headline,

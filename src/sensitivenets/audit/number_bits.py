@@ -1,17 +1,32 @@
-"""What the numbers of a table say beside their values: low bits, signs of zero, grids and copies.
+"""What the numbers of a table say beside their values: binary digits, signs of zero, grids, copies.
 
 A label can ride on digits that no comparison of embeddings notices: the last bit of one feature, a
 zero with a minus, rows that one class had rounded more coarsely, rows that are there twice.
 Networks and maps put nothing there but rounding, so that whatever is read from it was left by the
 way the table was made. `transform` writes rounded values, which have none of it.
+
+Or it rides on a digit in the middle of a number, which is small beside the value and stays when the
+last ones are rounded away: what `digit_words` lays open.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
 
 from sensitivenets.embeddings import FloatArray
+
+#: Binary digits in each word of `digit_words`: as many as float32 holds without rounding.
+DIGITS_A_WORD = 24
+
+# More steps are no grid but rounding; values may be so many steps beside theirs.
+_MOST_STEPS = 2**20
+_OFF_GRID = 0.05
+# Digits of a number that somebody rounded, and the share of a feature's that no chance explains.
+_DECIMAL_DIGITS = 5
+_MANY_DECIMALS = 0.05
 
 # The lowest bits that vary at all, and the zeros that a coarser grid leaves there.
 _LOW_BITS = 2
@@ -35,13 +50,15 @@ def number_bits(X: FloatArray, n_train: int) -> FloatArray:
     -------
     ndarray of shape (n, f)
         The two lowest bits of each feature that vary in the table, zeros at the end of each
-        mantissa and their mean, minus signs of zeros, and how often a row is there; without
-        features that do not vary. There may be none.
+        mantissa and their mean, which numbers five decimal digits write exactly and the share of
+        them, minus signs of zeros, and how often a row is there; without features that do not
+        vary. There may be none.
     """
     stored = _as_stored(X)
     fine = np.array([_is_fine(column) for column in stored.T])
     features = np.hstack([
         _low_bits(stored[:, fine]),
+        _short_decimals(stored),
         np.signbit(stored) & (stored == 0),
         # Of coarse values copies are no accident, and as good as values.
         _copies(stored)[:, None] if fine.mean() > 0.5 else np.empty((len(stored), 0)),
@@ -49,6 +66,64 @@ def number_bits(X: FloatArray, n_train: int) -> FloatArray:
     mean, deviation = features[:n_train].mean(axis=0), features[:n_train].std(axis=0)
     varies = deviation > 0
     return np.asarray((features[:, varies] - mean[varies]) / deviation[varies])
+
+
+def digit_words(X: FloatArray) -> FloatArray:
+    """Write the binary digits of each number as whole numbers: of its mantissa, of its step.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, d)
+        The table as it was stored; float64 that holds float32 numbers is taken as float32.
+
+    Returns
+    -------
+    ndarray of shape (n, w), float32
+        Whole numbers below 2**24: of each feature its mantissas, in one word or three of float64,
+        and how many equal steps its values are from zero, where they are on such a grid. What does
+        not vary is left out. There may be none.
+    """
+    words = [word for feature in _as_stored(X).T for word in _words(np.ascontiguousarray(feature))]
+    varying = [word.astype(np.float32) for word in words if np.any(word != word[0])]
+    return np.stack(varying, axis=1) if varying else np.empty((len(X), 0), np.float32)
+
+
+def _words(feature: FloatArray) -> Iterator[npt.NDArray[np.uint64]]:
+    n_digits = int(np.finfo(feature.dtype).nmant)
+    kind = np.uint32 if feature.dtype == np.float32 else np.uint64
+    mantissas = feature.view(kind).astype(np.uint64) & np.uint64(2**n_digits - 1)
+    for lowest in range(0, n_digits, DIGITS_A_WORD):
+        yield (mantissas >> np.uint64(lowest)) & np.uint64(2**DIGITS_A_WORD - 1)
+    steps = _steps(feature.astype(np.float64), float(np.finfo(feature.dtype).eps))
+    if steps is not None:
+        yield steps
+
+
+def _steps(feature: npt.NDArray[np.float64], eps: float) -> npt.NDArray[np.uint64] | None:
+    """Count equal steps from zero to each value, of whatever size: decimals, or quantised bytes.
+
+    From the least value where zero is not on the grid. None if the values are on no grid.
+    """
+    values = np.unique(feature)
+    if len(values) < 2:
+        return None
+    gaps = np.diff(values)
+    step = gaps[gaps < 1.5 * gaps.min()].mean()
+    largest = np.abs(values).max()
+    if values[-1] - values[0] > _MOST_STEPS * step or eps * largest > _OFF_GRID * step:
+        return None
+    # The gaps are known to a rounding error, which as many steps would pile up: the further apart
+    # two values, the better they tell the step, and the further the next that it can be counted to.
+    offsets = np.sort(np.abs(values - values[len(values) // 2]))
+    for far in offsets[np.searchsorted(offsets, 1.5 * step * 2.0 ** np.arange(20)) - 1]:
+        if far > 0:
+            step = far / np.round(far / step)
+    origin = values[0] if np.abs(values[0] / step - np.round(values[0] / step)) > 0.1 else 0.0
+    places = (feature - origin) / step
+    whole = np.round(places)
+    if np.abs(places - whole).max() > 2 * _OFF_GRID:
+        return None
+    return np.asarray(np.abs(whole), dtype=np.uint64)
 
 
 def _as_stored(X: FloatArray) -> FloatArray:
@@ -71,6 +146,22 @@ def _low_bits(stored: FloatArray) -> npt.NDArray[np.float64]:
     zeros = np.sum(np.cumsum(digits, axis=0) == 0, axis=0)
     each = _filled_in(np.stack([*digits[:_LOW_BITS], zeros]), stored == 0)
     return np.hstack([*each, each[-1].mean(axis=1, keepdims=True)])
+
+
+def _short_decimals(stored: FloatArray) -> npt.NDArray[np.float64]:
+    """Which numbers were rounded to decimals and have a full mantissa; last, their share by row."""
+    values = stored.astype(np.float64)
+    exponents = np.floor(np.log10(np.abs(values), where=values != 0, out=np.zeros_like(values)))
+    scale = 10.0 ** np.abs(_DECIMAL_DIGITS - 1 - exponents)
+    is_small = exponents < _DECIMAL_DIGITS
+    whole = np.round(np.where(is_small, values * scale, values / scale))
+    rounded = np.where(is_small, whole / scale, whole * scale)
+    # A number of few binary digits has few decimal ones as well.
+    mantissas, _ = np.frexp(values)
+    full = np.ldexp(mantissas, int(np.finfo(stored.dtype).nmant) + 1 - _MOST_ZEROS) % 1 != 0
+    short = (rounded.astype(stored.dtype) == stored) & full
+    often = short.mean(axis=0) > _MANY_DECIMALS
+    return np.hstack([short[:, often], short.mean(axis=1, keepdims=True)]).astype(np.float64)
 
 
 def _filled_in(

@@ -12,14 +12,15 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.linalg
 
-from sensitivenets.audit.number_bits import number_bits
+from sensitivenets.audit.number_bits import digit_words, number_bits
 from sensitivenets.embeddings import FloatArray, squared_norms
 from sensitivenets.errors import InputError
 
 RAW, L2, STANDARDISED, WHITENED, RESIDUE = "raw", "l2", "standardised", "whitened", "residue"
 ALL_PREPARATIONS = (RAW, L2, STANDARDISED, WHITENED, RESIDUE)
-#: What the numbers say beside their values (see `number_bits`); for one attacker only.
-BITS = "bits"
+#: What the numbers say beside their values, and all their digits (see `number_bits` and
+#: `digit_words`); each for one attacker only.
+BITS, DIGITS = "bits", "digits"
 
 # A direction is empty if its deviation is below this many rounding errors of the stored numbers.
 _EMPTY = 4.0
@@ -40,7 +41,8 @@ class Prepared:
     name : str
         ``"raw"``, ``"l2"``, ``"standardised"``, ``"whitened"``, or ``"residue"``: whitened, but
         only the many tiny directions that piled-up rounding fills, where a label could hide; or
-        ``"bits"``: low bits, signs of zero, grids and copies.
+        ``"bits"``: low bits, signs of zero, grids and copies; or ``"digits"``: all binary digits,
+        a few to a word.
     coordinates : ndarray of shape (n, d), float32
         The features one by one, for attackers that look at single coordinates (trees).
     rotated : ndarray of shape (n, r), float32
@@ -117,10 +119,12 @@ def prepare(X: FloatArray, n_train: int, *, names: tuple[str, ...] | None = None
     prepared = {}
     if BITS in (names or ()) and (bits := _float32(number_bits(X, n_train))).shape[1]:
         prepared[BITS] = Prepared(BITS, bits, bits)
+    if DIGITS in (names or ()) and (words := digit_words(X)).shape[1]:
+        prepared[DIGITS] = Prepared(DIGITS, words, words)
     if rank == 0:
         return Preparations(prepared, 0, X.shape[1], n_varying, unit, notes)
     for name in names or ALL_PREPARATIONS:
-        if name == BITS:
+        if name in {BITS, DIGITS}:
             continue
         if name in {RAW, L2}:
             if name == L2 and unit and RAW in prepared:

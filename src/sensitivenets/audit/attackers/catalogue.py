@@ -9,6 +9,7 @@ from sklearn.base import ClassifierMixin
 
 from sensitivenets.audit.attack import Attacker
 from sensitivenets.audit.attackers.linear_quadratic import (
+    digit_reader,
     logistic_regression,
     pseudo_labels,
     qda_by_groups,
@@ -33,7 +34,15 @@ from sensitivenets.audit.attackers.smooth_functions import (
     rbf_svm,
     rbf_svr,
 )
-from sensitivenets.audit.preparations import ALL_PREPARATIONS, BITS, L2, RAW, STANDARDISED, WHITENED
+from sensitivenets.audit.preparations import (
+    ALL_PREPARATIONS,
+    BITS,
+    DIGITS,
+    L2,
+    RAW,
+    STANDARDISED,
+    WHITENED,
+)
 from sensitivenets.audit.results import PROJECTED, SHUFFLED
 from sensitivenets.audit.tasks import AttackTask, ClassTask
 from sensitivenets.errors import InputError
@@ -56,6 +65,7 @@ def class_attackers() -> tuple[Attacker, ...]:
         pseudo_labels(),
         learned_metric(),
         number_reader(),
+        digit_reader(),
     )
 
 
@@ -252,7 +262,7 @@ def full_plan(extra: Mapping[str, ClassifierMixin], *, curves: bool) -> AuditPla
         ),
         shuffled_attackers=control_attackers(),
         projection_attackers=(*control_attackers(), svm),
-        preparations=(*ALL_PREPARATIONS, BITS),
+        preparations=(*ALL_PREPARATIONS, BITS, DIGITS),
         curves=curves,
         number_attackers=number_attackers(),
         shuffled_number_attackers=(ridge_regression(), neighbour_regression()),

@@ -23,7 +23,14 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from sensitivenets.audit.attack import Attacker
-from sensitivenets.audit.preparations import ALL_PREPARATIONS, RESIDUE, STANDARDISED, WHITENED
+from sensitivenets.audit.number_bits import DIGITS_A_WORD
+from sensitivenets.audit.preparations import (
+    ALL_PREPARATIONS,
+    DIGITS,
+    RESIDUE,
+    STANDARDISED,
+    WHITENED,
+)
 from sensitivenets.embeddings import FloatArray
 
 # Answers that are taken for labels, round by round.
@@ -90,6 +97,12 @@ def quadratic() -> Attacker:
     return Attacker(
         "quadratic", candidates, (STANDARDISED, WHITENED, RESIDUE), sees_coordinates=True, cost=6
     )
+
+
+def digit_reader() -> Attacker:
+    """Binary digits of single features, wherever they stand in a number (see `DigitReader`)."""
+    candidates = tuple(({"n_digits": n}, DigitReader(n)) for n in (4, 64))
+    return Attacker("digit reader", candidates, (DIGITS,), sees_coordinates=True)
 
 
 class RegularisedQDA(ClassifierMixin, BaseEstimator):
@@ -289,6 +302,60 @@ class QuadraticClassifier(ClassifierMixin, BaseEstimator):
             along[:, i] * along[:, j],
             centred[:, self._left] * centred[:, self._right],
         ])
+
+
+class DigitReader(ClassifierMixin, BaseEstimator):
+    """Logistic regression on the binary digits that differ most between the classes.
+
+    A digit in the middle of a number moves the value too little for any other attacker, and is
+    neither low nor lost in rounding: whoever wrote a label there reads it again.
+
+    Parameters
+    ----------
+    n_digits : int
+        Digits taken, of all features together.
+    """
+
+    def __init__(self, n_digits: int = 64) -> None:
+        self.n_digits = n_digits
+
+    def fit(self, X: FloatArray, y: npt.NDArray[np.int64]) -> DigitReader:
+        """Fit on words of shape (n, w), whole numbers, with class codes of shape (n,)."""
+        self.classes_ = np.unique(y)
+        words = X.astype(np.uint32)
+        marked = np.asarray(y[:, None] == self.classes_, dtype=np.float32)
+        told = np.stack([_chi_squared(_digit(words, k), marked) for k in range(DIGITS_A_WORD)])
+        best = np.argsort(-told, axis=None, kind="stable")[: self.n_digits]
+        self._places, self._words = np.unravel_index(best, told.shape)
+        self._logistic = LogisticRegression(C=0.1, max_iter=300, class_weight="balanced")
+        self._logistic.fit(self._digits(X), y)
+        return self
+
+    def predict_proba(self, X: FloatArray) -> FloatArray:
+        """Class probabilities, shape (n, classes), for equally frequent classes."""
+        return self._logistic.predict_proba(self._digits(X))  # type: ignore[no-any-return]
+
+    def predict(self, X: FloatArray) -> npt.NDArray[np.int64]:
+        """Most probable class of each row."""
+        return self.classes_[self.predict_proba(X).argmax(axis=1)]  # type: ignore[no-any-return]
+
+    def _digits(self, X: FloatArray) -> FloatArray:
+        return _digit(X[:, self._words].astype(np.uint32), self._places.astype(np.uint32))
+
+
+def _digit(
+    words: npt.NDArray[np.uint32], place: int | npt.NDArray[np.uint32]
+) -> npt.NDArray[np.float32]:
+    return np.asarray((words >> np.asarray(place, np.uint32)) & np.uint32(1), dtype=np.float32)
+
+
+def _chi_squared(digit: FloatArray, marked: FloatArray) -> FloatArray:
+    """Say how far a digit is from independent of the classes, feature by feature: shape (w,)."""
+    sizes = marked.sum(axis=0, dtype=np.float64)[:, None]
+    share = digit.mean(axis=0, dtype=np.float64)
+    excess = marked.T @ digit - sizes * share
+    variance = np.where((share > 0) & (share < 1), share * (1 - share), np.inf)
+    return np.asarray(np.sum(excess**2 / sizes, axis=0) / variance)
 
 
 def _covariance(rows: FloatArray, mean: FloatArray) -> FloatArray:
