@@ -427,7 +427,10 @@ def test_a_digit_in_the_middle_of_a_number_is_read_and_called_out(plant):
     result = attack(X, {"label": y}, (*FAST, digit_reader()), 600, kind=np.float64).before
     assert result.strongest.attacker == "digit reader"
     assert result.strongest.balanced_accuracy == 1
-    assert any(note.startswith("single binary digits tell label better") for note in result.notes)
+    assert any(
+        note.startswith("single binary digits tell label (100.0 %) better than")
+        for note in result.notes
+    )
     others = attack(X, {"label": y}, (*FAST, number_reader()), 600, kind=np.float64)
     assert not others.strongest.above_chance
 

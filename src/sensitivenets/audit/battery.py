@@ -115,11 +115,7 @@ def summarise_classes(
         for a in digits
         if (a.balanced_accuracy or 0) > headline.noise_bound
     )
-    if headline.above_chance and headline.preparation == DIGITS:
-        notes += (
-            f"single binary digits tell {task.name} better than the values they are part of: "
-            "somebody wrote it there; find out who made the table, and how",
-        )
+    notes += _written_digits(attackers, task.name)
     result = BatteryResult(
         representation=representation,
         strongest=headline,
@@ -129,6 +125,22 @@ def summarise_classes(
     )
     values = np.array([balanced_accuracy(truth.y, predicted) for predicted in predictions.T])
     return Battery(result, tuple(working), predictions, values, draws)
+
+
+def _written_digits(attackers: Sequence[AttackerResult], name: str) -> tuple[str, ...]:
+    """Say that digits tell surely more than all values do: no network puts it there."""
+    of_values = max(
+        a.balanced_accuracy or 0.0
+        for a in attackers
+        if a.preparation not in {BITS, DIGITS} and a.attacker != VOTING_ENSEMBLE
+    )
+    return tuple(
+        f"single binary digits tell {name} ({100 * (a.balanced_accuracy or 0):.1f} %) better than "
+        f"the values they are part of ({100 * of_values:.1f} %): somebody wrote it there; find out "
+        "who made the table, and how"
+        for a in attackers
+        if a.preparation == DIGITS and (a.low or 0.0) > of_values
+    )
 
 
 def summarise_numbers(

@@ -102,10 +102,11 @@ def _words(feature: FloatArray) -> Iterator[npt.NDArray[np.uint64]]:
 def _steps(feature: npt.NDArray[np.float64], eps: float) -> npt.NDArray[np.uint64] | None:
     """Count equal steps from zero to each value, of whatever size: decimals, or quantised bytes.
 
-    From the least value where zero is not on the grid. None if the values are on no grid.
+    From the least value where zero is not on the grid. None if the values are on no grid, or two
+    only: a code's bits say what they say.
     """
     values = np.unique(feature)
-    if len(values) < 2:
+    if len(values) < 3:
         return None
     gaps = np.diff(values)
     step = gaps[gaps < 1.5 * gaps.min()].mean()
