@@ -21,9 +21,9 @@ from sensitivenets.embeddings import FloatArray
 #: Binary digits in each word of `digit_words`: as many as float32 holds without rounding.
 DIGITS_A_WORD = 24
 
-# More steps are no grid but rounding; values may be so many steps beside theirs.
+# More steps are no grid but rounding; values may be so many steps beside their place.
 _MOST_STEPS = 2**20
-_OFF_GRID = 0.05
+_OFF_GRID = 0.1
 # Digits of a number that somebody rounded, and the share of a feature's that no chance explains.
 _DECIMAL_DIGITS = 5
 _MANY_DECIMALS = 0.05
@@ -111,7 +111,7 @@ def _steps(feature: npt.NDArray[np.float64], eps: float) -> npt.NDArray[np.uint6
     gaps = np.diff(values)
     step = gaps[gaps < 1.5 * gaps.min()].mean()
     largest = np.abs(values).max()
-    if values[-1] - values[0] > _MOST_STEPS * step or eps * largest > _OFF_GRID * step:
+    if values[-1] - values[0] > _MOST_STEPS * step or 2 * eps * largest > _OFF_GRID * step:
         return None
     # The gaps are known to a rounding error, which as many steps would pile up: the further apart
     # two values, the better they tell the step, and the further the next that it can be counted to.
@@ -119,10 +119,11 @@ def _steps(feature: npt.NDArray[np.float64], eps: float) -> npt.NDArray[np.uint6
     for far in offsets[np.searchsorted(offsets, 1.5 * step * 2.0 ** np.arange(20)) - 1]:
         if far > 0:
             step = far / np.round(far / step)
-    origin = values[0] if np.abs(values[0] / step - np.round(values[0] / step)) > 0.1 else 0.0
+    first = values[0] / step
+    origin = values[0] if np.abs(first - np.round(first)) > _OFF_GRID else 0.0
     places = (feature - origin) / step
     whole = np.round(places)
-    if np.abs(places - whole).max() > 2 * _OFF_GRID:
+    if np.abs(places - whole).max() > _OFF_GRID:
         return None
     return np.asarray(np.abs(whole), dtype=np.uint64)
 
@@ -153,10 +154,10 @@ def _short_decimals(stored: FloatArray) -> npt.NDArray[np.float64]:
     """Which numbers were rounded to decimals and have a full mantissa; last, their share by row."""
     values = stored.astype(np.float64)
     exponents = np.floor(np.log10(np.abs(values), where=values != 0, out=np.zeros_like(values)))
-    scale = 10.0 ** np.abs(_DECIMAL_DIGITS - 1 - exponents)
-    is_small = exponents < _DECIMAL_DIGITS
-    whole = np.round(np.where(is_small, values * scale, values / scale))
-    rounded = np.where(is_small, whole / scale, whole * scale)
+    # Powers of ten have no rounding error below 10**22, and one of the two is 1.
+    places = _DECIMAL_DIGITS - 1 - exponents
+    up, down = (10.0 ** np.clip(side, 0, 300) for side in (places, -places))
+    rounded = np.round(values * up / down) * down / up
     # A number of few binary digits has few decimal ones as well.
     mantissas, _ = np.frexp(values)
     full = np.ldexp(mantissas, int(np.finfo(stored.dtype).nmant) + 1 - _MOST_ZEROS) % 1 != 0
