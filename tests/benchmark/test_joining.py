@@ -159,7 +159,7 @@ def test_what_is_no_leaderboard_is_refused(tmp_path, text, message):
 
 
 def test_the_table_of_results_has_a_row_for_each_figure(small, tmp_path):
-    bad = failed(small[3].run, "context", "it broke")
+    bad = failed(small[3].run, "context", "it broke", ["it creaked"])
     write_results([*small[:2], bad], tmp_path / "r.parquet")
     table = pq.read_table(tmp_path / "r.parquet")
     # Four attackers, the strongest without and with the map, an accuracy, an EER and a rate for
@@ -175,6 +175,7 @@ def test_the_table_of_results_has_a_row_for_each_figure(small, tmp_path):
     assert [r["value"] for r in rows if r["attacker"] == "NN"] == [None, None]
     (failure,) = (r for r in rows if r["error"])
     assert (failure["method"], failure["figure"], failure["value"]) == ("ive", None, None)
+    assert failure["notes"] == ["it creaked"]
 
 
 def with_figures(record, **changes):

@@ -19,6 +19,7 @@ _SCHEMA = pa.schema([
     ("parameters", pa.string()),
     ("seed", pa.int64()),
     ("error", pa.string()),
+    ("notes", pa.list_(pa.string())),
     ("fit_seconds", pa.float64()),
     ("transform_rows_per_second", pa.float64()),
     ("peak_memory", pa.int64()),
@@ -42,7 +43,7 @@ def write_results(records: Sequence[RunRecord], path: Path) -> None:
     The column ``figure`` says what ``value`` is: ``"balanced accuracy"`` of an attacker (``threat``
     says what it attacked), ``"strongest balanced accuracy"`` of an attribute, with the interval of
     the strongest, ``"accuracy"``, ``"EER"`` or ``"TAR at FMR ..."`` of a protocol. A run that
-    failed has one row, with its ``error`` and no figure.
+    failed has one row, with its ``error`` and no figure. ``notes`` are what the method warned of.
 
     Parameters
     ----------
@@ -62,6 +63,7 @@ def _rows(record: RunRecord) -> Iterator[dict[str, Any]]:
         "parameters": json.dumps(record.parameters, sort_keys=True),
         "seed": record.seed,
         "error": record.error,
+        "notes": list(record.notes),
     }
     figures = record.figures
     if figures is None:
