@@ -401,9 +401,9 @@ def in_digit(place, kind=np.float32):
     return plant
 
 
-def in_odd_steps(step):
+def in_odd_steps(step, origin=0.0):
     def plant(X, y):
-        X[:, 5] = step * (2 * np.round(X[:, 5] / (2 * step)) + y)
+        X[:, 5] = origin + step * (2 * np.round(X[:, 5] / (2 * step)) + y)
         return X
 
     return plant
@@ -416,6 +416,7 @@ HIDDEN = {
     "digit 45 of float64": in_digit(45, np.float64),
     "odd thousandths": in_odd_steps(0.001),
     "odd steps of a byte": in_odd_steps(0.0317),
+    "odd milliseconds of a clock": in_odd_steps(0.001, 1.8e9),
 }
 
 

@@ -102,8 +102,8 @@ def _words(feature: FloatArray) -> Iterator[npt.NDArray[np.uint64]]:
 def _steps(feature: npt.NDArray[np.float64], eps: float) -> npt.NDArray[np.uint64] | None:
     """Count equal steps from zero to each value, of whatever size: decimals, or quantised bytes.
 
-    From the least value where zero is not on the grid. None if the values are on no grid, or two
-    only: a code's bits say what they say.
+    From the least value where zero is far or not on the grid. None if the values are on no grid,
+    or two only: a code's bits say what they say.
     """
     values = np.unique(feature)
     if len(values) < 3:
@@ -120,7 +120,8 @@ def _steps(feature: npt.NDArray[np.float64], eps: float) -> npt.NDArray[np.uint6
         if far > 0:
             step = far / np.round(far / step)
     first = values[0] / step
-    origin = values[0] if np.abs(first - np.round(first)) > _OFF_GRID else 0.0
+    from_zero = np.abs(first) < _MOST_STEPS and np.abs(first - np.round(first)) < _OFF_GRID
+    origin = 0.0 if from_zero else values[0]
     places = (feature - origin) / step
     whole = np.round(places)
     if np.abs(places - whole).max() > _OFF_GRID:
