@@ -90,6 +90,17 @@ def test_the_moment_certificate_is_right_about_gaussians():
     assert accuracy_of(-1.0) == 0.5
 
 
+def test_a_broken_row_moves_no_certificate():
+    X, y = noise_and_codes(4000, 10)
+    X[:, 0] += 0.6 * y.codes
+    people = np.arange(4000)
+    moments, bounds = moment_certificate(X, y, people), finite_outputs(X, y, people)
+    X[np.flatnonzero(y.codes == 0)[0]] *= 1e9
+    assert moment_certificate(X, y, people).accuracy == pytest.approx(moments.accuracy, abs=0.015)
+    for one, other in zip(finite_outputs(X, y, people), bounds, strict=True):
+        assert one.false_match_rate == pytest.approx(other.false_match_rate, rel=0.2)
+
+
 def test_a_curve_that_levels_off_is_continued_and_the_band_holds_what_comes():
     labels = np.geomspace(100, 5000, 8)
 

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from sensitivenets.audit import Split, audit
+from sensitivenets.audit.tasks import NumberTask
 from sensitivenets.errors import InputError
 from sensitivenets.report import AuditRecord, from_json, to_json
 
@@ -61,6 +62,24 @@ def test_noise_makes_the_audit_untrustworthy():
     )
     assert not found.trustworthy
     assert "age: the strongest attacker reads age from the first table with R2" in found.reasons[0]
+
+
+@pytest.mark.parametrize("unknown", [999, -9999])
+def test_numbers_that_stand_for_unknown_are_refused(unknown):
+    """One of them in the test rows, and R2 of the best reader of ages is next to zero."""
+    age = np.random.default_rng(0).integers(18, 60, 300).astype(float)
+    age[[250, 270]] = unknown
+    with pytest.raises(
+        InputError,
+        match=f"attribute 'age': expected values of one scale, found {unknown} in 2 of 300 rows "
+        "and 18 to 59 in the others",
+    ):
+        NumberTask.make("age", age, Split(np.arange(200), np.arange(200, 300)), 0)
+
+
+def test_heavy_tails_are_values():
+    income = np.random.default_rng(0).lognormal(10, 1, 3000)
+    NumberTask.make("income", income, Split(np.arange(2000), np.arange(2000, 3000)), 0)
 
 
 def test_one_value_is_refused():

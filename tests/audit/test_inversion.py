@@ -64,6 +64,16 @@ def test_the_test_rows_are_never_used_to_learn():
     np.testing.assert_array_equal(a.vectors[:400], b.vectors[:400])
 
 
+def test_broken_rows_on_either_side_do_not_hide_what_is_recovered():
+    rows = unit_rows()
+    rows[[3, 500]] *= 1e6
+    mix = np.random.default_rng(1).standard_normal((8, 8))
+    found = invert(lambda X: (X @ mix).astype(np.float64), rows, 400, 0)
+    assert found.summary.cosine > 0.99
+    assert found.summary.r2 > 0.99
+    assert found.summary.n_test == 199
+
+
 def test_a_map_that_does_not_fit_is_refused():
     with pytest.raises(InputError, match="map: expected one finite row for each of 600"):
         invert(lambda X: X[:3], unit_rows(), 400, 0)

@@ -1,4 +1,4 @@
-"""Ten tables made to fool an audit, and it is fooled by none of them: 10 of 10.
+"""Thirteen tables made to fool an audit, and it is fooled by none of them: 13 of 13.
 
 What no attack on other people can find is a hash of the identity: see the last test.
 """
@@ -99,6 +99,24 @@ def squeeze():
     return X @ np.linalg.qr(np.random.default_rng(1).standard_normal((D, D)))[0], y
 
 
+def squeeze_with_a_broken_row():
+    X, y = squeeze()
+    X[0] *= 1e9
+    return X, y
+
+
+def squeeze_of_all_rows_but_one():
+    X, y = squeeze()
+    X[0] = np.random.default_rng(3).standard_normal(D)
+    return X, y
+
+
+def squeeze_of_four_rows_in_five():
+    X, y = squeeze()
+    X[::5] = np.random.default_rng(3).standard_normal((N // 5, D))
+    return X, y
+
+
 def norm():
     rng, X, y = noise()
     X /= np.linalg.norm(X, axis=1, keepdims=True)
@@ -134,6 +152,9 @@ PLANTS = (
     tiny_cluster,
     turned_sign,
     squeeze,
+    squeeze_with_a_broken_row,
+    squeeze_of_all_rows_but_one,
+    squeeze_of_four_rows_in_five,
     norm,
     product,
     rotation,

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from sensitivenets.audit.preparations import PCAWhitening, prepare, rounding_of
+from sensitivenets.audit.preparations import PCAWhitening, prepare
+from sensitivenets.embeddings.rows import Reach, near_rows, rounding_of
 
 
 @pytest.fixture
@@ -88,3 +89,96 @@ def test_a_fitted_whitening_equals_the_preparation(rows):
     whitening = PCAWhitening.fit(rows[:200])
     expected = prepare(rows, 200).by_name["whitened"].rotated[:, :6]
     np.testing.assert_allclose(whitening(rows), expected, atol=1e-4)
+
+
+def broken_row(rows):
+    rows[7] *= 1e9
+
+
+def broken_value(rows):
+    rows[7, 3] = 1e12
+
+
+def three_percent_of_another_scale(rows):
+    rows[::33] *= 1e6
+
+
+BROKEN = (broken_row, broken_value, three_percent_of_another_scale)
+
+
+@pytest.mark.parametrize("breaks", BROKEN, ids=lambda breaks: breaks.__name__)
+@pytest.mark.parametrize("name", ["standardised", "whitened"])
+def test_broken_training_rows_do_not_hide_the_others(rows, breaks, name):
+    broken = rows.copy()
+    breaks(broken)
+    whole = np.all(broken == rows, axis=1)
+    prepared = prepare(broken, 200)
+    n_train = int(whole[:200].sum())
+    expected = prepare(rows[whole], n_train).by_name[name].coordinates
+    found = prepared.by_name[name].coordinates
+    gaps = [x @ x.T for x in (expected.astype(float), found[whole].astype(float))]
+    np.testing.assert_allclose(gaps[1], gaps[0], rtol=0.02, atol=0.05)
+    assert np.abs(found).max() < 1000
+    assert any(note.startswith(f"{200 - n_train} of 200 training rows") for note in prepared.notes)
+
+
+@pytest.mark.parametrize("off", [[7], range(0, 300, 5)], ids=["one row", "a fifth"])
+def test_rows_off_a_narrow_direction_do_not_hide_the_others(rows, off):
+    """None of their features is larger than of others, and all rows together are not narrow."""
+    turned = np.linalg.qr(np.random.default_rng(1).standard_normal((6, 6)))[0]
+    squeezed = (rows * [1e-5, 1, 1, 1, 1, 1]) @ turned
+    table, on = squeezed.copy(), np.ones(300, dtype=bool)
+    table[off], on[off] = rows[off], False
+    n_train = int(on[:200].sum())
+    expected = prepare(squeezed[on], n_train).by_name["whitened"].rotated.astype(float)
+    prepared = prepare(table, 200)
+    found = prepared.by_name["whitened"].rotated.astype(float)[on]
+    gaps = [x[:, :6] @ x[:, :6].T for x in (expected, found)]
+    np.testing.assert_allclose(gaps[1], gaps[0], rtol=0.02, atol=0.05)
+    assert any(note.startswith(f"{200 - n_train} of 200 training rows") for note in prepared.notes)
+
+
+@pytest.mark.parametrize("share", np.linspace(0.05, 0.995, 25))
+def test_rectified_and_sparse_features_have_nothing_far_out(share):
+    """However many zeros there are: next to zero, which few values are, is no scale."""
+    rng = np.random.default_rng(0)
+    normal = rng.standard_normal((4000, 40))
+    rectified = np.maximum(normal - np.quantile(normal, share), 0)
+    sparse = np.where(rng.random(normal.shape) < share, 0, normal)
+    for table in (rectified, sparse):
+        assert near_rows(table, 3000).mean() > 0.99
+        assert prepare(table + 1e-3, 3000).reasons == ()
+
+
+def test_values_far_out_keep_their_order_and_others_their_value(rows):
+    reach = Reach.of(rows, rounding_of(rows))
+    values = np.sort(
+        np.concatenate([rows[:, 0], 10.0 ** np.arange(2, 15), -(10.0 ** np.arange(2, 15))])
+    )
+    drawn = reach.drawn_in(np.repeat(values[:, None], 6, axis=1))[:, 0]
+    assert (np.diff(drawn) > 0).all()
+    assert drawn[-1] < 100 * reach.width[0]
+    assert reach.drawn_in(rows) is rows
+
+
+def test_a_fitted_whitening_draws_in_as_the_preparation_does(rows):
+    broken_row(rows)
+    whitening = PCAWhitening.fit(rows[:200])
+    expected = prepare(rows, 200).by_name["whitened"].rotated[:, :6]
+    np.testing.assert_allclose(whitening(rows), expected, atol=1e-3)
+
+
+def most_of_another_scale(rows):
+    rows[:120] *= 1e5
+
+
+def each_far_in_a_way_of_its_own(rows):
+    rows[np.arange(150), np.arange(150) % 6] += 1e5
+
+
+@pytest.mark.parametrize("spoils", [most_of_another_scale, each_far_in_a_way_of_its_own])
+def test_rows_most_of_which_are_far_out_are_no_measurement(rows, spoils):
+    assert prepare(rows, 200).reasons == ()
+    spoils(rows)
+    [reason] = prepare(rows, 200).reasons
+    assert reason.startswith("most training rows lie so far from the others, or each from all")

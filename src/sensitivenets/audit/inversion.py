@@ -19,6 +19,7 @@ from sensitivenets.audit.preparations import PCAWhitening
 from sensitivenets.audit.results import Inversion
 from sensitivenets.audit.tasks import seed_of
 from sensitivenets.embeddings import FloatArray
+from sensitivenets.embeddings.rows import near_rows
 from sensitivenets.errors import InputError
 
 Phi = Callable[[FloatArray], FloatArray]
@@ -79,11 +80,14 @@ def invert(phi: Phi, X: FloatArray, n_train: int, seed: int) -> Recovered:
     rng = np.random.default_rng(seed_of(seed, "inversion"))
     rows = np.asarray(X, dtype=np.float32)
     with threadpool_limits(1):
-        known = _Known.of(rows[:n_train])
+        near = near_rows(rows, n_train)
+        train = np.flatnonzero(near[:n_train])
+        known = _Known.of(rows[train])
         images = push(phi, rows)
-        inverter = _Inverter.learn(phi, known, images[:n_train], rng)
+        inverter = _Inverter.learn(phi, known, images[train], rng)
         recovered = known.unscale(inverter(images))
-    return Recovered(recovered, _summary(inverter, rows, recovered, n_train))
+    test = n_train + np.flatnonzero(near[n_train:])
+    return Recovered(recovered, _summary(inverter, rows[test], recovered[test], known.mean))
 
 
 def push(phi: Phi, rows: FloatArray) -> FloatArray:
@@ -200,10 +204,8 @@ def _train_network(
 
 
 def _summary(
-    inverter: _Inverter, rows: FloatArray, recovered: FloatArray, n_train: int
+    inverter: _Inverter, truth: FloatArray, guess: FloatArray, mean: FloatArray
 ) -> Inversion:
-    truth, guess = rows[n_train:], recovered[n_train:]
-    mean = rows[:n_train].mean(axis=0)
     return Inversion(
         inverter=inverter.name,
         cosine=_mean_cosine(truth, guess),

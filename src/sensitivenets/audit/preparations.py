@@ -2,18 +2,22 @@
 
 A representation can look empty only because its signal is squeezed into a small corner, far below
 its largest directions. So everything is done in float64, and a direction counts as empty only when
-it is as small as the rounding of the stored numbers.
+it is as small as the rounding of the stored numbers. Or because one row is broken: beside a value
+of 1e9 all others look alike, and one row that was not squeezed hides the corner. So scales are
+learned without the rows that lie far out, and these are drawn in.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 import scipy.linalg
 
 from sensitivenets.audit.number_bits import digit_words, number_bits
 from sensitivenets.embeddings import FloatArray, squared_norms
+from sensitivenets.embeddings.rows import FAR_OUT, Reach, near_rows, rounding_of, some_rows
 from sensitivenets.errors import InputError
 
 RAW, L2, STANDARDISED, WHITENED, RESIDUE = "raw", "l2", "standardised", "whitened", "residue"
@@ -28,6 +32,14 @@ _EMPTY = 4.0
 # three layers of 2048 units. A few directions below this are suspicious, many are just that.
 _PILED_UP = 64.0
 _FEW_DIRECTIONS = 16
+# Rows far out hide others that are not as far out, and so on.
+_ROUNDS = 5
+# Steps to the densest half of so many rows at least; rows for each feature, below which half of
+# them leave directions empty; features up to which that takes seconds.
+_STEPS = 12
+_DENSEST_ROWS = 4096
+_ROWS_A_FEATURE = 4
+_MOST_FEATURES = 512
 # Rows whose norms differ by less than this share are unit rows but for rounding.
 _UNIT_TOLERANCE = 1e-5
 
@@ -71,7 +83,9 @@ class Preparations:
     unit_rows : bool
         Whether all rows have one norm, so that raw and l2 are the same.
     notes : tuple of str
-        What is peculiar: constant, rank-deficient, constant features, unit rows.
+        What is peculiar: constant, rank-deficient, constant features, unit rows, broken rows.
+    reasons : tuple of str
+        Why no figure read from them can be trusted: most rows lie far from the others.
     """
 
     by_name: dict[str, Prepared]
@@ -80,6 +94,7 @@ class Preparations:
     n_varying: int
     unit_rows: bool
     notes: tuple[str, ...]
+    reasons: tuple[str, ...] = ()
 
 
 def prepare(X: FloatArray, n_train: int, *, names: tuple[str, ...] | None = None) -> Preparations:
@@ -87,6 +102,8 @@ def prepare(X: FloatArray, n_train: int, *, names: tuple[str, ...] | None = None
 
     The norm of the rows, in float64, is a feature of its own when standardising and whitening:
     it is no linear function of the others, and even the last digit of a unit norm can tell.
+    Scales are learned without the training rows that lie far out, if they are fewer than half,
+    and their values are drawn in; others stay what they are.
 
     Parameters
     ----------
@@ -111,10 +128,12 @@ def prepare(X: FloatArray, n_train: int, *, names: tuple[str, ...] | None = None
         raise InputError(f"audit: expected at least two training rows, found {n_train}")
     rows = np.asarray(X, dtype=np.float64)
     norms = np.sqrt(squared_norms(rows))
-    standard = _standardise(rows, rounding_of(X), n_train)
-    white = _whiten(standard, n_train)
+    eps = rounding_of(X)
+    learnt = _learn(rows, eps, n_train)
+    standard, white = learnt.standard, learnt.white
     rank, unit = white.scores.shape[1], _is_unit(norms[:n_train])
-    notes = _notes(X.shape[1], standard, rank, unit)
+    notes = (*_notes(X.shape[1], standard, rank, unit), *_far_rows(learnt.near))
+    reasons = _hidden(learnt)
     n_varying = standard.values.shape[1]
     prepared = {}
     if BITS in (names or ()) and (bits := _float32(number_bits(X, n_train))).shape[1]:
@@ -122,7 +141,7 @@ def prepare(X: FloatArray, n_train: int, *, names: tuple[str, ...] | None = None
     if DIGITS in (names or ()) and (words := digit_words(X)).shape[1]:
         prepared[DIGITS] = Prepared(DIGITS, words, words)
     if rank == 0:
-        return Preparations(prepared, 0, X.shape[1], n_varying, unit, notes)
+        return Preparations(prepared, 0, X.shape[1], n_varying, unit, notes, reasons)
     for name in names or ALL_PREPARATIONS:
         if name in {BITS, DIGITS}:
             continue
@@ -134,10 +153,11 @@ def prepare(X: FloatArray, n_train: int, *, names: tuple[str, ...] | None = None
         elif name == STANDARDISED:
             prepared[name] = _standardised(standard, white, norms, n_train)
         elif name == WHITENED:
-            prepared[name] = _whitened(white, norms, n_train)
+            prepared[name] = _whitened(learnt, norms, n_train)
         elif white.residue.shape[1]:
-            prepared[name] = Prepared(name, _float32(white.residue), _float32(white.residue))
-    return Preparations(prepared, rank, X.shape[1], n_varying, unit, notes)
+            residue = _float32(Reach.of(white.residue[:n_train], eps).drawn_in(white.residue))
+            prepared[name] = Prepared(name, residue, residue)
+    return Preparations(prepared, rank, X.shape[1], n_varying, unit, notes, reasons)
 
 
 @dataclass(frozen=True)
@@ -150,36 +170,30 @@ class PCAWhitening:
         Of the rows it was learned from.
     matrix : ndarray of shape (d, r)
         To the r directions that are not empty.
+    reach, white_reach : Reach
+        Beyond which values are drawn in: features, and whitened ones.
     """
 
     mean: FloatArray
     matrix: FloatArray
+    reach: Reach
+    white_reach: Reach
 
     @classmethod
     def fit(cls, X: FloatArray) -> PCAWhitening:
         """Learn from rows of shape (n, d), in float64."""
-        standard = _standardise(np.asarray(X, dtype=np.float64), rounding_of(X), len(X))
-        white = _whiten(standard, len(X))
+        learnt = _learn(np.asarray(X, dtype=np.float64), rounding_of(X), len(X))
+        standard, white = learnt.standard, learnt.white
         varies = standard.inverse_scale > 0
         matrix = np.zeros((X.shape[1], len(white.deviations)))
         matrix[varies] = white.directions / white.deviations
-        return cls(standard.mean, standard.inverse_scale[:, None] * matrix)
+        scaled = standard.inverse_scale[:, None] * matrix
+        return cls(standard.mean, scaled, learnt.reach, learnt.white_reach)
 
     def __call__(self, X: FloatArray) -> FloatArray:
         """Whiten rows of shape (n, d) to (n, r), float32."""
-        return _float32((X - self.mean) @ self.matrix)
-
-
-def rounding_of(X: FloatArray) -> float:
-    """Relative rounding error of the numbers as they were stored: of float16, float32 or float64.
-
-    A float64 array that holds float32 numbers is taken as float32.
-    """
-    for kind in (np.float16, np.float32):
-        with np.errstate(over="ignore"):
-            if np.array_equal(X.astype(kind).astype(X.dtype), X):
-                return float(np.finfo(kind).eps)
-    return float(np.finfo(np.float64).eps)
+        white = (self.reach.drawn_in(X) - self.mean) @ self.matrix
+        return _float32(self.white_reach.drawn_in(white))
 
 
 @dataclass(frozen=True)
@@ -199,12 +213,87 @@ class _White:
 
     scores: FloatArray
     deviations: FloatArray
+    rounding: FloatArray
     residue: FloatArray
     directions: FloatArray
 
 
-def _standardise(rows: FloatArray, eps: float, n_train: int) -> _Standard:
-    train = rows[:n_train]
+@dataclass(frozen=True)
+class _Learnt:
+    """Rows standardised and whitened, which training rows that was learned from, and reaches."""
+
+    standard: _Standard
+    white: _White
+    near: npt.NDArray[np.bool_]
+    reach: Reach
+    white_reach: Reach
+    most_are_far: bool = False
+
+
+def _learn(rows: FloatArray, eps: float, n_train: int) -> _Learnt:
+    """Learn scales and directions from the training rows that are not far from the others."""
+    reach = Reach.of(rows[:n_train], eps)
+    drawn = reach.drawn_in(rows)
+    near = ~np.any(reach.is_far(rows[:n_train]), axis=1)
+    if 2 * near.sum() > n_train and rows.shape[1] <= _MOST_FEATURES:
+        near &= _is_near_the_densest(drawn[:n_train], eps, near)
+    for _ in range(_ROUNDS):
+        if 2 * near.sum() <= n_train:
+            everything = np.ones_like(near)
+            return replace(_learn_from(drawn, eps, everything, reach), most_are_far=True)
+        learnt = _learn_from(drawn, eps, near, reach)
+        far = learnt.white_reach.is_far(learnt.white.scores[:n_train] / learnt.white.deviations)
+        nearer = near & ~np.any(far, axis=1)
+        if np.array_equal(nearer, near):
+            break
+        near = nearer
+    return learnt
+
+
+def _is_near_the_densest(
+    rows: FloatArray, eps: float, near: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.bool_]:
+    """Which rows are not out of all proportion from half of them, by whitened distances.
+
+    The half with the least distances, again and again (the concentration steps of Rousseeuw and
+    Van Driessen, Technometrics 1999), is without the rows that reach where no others do: a single
+    one, or one in five, seen from all rows is hardly further away than the others.
+    """
+    least = _ROWS_A_FEATURE * rows.shape[1]
+    drawn = np.flatnonzero(near)
+    drawn = drawn[some_rows(len(drawn), max(_DENSEST_ROWS, least))]
+    if len(drawn) < least:
+        return near
+    some, half = rows[drawn], np.ones(len(drawn), dtype=np.bool_)
+    for _ in range(_STEPS):
+        distances = _distances(some, eps, half)
+        half = distances <= np.median(distances)
+    learning = np.zeros(len(rows), dtype=np.bool_)
+    learning[drawn[half]] = True
+    distances = _distances(rows, eps, learning)
+    return np.asarray(distances <= FAR_OUT**2 * np.median(distances))
+
+
+def _distances(
+    rows: FloatArray, eps: float, learning: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.float64]:
+    """Squared distances from the mean of some of the rows, whitened by these."""
+    standard = _standardise(rows, eps, rows[learning])
+    white = _whiten(standard, standard.values[learning])
+    return np.asarray(np.sum((white.scores / white.deviations) ** 2, axis=1))
+
+
+def _learn_from(rows: FloatArray, eps: float, near: npt.NDArray[np.bool_], reach: Reach) -> _Learnt:
+    train = rows[: len(near)]
+    standard = _standardise(rows, eps, train if near.all() else train[near])
+    values = standard.values[: len(near)]
+    white = _whiten(standard, values if near.all() else values[near])
+    scores = white.scores[: len(near)][near] / white.deviations
+    white_reach = Reach.of(scores, 0.0, white.rounding / white.deviations)
+    return _Learnt(standard, white, near, reach, white_reach)
+
+
+def _standardise(rows: FloatArray, eps: float, train: FloatArray) -> _Standard:
     mean = train.mean(axis=0)
     deviation = np.sqrt(np.mean((train - mean) ** 2, axis=0))
     # Uniform rounding within one unit in the last place.
@@ -217,11 +306,11 @@ def _standardise(rows: FloatArray, eps: float, n_train: int) -> _Standard:
     )
 
 
-def _whiten(standard: _Standard, n_train: int) -> _White:
+def _whiten(standard: _Standard, train: FloatArray) -> _White:
     values = standard.values
     if values.shape[1] == 0:
-        return _White(values, np.empty(0), values, values[:0])
-    directions, deviations = _principal_directions(values[:n_train])
+        return _White(values, np.empty(0), np.empty(0), values, values[:0])
+    directions, deviations = _principal_directions(train)
     rounding = np.sqrt((standard.rounding**2) @ directions**2)
     filled = deviations > _EMPTY * rounding
     tiny = filled & (deviations <= _PILED_UP * rounding)
@@ -230,7 +319,7 @@ def _whiten(standard: _Standard, n_train: int) -> _White:
     keep = filled & ~tiny
     residue = values @ (directions[:, tiny] / deviations[tiny])
     kept = directions[:, keep]
-    return _White(values @ kept, deviations[keep], residue, kept)
+    return _White(values @ kept, deviations[keep], rounding[keep], residue, kept)
 
 
 def _principal_directions(train: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -260,18 +349,22 @@ def _standardised(standard: _Standard, white: _White, norms: FloatArray, n_train
     return Prepared(STANDARDISED, _float32(coordinates), _float32(rotated))
 
 
-def _whitened(white: _White, norms: FloatArray, n_train: int) -> Prepared:
-    scores = np.hstack([white.scores / white.deviations, _norm_feature(norms, n_train)])
+def _whitened(learnt: _Learnt, norms: FloatArray, n_train: int) -> Prepared:
+    white = learnt.white_reach.drawn_in(learnt.white.scores / learnt.white.deviations)
+    scores = np.hstack([white, _norm_feature(norms, n_train)])
     return Prepared(WHITENED, _float32(scores), _float32(scores))
 
 
 def _norm_feature(norms: FloatArray, n_train: int) -> FloatArray:
     """Standardised norm, shape (n, 1), or (n, 0) if it is constant to the last bit of float64."""
-    train = norms[:n_train]
+    eps = float(np.finfo(np.float64).eps)
+    reach = Reach.of(norms[:n_train, None], eps)
+    drawn = reach.drawn_in(norms[:, None])
+    train = drawn[:n_train][near_rows(norms[:, None], n_train)[:n_train]]
     deviation = train.std()
-    if deviation <= 4 * np.finfo(np.float64).eps * train.mean():
+    if deviation <= 4 * eps * train.mean():
         return np.empty((len(norms), 0))
-    return np.asarray((norms - train.mean()) / deviation)[:, None]
+    return np.asarray((drawn - train.mean()) / deviation)
 
 
 def _float32(values: FloatArray) -> FloatArray:
@@ -282,6 +375,27 @@ def _float32(values: FloatArray) -> FloatArray:
 
 def _is_unit(norms: FloatArray) -> bool:
     return bool(np.ptp(norms) <= _UNIT_TOLERANCE * norms.mean())
+
+
+def _far_rows(near: npt.NDArray[np.bool_]) -> tuple[str, ...]:
+    if near.all():
+        return ()
+    return (
+        f"{np.sum(~near)} of {len(near)} training rows lie so far from the others that these look "
+        "alike beside them: scales are learned without them; find out whether they are broken, or "
+        "were not made as the others were",
+    )
+
+
+def _hidden(learnt: _Learnt) -> tuple[str, ...]:
+    """Refuse rows of which so many are far out that no scale is that of the others."""
+    n, d = int(learnt.reach.two_scales.sum()), len(learnt.reach.two_scales)
+    if 2 * n <= d and not learnt.most_are_far:
+        return ()
+    return (
+        "most training rows lie so far from the others, or each from all, that what others tell "
+        "cannot be read beside them: bring them to one scale, or audit them apart",
+    )
 
 
 def _notes(n_features: int, standard: _Standard, rank: int, unit: bool) -> tuple[str, ...]:

@@ -130,6 +130,7 @@ def run_audit(
     )
     results, numbers = adversary.read(tasks, values, Steps(0, progress))
     reasons = _copies(tables[BEFORE], n_train)
+    reasons += tuple(f"{name}: {why}" for name, side in prepared.items() for why in side.reasons)
     found = [(r.name, r.reasons) for r in results] + [(r.name, r.reasons) for r in numbers]
     reasons += tuple(f"{name}: {reason}" for name, own in found for reason in own)
     return AuditResult(

@@ -23,6 +23,7 @@ from sensitivenets.audit.metrics import (
 )
 from sensitivenets.audit.splits import IntArray, Split
 from sensitivenets.embeddings import FloatArray, Labels
+from sensitivenets.embeddings.rows import Reach
 from sensitivenets.errors import InputError, some_of
 
 # Enough to rank parameters; the winner is fitted again on all training rows.
@@ -32,6 +33,8 @@ _VALIDATE_SHARE = 0.25
 _FEWEST_IDENTITIES = 8
 # Deviations from chance that luck reaches in one of 100 cases, on one side.
 _RELIABLY = 2.33
+# Beyond so many times what most values differ by, a value is no age: 999 stands for unknown.
+_FAR_FOR_A_VALUE = 20.0
 _NO_ROWS = np.empty(0, dtype=np.int64)
 
 
@@ -290,7 +293,8 @@ class NumberTask(AttackTask):
         Raises
         ------
         InputError
-            If fewer than two values are known on a side, or all are equal.
+            If fewer than two values are known on a side, or all are equal; if some are so large
+            that R2 would be theirs alone.
         """
         order = np.concatenate([split.train, split.test])
         ordered = np.asarray(y, dtype=np.float64)[order]
@@ -302,6 +306,7 @@ class NumberTask(AttackTask):
                     f"rows, found {len(np.unique(ordered[rows]))} in {len(rows)} known rows; "
                     "split otherwise or leave the attribute out"
                 )
+        _check_one_scale(name, ordered[train], ordered[test])
         tune, validate = hold_out(train, split.identities(len(y))[order], seed)
         return cls(name, ordered, train, test, tune, validate)
 
@@ -358,6 +363,21 @@ class NumberTask(AttackTask):
         """Move the values between rows, training and test alike: nothing is left."""
         rows = np.concatenate([self.train, self.test])
         return self._with_labels(rows, self._shuffler(seed).permutation(self.y[rows]))
+
+
+def _check_one_scale(name: str, train: FloatArray, test: FloatArray) -> None:
+    """Refuse 999 for an age nobody knows: beside it no attacker knows anything."""
+    values = np.concatenate([train, test])
+    reach = Reach.of(train[:, None], float(np.finfo(np.float64).eps))
+    far = reach.is_far(values[:, None], _FAR_FOR_A_VALUE)[:, 0]
+    if far.any():
+        low, high = values[~far].min(), values[~far].max()
+        found = some_of((f"{value:g}" for value in np.unique(values[far])), quoted=False)
+        raise InputError(
+            f"attribute {name!r}: expected values of one scale, found {found} in {far.sum()} of "
+            f"{len(values)} rows and {low:g} to {high:g} in the others: R2 would be of these few "
+            "alone; leave empty what is not known, or give logarithms"
+        )
 
 
 def class_scores(

@@ -1,4 +1,4 @@
-"""What is done with many rows: blocks of them, all cores on them, unit length, rows that repeat."""
+"""What is done with many rows: blocks of them, all cores, unit length, repeats, rows far out."""
 
 from __future__ import annotations
 
@@ -33,6 +33,22 @@ _THREAD_ROWS = 2048
 _PARALLEL_ROWS = 4 * _THREAD_ROWS
 # To be hashed, a block is copied and takes 8 bytes for each 2.
 _HASHED_ROWS = 8192
+
+# Most values of a feature lie between these shares of them, the first whose ends differ, and
+# differ not much less than those of four fifths of the share: rectified features are zero up to
+# some share, and next to zero there.
+_MOST = np.array([0.25, 0.1, 0.01])
+_LESS = 0.8
+_STEEP = 3.0
+# Of the ends, in rounding errors: nearer to each other they are equal.
+_ROUNDING_ERRORS = 64.0
+#: So many times as far out as that is wide, and none of a Gaussian's is there: 67 deviations.
+FAR_OUT = 50.0
+# A feature of which this is so much wider than the middle tenth has values of two scales.
+_TWO_SCALES = 1e3
+_MIDDLE = 0.45
+# Enough to see where most lie.
+_REACH_ROWS = 4096
 
 
 def row_blocks(n_rows: int, size: int = BLOCK_ROWS) -> Iterator[slice]:
@@ -172,3 +188,96 @@ def row_hashes(X: FloatArray) -> npt.NDArray[np.uint64]:
         block = np.ascontiguousarray(X[rows] + 0)
         hashes[rows] = block.view(np.uint16).astype(np.uint64) @ factors
     return hashes
+
+
+def some_rows(n_rows: int, most: int) -> npt.NDArray[np.intp]:
+    """Draw rows to look at, the same ones each time, in their order; all if there are no more."""
+    drawn = np.random.default_rng(0).permutation(n_rows)[:most]
+    return np.sort(drawn).astype(np.intp)
+
+
+@dataclass(frozen=True)
+class Reach:
+    """Where most values of each feature lie, learned from some rows.
+
+    Attributes
+    ----------
+    center, width : ndarray of shape (d,)
+        Middle and extent of the middle half of the values; of more of them where these are equal
+        up to rounding or nearly, and a width of zero where 98 % are.
+    two_scales : ndarray of shape (d,), bool
+        Whether most values are a thousand times as far out as the others.
+    """
+
+    center: FloatArray
+    width: FloatArray
+    two_scales: npt.NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, rows: FloatArray, eps: float, rounding: FloatArray | float = 0.0) -> Reach:
+        """Learn from rows (n, d) of relative rounding error `eps`, and of `rounding` beside it."""
+        some = rows[some_rows(len(rows), _REACH_ROWS)]
+        shares = np.concatenate([_MOST, _MOST * _LESS, [_MIDDLE]])
+        # Inwards: of a few rows the furthest is no share.
+        low = np.quantile(some, shares, axis=0, method="higher")
+        high = np.quantile(some, 1 - shares, axis=0, method="lower")
+        least = _ROUNDING_ERRORS * (eps * np.maximum(np.abs(low), np.abs(high)) + rounding)
+        widths = np.where(high - low > least, high - low, 0.0)
+        most, more, middle = np.split(widths, [len(_MOST), 2 * len(_MOST)])
+        usable = (most > 0) & (more <= _STEEP * most)
+        first = np.argmax(usable, axis=0)[None]
+        center = np.take_along_axis((low + high) / 2, first, axis=0)[0]
+        width = np.take_along_axis(np.where(usable, most, 0.0), first, axis=0)[0]
+        two_scales = (width > _TWO_SCALES * middle[0]) & (middle[0] > 0)
+        return cls(center, width, np.asarray(two_scales))
+
+    def is_far(self, rows: FloatArray, times: float = FAR_OUT) -> npt.NDArray[np.bool_]:
+        """Which values of rows (n, d) lie out of all proportion to most: so many times as far."""
+        beyond = np.abs(rows - self.center) > times * self.width
+        return np.asarray(beyond & (self.width > 0))
+
+    def drawn_in(self, rows: FloatArray) -> FloatArray:
+        """Draw values far out in by a logarithm, which keeps their order; the others stay."""
+        far = self.is_far(rows)
+        if not far.any():
+            return rows
+        _, features = np.nonzero(far)
+        center, width = self.center[features], self.width[features]
+        steps = (rows[far] - center) / width
+        drawn = rows.copy()
+        beyond = np.log1p(np.abs(steps) - FAR_OUT)
+        drawn[far] = center + np.sign(steps) * (FAR_OUT + beyond) * width
+        return drawn
+
+
+def near_rows(X: FloatArray, n_train: int) -> npt.NDArray[np.bool_]:
+    """Which rows have no value out of all proportion to most of the training rows.
+
+    What is learned from all others, such as a mean, would be of those few rows alone.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, d)
+        Training rows first.
+    n_train : int
+        How many rows train.
+
+    Returns
+    -------
+    ndarray of shape (n,), bool
+        All of them where most training rows have such a value.
+    """
+    near = ~np.any(Reach.of(X[:n_train], rounding_of(X)).is_far(X), axis=1)
+    return near if 2 * near[:n_train].sum() > n_train else np.ones_like(near)
+
+
+def rounding_of(X: FloatArray) -> float:
+    """Relative rounding error of the numbers as they were stored: of float16, float32 or float64.
+
+    A float64 array that holds float32 numbers is taken as float32.
+    """
+    for kind in (np.float16, np.float32):
+        with np.errstate(over="ignore"):
+            if np.array_equal(X.astype(kind).astype(X.dtype), X):
+                return float(np.finfo(kind).eps)
+    return float(np.finfo(np.float64).eps)

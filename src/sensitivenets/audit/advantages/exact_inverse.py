@@ -26,6 +26,7 @@ from sensitivenets.audit.preparations import STANDARDISED, WHITENED, prepare
 from sensitivenets.audit.results import INVERTED
 from sensitivenets.audit.splits import IntArray
 from sensitivenets.embeddings import FloatArray
+from sensitivenets.embeddings.rows import near_rows
 
 # Solutions of a row that are carried on to the round before.
 _KEPT = 2
@@ -98,6 +99,7 @@ def _natural(
     candidates, likely = undo(rounds, tables.after)
     half = np.arange(len(known)) % 2
     learning = np.arange(len(known)) % (2 * max(len(known) // _MOST_FACES, 1)) < 2
+    learning &= near_rows(known, tables.n_train)
     learnt, learnt_likely = undo(rounds, images[learning])
     scores = np.zeros(likely.shape)
     rows = np.arange(len(candidates))

@@ -20,6 +20,7 @@ from sklearn.cluster import MiniBatchKMeans
 
 from sensitivenets.audit.splits import IntArray
 from sensitivenets.embeddings import FloatArray, Labels
+from sensitivenets.embeddings.rows import near_rows
 
 #: The bound fails in one of twenty audits.
 ALPHA = 0.05
@@ -93,6 +94,7 @@ def finite_outputs(
         cells |= {("first bits", 2**b): _numbers(bits[counted, :b]) for b in _BITS}
     else:
         placed, rows = X[placing], X[counted]
+        placed = placed[near_rows(placed, len(placed))]
         directions = rng.standard_normal((X.shape[1], _BITS[-1]))
         signs = (rows - placed.mean(axis=0)) @ directions > 0
         for b in _BITS:
