@@ -120,6 +120,28 @@ def test_of_a_long_table_some_hashes_are_looked_at(tmp_path, monkeypatch, most, 
     assert int(again) == int(first) + 200
 
 
+def test_rows_that_outweigh_all_others_are_counted(tmp_path):
+    rng = np.random.default_rng(0)
+    vectors = rng.standard_normal((300, 8)).astype(np.float32)
+    length = np.linalg.norm(vectors, axis=1)
+    vectors[[40, 200]] *= 1e6
+    vectors[5] *= 90 * np.median(length) / length[5]  # long, and nobody's concern
+    broken = EmbeddingTable(vectors, pa.table({}), "photos")
+    write_table(broken, tmp_path / "photos.parquet")
+    source = open_table(tmp_path / "photos.parquet")
+    times = 1e6 * length[[40, 200]] / np.median(length)
+    longest = [40, 200][times.argmax()]
+    for warn in (
+        lambda: warn_about(broken),
+        lambda: data_checks.warn_about_rows(SourceRows(source, InProcess(1))),
+    ):
+        with pytest.warns(DataWarning) as caught:
+            warn()
+        assert f"2 of 300 rows are over 100 times as long as most (row {longest}: " in str(
+            caught[0].message
+        )
+
+
 def test_a_clean_table_gives_no_warning(table):
     with warnings.catch_warnings():
         warnings.simplefilter("error")

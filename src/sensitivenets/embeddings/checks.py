@@ -1,15 +1,16 @@
-"""What real tables get wrong and a fit survives: duplicated rows, contradicting labels."""
+"""What real tables get wrong and a fit survives: duplicates, contradictions, broken rows."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from sensitivenets.embeddings.arrays import FloatArray
+from sensitivenets.embeddings.arrays import FloatArray, squared_norms
 from sensitivenets.embeddings.label_doubts import without_blanks
 from sensitivenets.embeddings.labels import Labels, combinations
 from sensitivenets.embeddings.rows import first_occurrences, row_hashes
@@ -22,6 +23,8 @@ _EXAMPLES = 3
 _LOOKED_AT = 100_000
 # Hashes that are held and sorted, sixteen bytes each.
 _MOST_HASHES = 4_000_000
+# A row so many times as long as most weighs as much as ten thousand of them in a second moment.
+_TOO_LONG = 100
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,7 @@ class Duplicates:
 def warn_about(
     table: EmbeddingTable, *, identity: str | None = None, attributes: Sequence[str] = ()
 ) -> None:
-    """Warn of duplicated rows and of identities that contradict themselves.
+    """Warn of duplicated rows, of identities that contradict themselves, and of broken rows.
 
     Parameters
     ----------
@@ -79,7 +82,8 @@ def warn_about(
     Warns
     -----
     DataWarning
-        One for duplicates and one for each attribute, with counts and examples.
+        One for duplicates, one for rows over a hundred times as long as most and one for each
+        attribute, with counts and examples.
 
     Raises
     ------
@@ -87,6 +91,7 @@ def warn_about(
         If the table has no such column.
     """
     _warn_of_duplicates(find_duplicates(table.vectors), table.source, len(table))
+    _warn_of_long_rows(*find_long_rows(table.vectors), table.source, len(table))
     if identity is not None:
         who = table.identities(identity)
         for name in attributes:
@@ -114,7 +119,7 @@ def warn_about_rows(
     while source.n_rows > every * _MOST_HASHES:
         every *= 2
     parts = list(rows.over(_Hashes(every)))
-    numbers, hashes = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+    numbers, hashes, long, times = (np.concatenate(columns) for columns in zip(*parts, strict=True))
     _, which, counts = np.unique(hashes, return_inverse=True, return_counts=True)
     repeated = counts[which] > 1
     suspects = numbers[repeated]
@@ -126,6 +131,7 @@ def warn_about_rows(
     else:
         found = Duplicates(len(hashes), len(suspects) - int((counts > 1).sum()), ())
     _warn_of_duplicates(found, source.name, source.n_rows)
+    _warn_of_long_rows(long, times, source.name, source.n_rows)
     if identity is not None and attributes:
         who = without_blanks(source.read_codes(identity))
         for name in attributes:
@@ -135,22 +141,23 @@ def warn_about_rows(
 
 @dataclass(frozen=True)
 class _Hashes:
-    """Hashes the rows of a stretch, and keeps the lowest of the hashes: one of so many."""
+    """Hashes the rows of a stretch, and keeps the lowest of them, one of so many, and long rows."""
 
     every: int
 
-    def __call__(
-        self, chunks: Iterable[tuple[slice, FloatArray]]
-    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint64]]:
-        """Return the numbers of the rows that are kept, and their hashes."""
-        numbers, kept = [], []
+    def __call__(self, chunks: Iterable[tuple[slice, FloatArray]]) -> tuple[npt.NDArray[Any], ...]:
+        """Return the numbers of the rows that are kept, their hashes, and those of long rows."""
+        numbers, kept, long, times = [], [], [], []
         for rows, X in chunks:
+            far, how_far = find_long_rows(X)
+            long.append(rows.start + far)
+            times.append(how_far)
             hashes = row_hashes(X)
             # By their high bits: the low ones of rounded numbers are all alike.
             mine = np.flatnonzero(hashes <= np.uint64((2**64 - 1) // self.every))
             numbers.append(rows.start + mine)
             kept.append(hashes[mine])
-        return np.concatenate(numbers), np.concatenate(kept)
+        return tuple(np.concatenate(each) for each in (numbers, kept, long, times))
 
 
 def _warn_of_duplicates(found: Duplicates, source: str, n_rows: int) -> None:
@@ -162,6 +169,19 @@ def _warn_of_duplicates(found: Duplicates, source: str, n_rows: int) -> None:
     _warn(
         f"{source}: {found.n_duplicates} of {found.n_rows} rows{looked_at} repeat an earlier "
         f"embedding exactly{such}; results count them as independent"
+    )
+
+
+def _warn_of_long_rows(
+    rows: npt.NDArray[np.intp], times: npt.NDArray[np.float64], source: str, n_rows: int
+) -> None:
+    if not len(rows):
+        return
+    longest = int(np.argmax(times))
+    _warn(
+        f"{source}: {len(rows)} of {n_rows} rows are over {_TOO_LONG} times as long as most (row "
+        f"{rows[longest]}: {times[longest]:.2g} times): what is fitted is fitted to them; drop "
+        "them, or embed them again"
     )
 
 
@@ -215,6 +235,16 @@ def find_contradictions(identity: Labels, attribute: Labels) -> Contradictions:
         counts = {attribute.classes[cells[k] % n_classes]: int(rows[k]) for k in mine}
         examples.append((identity.classes[code], counts))
     return Contradictions(len(who), len(contradicting), tuple(examples))
+
+
+def find_long_rows(
+    vectors: FloatArray,
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float64]]:
+    """Find rows (of n, d) over a hundred times as long as the median, and how many times."""
+    times = np.sqrt(squared_norms(vectors))
+    times /= np.median(times)
+    rows = np.flatnonzero(times > _TOO_LONG)
+    return rows, times[rows]
 
 
 def find_duplicates(vectors: FloatArray) -> Duplicates:
