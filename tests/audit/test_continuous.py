@@ -64,9 +64,16 @@ def test_noise_makes_the_audit_untrustworthy():
     assert "age: the strongest attacker reads age from the first table with R2" in found.reasons[0]
 
 
+def test_one_unknown_number_among_thousands_is_refused():
+    age = np.random.default_rng(0).integers(18, 60, 9000).astype(float)
+    age[100] = 999
+    with pytest.raises(InputError, match="found 999 in 1 of 9000 rows"):
+        NumberTask.make("age", age, Split(np.arange(7500), np.arange(7500, 9000)), 0)
+
+
 @pytest.mark.parametrize("unknown", [999, -9999])
 def test_numbers_that_stand_for_unknown_are_refused(unknown):
-    """One of them in the test rows, and R2 of the best reader of ages is next to zero."""
+    """They have nearly all of the variance: R2 of whoever reads the other ages is nothing."""
     age = np.random.default_rng(0).integers(18, 60, 300).astype(float)
     age[[250, 270]] = unknown
     with pytest.raises(
@@ -78,8 +85,11 @@ def test_numbers_that_stand_for_unknown_are_refused(unknown):
 
 
 def test_heavy_tails_are_values():
-    income = np.random.default_rng(0).lognormal(10, 1, 3000)
-    NumberTask.make("income", income, Split(np.arange(2000), np.arange(2000, 3000)), 0)
+    """Some are further out than 999 is for an age."""
+    income = np.random.default_rng(0).lognormal(10, 1, 60_000)
+    middle = np.quantile(income, [0.25, 0.75])
+    assert income.max() > middle.mean() + 25 * np.ptp(middle)
+    NumberTask.make("income", income, Split(np.arange(50_000), np.arange(50_000, 60_000)), 0)
 
 
 def test_one_value_is_refused():
