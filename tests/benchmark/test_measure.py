@@ -1,5 +1,6 @@
 import dataclasses
 import gc
+import sys
 import warnings
 from types import SimpleNamespace
 
@@ -215,6 +216,21 @@ def test_garbage_from_before_hides_nothing():
         gc.collect()
         size = len(np.ones(8 * 2**20).tobytes())
     assert 2 * size * 0.95 < peak.taken
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the C library of Linux can give back")
+def test_what_the_allocator_kept_hides_nothing():
+    # After the first is freed, arrays of its size come from the heap; the last keep it from
+    # shrinking when the others go.
+    first = np.ones(3 * 2**20)
+    del first
+    freed = [np.ones(2 * 2**20) for _ in range(12)]
+    above = [np.ones(2**14) for _ in range(4)]
+    del freed
+    with peak_memory() as peak:
+        size = len(np.ones(8 * 2**20).tobytes())
+    assert 2 * size * 0.95 < peak.taken
+    assert above
 
 
 def test_one_seed_of_the_settings_is_that_of_every_attack(inputs, monkeypatch):
