@@ -3,6 +3,7 @@
 import errno
 import json
 import re
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -55,6 +56,20 @@ def test_what_it_writes_and_says(command, tmp_path):
     assert not [word for word in ("face", "photo", "portrait") if word in said]
     later = read_table(out / "table.parquet").vectors
     assert load_model(out / "model").map.n_features_out == later.shape[1]
+
+
+def test_a_row_that_outweighs_the_reference_is_named(faces, run, tmp_path):
+    reference = read_table(faces / "reference.parquet")
+    broken = reference.vectors.copy()
+    broken[77] *= 1e6
+    write_table(replace(reference, vectors=broken), tmp_path / "broken.parquet")
+    code, _, err = run(
+        *("protect", faces / "mine.parquet", "--reference", tmp_path / "broken.parquet"),
+        *("--remove", "gender", "--quick", "--n-jobs", 1, "--out", tmp_path / "protected"),
+    )
+    assert code == 2
+    assert "rows are over 100 times as long as most (row 77: " in err
+    assert err.index("over 100 times") < err.index("error: expected rows about as long as")
 
 
 def test_true_labels_leave_nothing_to_label(command, tmp_path):

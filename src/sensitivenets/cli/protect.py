@@ -127,6 +127,8 @@ def protect(
     engine = work.make()
     found: Protected | ProtectedSource
     with progress_bar("protect") as progress:
+        if not isinstance(known, Model):
+            _warn_of_rows(known, engine, progress)
         attack = Attack(quick, random_state, work.processes, engine, progress)
         if isinstance(rows, EmbeddingTable):
             rows = rows if labelled is None else with_sample(rows, labelled, remove)
@@ -159,6 +161,21 @@ def _reference(
     if where:
         raise InputError("--reference-where: expected a table with --reference, found a model")
     return load_model(path)
+
+
+def _warn_of_rows(
+    reference: EmbeddingTable | TableSource, engine: Engine | None, progress: Progress
+) -> None:
+    """Say of the rows that a model is fitted to what ``fit`` would say of them."""
+    from sensitivenets.embeddings import EmbeddingTable
+    from sensitivenets.embeddings.checks import warn_about, warn_about_rows
+    from sensitivenets.embeddings.source_rows import SourceRows
+    from sensitivenets.engines import InProcess
+
+    if isinstance(reference, EmbeddingTable):
+        warn_about(reference)
+    else:
+        warn_about_rows(SourceRows(reference, engine or InProcess(), progress))
 
 
 def _few_rows(
