@@ -127,14 +127,14 @@ def protect(
     engine = work.make()
     found: Protected | ProtectedSource
     with progress_bar("protect") as progress:
-        if not isinstance(known, Model):
-            _warn_of_rows(known, engine, progress)
         attack = Attack(quick, random_state, work.processes, engine, progress)
         if isinstance(rows, EmbeddingTable):
             rows = rows if labelled is None else with_sample(rows, labelled, remove)
             held = known if isinstance(known, (EmbeddingTable, Model)) else known.read()
+            _warn_of_rows(held, engine, progress)
             found = protect_table(rows, held, asked, attack)
         else:
+            _warn_of_rows(known, engine, progress)
             found = protect_source(rows, known, asked, attack, labelled)
         print_notice("3/3 writing")
         page = _write(found, place, engine, progress)
@@ -164,17 +164,18 @@ def _reference(
 
 
 def _warn_of_rows(
-    reference: EmbeddingTable | TableSource, engine: Engine | None, progress: Progress
+    reference: EmbeddingTable | TableSource | Model, engine: Engine | None, progress: Progress
 ) -> None:
-    """Say of the rows that a model is fitted to what ``fit`` would say of them."""
+    """Warn of rows that repeat others or outweigh them, where a model will be fitted to them."""
     from sensitivenets.embeddings import EmbeddingTable
     from sensitivenets.embeddings.checks import warn_about, warn_about_rows
     from sensitivenets.embeddings.source_rows import SourceRows
     from sensitivenets.engines import InProcess
+    from sensitivenets.maps.base import Model
 
     if isinstance(reference, EmbeddingTable):
         warn_about(reference)
-    else:
+    elif not isinstance(reference, Model):
         warn_about_rows(SourceRows(reference, engine or InProcess(), progress))
 
 
